@@ -1,0 +1,51 @@
+//! At random, in proportion to everything that speaks for an endpoint:
+//! weight × health × success rate × relative speed.
+//!
+//! Health counts 1 (HEALTHY), 0.5 (UNKNOWN) or 0.25 (DEGRADED); the success rate is that of the
+//! last ten seconds; the relative speed is the fastest candidate's response time over this one's,
+//! so 1 for the fastest and 0.1 for one ten times slower. An endpoint without history counts as
+//! fast as the mean. If nothing speaks for any of them, all count alike.
+//!
+//! Example: a weight 1, HEALTHY, 90 % success, 10 ms → 0.9; b weight 2, UNKNOWN, 100 %, 20 ms →
+//! 2 × 0.5 × 1 × 0.5 = 0.5. a gets 64 % of the traffic.
+
+use core::time::Duration;
+
+use rand::Rng;
+
+use super::least_response_time::{LEAST_SECONDS, mean_seconds};
+use super::{Candidate, Candidates, random};
+use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
+
+pub(super) fn pick(
+    candidates: &Candidates<'_>,
+    decay: Duration,
+    now: Instant,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex> {
+    let mean = mean_seconds(candidates);
+    let seconds = |candidate: &Candidate<'_>| {
+        candidate
+            .state
+            .response_time()
+            .at(now, decay, mean)
+            .max(LEAST_SECONDS)
+    };
+    let fastest = candidates
+        .iter()
+        .map(|candidate| seconds(&candidate))
+        .fold(f64::INFINITY, f64::min);
+    random::drawn(
+        || {
+            candidates.iter().map(move |candidate| {
+                let share = candidate.weight
+                    * candidate.state.health().factor()
+                    * candidate.state.success_rate(now)
+                    * (fastest / seconds(&candidate));
+                (candidate.index, share)
+            })
+        },
+        rng,
+    )
+}

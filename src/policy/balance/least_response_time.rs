@@ -1,0 +1,70 @@
+//! The shortest response time, taking the attempts under way into account: smallest
+//! average × (active + 1) / weight.
+//!
+//! The average alone would send everything to the fastest endpoint until it is not the fastest any
+//! more; multiplied by what is under way, traffic spreads in proportion to speed. The average is
+//! [`crate::latency`]'s: a slow answer counts at once, a failure counts as a slow answer.
+//!
+//! An endpoint that nobody asks must not keep its reputation, good or bad, for ever:
+//! - **no history yet**: it costs what the others cost on average, and
+//! - **no news for longer than `decay`**: its average drifts to that mean, and
+//! - in both cases it gets one attempt at a time *before* its turn, so that the next choice knows
+//!   more. One at a time and only while it is unknown: a cold endpoint is neither starved, because
+//!   the mean is never the minimum, nor flooded, because nobody knows yet what it bears.
+//!
+//! Example, decay 10 s: a 10 ms with 1 under way → 20; b 30 ms, idle → 30; c never asked, idle →
+//! explored now. While c's first attempt is under way it costs 20 ms × 2 = 40, and a is next.
+
+use core::time::Duration;
+
+use rand::Rng;
+
+use super::{Candidate, Candidates, least_connections::load, random};
+use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
+
+pub(super) fn pick(
+    candidates: &Candidates<'_>,
+    decay: Duration,
+    now: Instant,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex> {
+    let unknown = candidates
+        .iter()
+        .filter(|candidate| candidate.state.active() == 0 && is_unknown(candidate, decay, now))
+        .map(|candidate| (candidate.index, 0.0));
+    if let Some(explored) = random::cheapest(unknown, rng) {
+        return Some(explored);
+    }
+    let mean = mean_seconds(candidates);
+    random::cheapest(
+        candidates.iter().map(|candidate| {
+            let seconds = candidate.state.response_time().at(now, decay, mean);
+            let cost =
+                seconds.max(LEAST_SECONDS) * load(candidate.state.active(), candidate.weight);
+            (candidate.index, cost)
+        }),
+        rng,
+    )
+}
+
+/// Whether too little is known of its speed to judge it.
+fn is_unknown(candidate: &Candidate<'_>, decay: Duration, now: Instant) -> bool {
+    let age = candidate.state.response_time().age(now);
+    age.is_none_or(|age| age > decay)
+}
+
+/// The mean of the candidates' averages in seconds; an arbitrary number while none has one.
+pub(super) fn mean_seconds(candidates: &Candidates<'_>) -> f64 {
+    let (sum, count) = candidates
+        .iter()
+        .filter_map(|candidate| candidate.state.response_time().seconds())
+        .fold((0.0, 0.0), |(sum, count), seconds| {
+            (sum + seconds, count + 1.0)
+        });
+    if count > 0.0 { sum / count } else { 1.0 }
+}
+
+/// Response times below this cost alike: a clock that stood still must not make the load of an
+/// endpoint invisible.
+pub(super) const LEAST_SECONDS: f64 = 1e-6;

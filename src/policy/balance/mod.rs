@@ -1,0 +1,236 @@
+//! Choosing the endpoint of an attempt.
+//!
+//! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from: the
+//! available ones of the best [`Rank`]. It is a filter over the pool's own slices and allocates
+//! nothing, however many endpoints there are. A [`Balancer`] then applies the strategy; each has a
+//! file of its own.
+//!
+//! What outranks what, best first: an endpoint not tried yet in this exchange before one that was;
+//! one with a weight before a drained one; a lower priority tier before a higher one. Not being
+//! tried comes first because a second try on the endpoint that has just failed is the least
+//! promising of all, drained or not.
+//!
+//! Example: `a` (weight 1), `b` (weight 0), `c` (priority 1). First attempt: only `a` is a
+//! candidate. `a` fails: `c` is (`b` is drained). `c` fails: `b`. `b` fails: `a` again.
+
+mod consistent_hash;
+mod health_based;
+mod least_connections;
+mod least_response_time;
+mod random;
+mod round_robin;
+mod weighted_round_robin;
+
+use core::time::Duration;
+
+use rand::Rng;
+
+pub use consistent_hash::{HashKey, HashOn};
+pub use round_robin::RoundRobin;
+pub use weighted_round_robin::WeightedRoundRobin;
+
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
+use crate::exchange::Tried;
+use crate::time::Instant;
+
+/// How the endpoint of an attempt is chosen, by the names of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Strategy {
+    /// One after the other.
+    RoundRobin,
+    /// One after the other, in proportion to the weights, interleaved.
+    WeightedRoundRobin,
+    /// The fewest attempts under way for its weight.
+    LeastConnections,
+    /// The shortest response time, taking the attempts under way into account.
+    LeastResponseTime,
+    /// Uniformly at random.
+    Random,
+    /// At random, in proportion to the weights.
+    WeightedRandom,
+    /// At random, in proportion to weight, health, success and speed.
+    HealthBased,
+    /// The same endpoint for the same key.
+    ConsistentHash(HashOn),
+}
+
+impl Strategy {
+    /// The names of the configuration, in the order of the documentation.
+    pub const NAMES: [&str; 8] = [
+        "round_robin",
+        "weighted_round_robin",
+        "least_connections",
+        "least_response_time",
+        "random",
+        "weighted_random",
+        "health_based",
+        "consistent_hash",
+    ];
+
+    /// What of a request decides its endpoint, for the one strategy where something does.
+    #[must_use]
+    pub const fn hash_on(&self) -> Option<&HashOn> {
+        match self {
+            Self::ConsistentHash(hash_on) => Some(hash_on),
+            _ => None,
+        }
+    }
+}
+
+/// A strategy together with what it must remember between choices.
+#[derive(Clone, Debug)]
+pub enum Balancer {
+    /// See [`Strategy::RoundRobin`].
+    RoundRobin(RoundRobin),
+    /// See [`Strategy::WeightedRoundRobin`].
+    WeightedRoundRobin(WeightedRoundRobin),
+    /// See [`Strategy::LeastConnections`].
+    LeastConnections,
+    /// See [`Strategy::LeastResponseTime`].
+    LeastResponseTime,
+    /// See [`Strategy::Random`].
+    Random,
+    /// See [`Strategy::WeightedRandom`].
+    WeightedRandom,
+    /// See [`Strategy::HealthBased`].
+    HealthBased,
+    /// See [`Strategy::ConsistentHash`].
+    ConsistentHash,
+}
+
+impl Balancer {
+    /// A balancer that has chosen nothing yet.
+    #[must_use]
+    pub fn new(strategy: &Strategy) -> Self {
+        match strategy {
+            Strategy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
+            Strategy::WeightedRoundRobin => Self::WeightedRoundRobin(WeightedRoundRobin::default()),
+            Strategy::LeastConnections => Self::LeastConnections,
+            Strategy::LeastResponseTime => Self::LeastResponseTime,
+            Strategy::Random => Self::Random,
+            Strategy::WeightedRandom => Self::WeightedRandom,
+            Strategy::HealthBased => Self::HealthBased,
+            Strategy::ConsistentHash(_) => Self::ConsistentHash,
+        }
+    }
+
+    /// Chooses one of the candidates; `None` when there is none.
+    ///
+    /// `key` is the request's hash key: only `consistent_hash` looks at it, and without one it
+    /// chooses at random. `decay` is the time constant of the response-time average.
+    pub fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        key: Option<HashKey>,
+        decay: Duration,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        match self {
+            Self::RoundRobin(round_robin) => round_robin.pick(candidates),
+            Self::WeightedRoundRobin(weighted) => weighted.pick(candidates),
+            Self::LeastConnections => least_connections::pick(candidates, rng),
+            Self::LeastResponseTime => least_response_time::pick(candidates, decay, now, rng),
+            Self::Random => random::uniform(candidates, rng),
+            Self::WeightedRandom => random::weighted(candidates, rng),
+            Self::HealthBased => health_based::pick(candidates, decay, now, rng),
+            Self::ConsistentHash => consistent_hash::pick(candidates, key, rng),
+        }
+    }
+}
+
+/// One endpoint that may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its position in the pool.
+    pub index: EndpointIndex,
+    /// As configured.
+    pub endpoint: &'a Endpoint,
+    /// What is known of it.
+    pub state: &'a EndpointState,
+    /// Its weight among the candidates: above 0, because drained endpoints compete only with each
+    /// other and then count alike.
+    pub weight: f64,
+}
+
+/// The endpoints that a strategy may choose from.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    endpoints: &'a [Endpoint],
+    states: &'a [EndpointState],
+    tried: &'a Tried,
+    /// The rank of all candidates; `None` when no endpoint is available.
+    best: Option<Rank>,
+}
+
+/// What makes one available endpoint preferable to another; smaller is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    tried: bool,
+    drained: bool,
+    priority: u32,
+}
+
+impl<'a> Candidates<'a> {
+    /// The candidates of a pool. `states` belong to `endpoints` by position.
+    #[must_use]
+    pub fn new(endpoints: &'a [Endpoint], states: &'a [EndpointState], tried: &'a Tried) -> Self {
+        let mut candidates = Self {
+            endpoints,
+            states,
+            tried,
+            best: None,
+        };
+        candidates.best = candidates
+            .available()
+            .map(|(index, endpoint, _)| candidates.rank(index, endpoint))
+            .min();
+        candidates
+    }
+
+    /// All candidates, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
+        self.available()
+            .filter(|(index, endpoint, _)| Some(self.rank(*index, endpoint)) == self.best)
+            .map(|(index, endpoint, state)| Candidate {
+                index,
+                endpoint,
+                state,
+                weight: if endpoint.weight.is_drained() {
+                    1.0
+                } else {
+                    endpoint.weight.value()
+                },
+            })
+    }
+
+    /// Whether the best that is left was tried before in this exchange.
+    #[must_use]
+    pub fn all_tried(&self) -> bool {
+        self.best.is_none_or(|rank| rank.tried)
+    }
+
+    fn available(
+        &self,
+    ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
+        self.endpoints
+            .iter()
+            .zip(self.states)
+            .enumerate()
+            .filter(|(_, (_, state))| state.exclusion().is_none())
+            .filter_map(|(position, (endpoint, state))| {
+                Some((EndpointIndex::new(position)?, endpoint, state))
+            })
+    }
+
+    fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
+        Rank {
+            tried: self.tried.contains(index),
+            drained: endpoint.weight.is_drained(),
+            priority: endpoint.priority,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Choosing at random: uniformly, by weight, and among equals.
+//!
+//! Each takes one pass, or two short ones, over the candidates and allocates nothing.
+//!
+//! Example, weights 1, 2, 1: a draw of 0.8 of the total 4 is 3.2; minus 1, minus 2 leaves 0.2,
+//! which falls into the third.
+
+use rand::{Rng, RngExt as _};
+
+use super::Candidates;
+use crate::endpoint::EndpointIndex;
+
+/// Every candidate alike.
+pub(super) fn uniform(candidates: &Candidates<'_>, rng: &mut dyn Rng) -> Option<EndpointIndex> {
+    cheapest(
+        candidates.iter().map(|candidate| (candidate.index, 0.0)),
+        rng,
+    )
+}
+
+/// In proportion to the weights.
+pub(super) fn weighted(candidates: &Candidates<'_>, rng: &mut dyn Rng) -> Option<EndpointIndex> {
+    drawn(
+        || {
+            candidates
+                .iter()
+                .map(|candidate| (candidate.index, candidate.weight))
+        },
+        rng,
+    )
+}
+
+/// In proportion to the shares, which `shares` lists anew each time it is called. If they add up to
+/// nothing, every one alike.
+pub(super) fn drawn<I>(shares: impl Fn() -> I, rng: &mut dyn Rng) -> Option<EndpointIndex>
+where
+    I: Iterator<Item = (EndpointIndex, f64)>,
+{
+    let total: f64 = shares().map(|(_, share)| share).sum();
+    if total <= 0.0 {
+        return cheapest(shares().map(|(index, _)| (index, 0.0)), rng);
+    }
+    let mut left = rng.random::<f64>() * total;
+    let mut last = None;
+    for (index, share) in shares().filter(|(_, share)| *share > 0.0) {
+        last = Some(index);
+        left -= share;
+        if left < 0.0 {
+            break;
+        }
+    }
+    // Rounding may leave a rest after the last one, which then takes it.
+    last
+}
+
+/// The one of lowest cost; equals are drawn, each with the same chance.
+pub(super) fn cheapest(
+    costs: impl Iterator<Item = (EndpointIndex, f64)>,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex> {
+    let mut best: Option<(EndpointIndex, f64)> = None;
+    let mut equals = 0_u32;
+    for (index, cost) in costs {
+        match best {
+            Some((_, lowest)) if cost > lowest => {}
+            Some((_, lowest)) if cost == lowest => {
+                // The k-th equal replaces the choice with chance 1/k: all of them come out alike.
+                equals = equals.saturating_add(1);
+                if rng.random_range(0..equals) == 0 {
+                    best = Some((index, cost));
+                }
+            }
+            _ => {
+                best = Some((index, cost));
+                equals = 1;
+            }
+        }
+    }
+    best.map(|(index, _)| index)
+}

@@ -1,0 +1,308 @@
+//! `least_connections` and `least_response_time`: by what is under way.
+//!
+//! Single choices are compared with the formula; what it leads to is seen under load, in virtual
+//! time: a number of clients that each send the next request when the last one is answered.
+
+use alloc::collections::BTreeMap;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+use crate::exchange::{Attempt, Exchange};
+use crate::idempotency::Repeatability;
+use crate::pool::{Pool, PoolState};
+
+#[test]
+fn least_connections_takes_the_fewest_under_way() {
+    check(&Strategy::LeastConnections, "a+3 b+1 c+2", "b b b");
+    check(&Strategy::LeastConnections, "a+3 !b+1 c+2", "c c c");
+}
+
+#[test]
+fn least_connections_divides_by_the_weight_and_counts_the_attempt_to_come() {
+    // (3 + 1) / 2 = 2 against (2 + 1) / 1 = 3, although more is under way.
+    check(&Strategy::LeastConnections, "a+2 b:2+3", "b b b");
+    // (0 + 1) / 3 against (0 + 1) / 2: weights matter while all are idle.
+    check(&Strategy::LeastConnections, "a:2 b:3", "b b b");
+    // (5 + 1) / 3 = 2 against (0 + 1) / 0.4 = 2.5.
+    check(&Strategy::LeastConnections, "a:0.4 b:3+5", "b b b");
+}
+
+#[test]
+fn least_connections_draws_ties_each_with_the_same_chance() {
+    let mut scene = Scene::new(&Strategy::LeastConnections, "a+1 b:2+3 c:0.5 d+2 e:1.5+2");
+    check_shares(&mut scene, &[1.0, 1.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
+fn least_connections_fills_endpoints_in_proportion_to_their_weights() {
+    let mut scene = Scene::new(&Strategy::LeastConnections, "a:1 b:2 c:4");
+    for _ in 0..700 {
+        let chosen = scene.pick().unwrap();
+        scene.states[chosen.position()].attempt_started();
+    }
+    let active = [0, 1, 2].map(|position: usize| scene.states[position].active());
+    assert_eq!(active, [100, 200, 400]);
+}
+
+#[test]
+fn least_response_time_multiplies_the_average_with_what_is_under_way() {
+    for (pool, expected) in [
+        // 10 × 1, 20 × 1, 40 × 1.
+        ("a b c", "a a"),
+        // 10 × 4 = 40, 20 × 1 = 20, 40 × 1.
+        ("a+3 b c", "b b"),
+        // 10 × 5 = 50, 20 × 3 = 60, 40 × 1.
+        ("a+4 b+2 c", "c c"),
+        // 10 × 1, 20 × 1 / 4 = 5, 40 × 1 / 5 = 8.
+        ("a b:4 c:5", "b b"),
+    ] {
+        let mut scene = Scene::new(&Strategy::LeastResponseTime, pool);
+        for (name, milliseconds) in [("a", 10), ("b", 20), ("c", 40)] {
+            scene.answered(name, milliseconds, 1);
+        }
+        assert_eq!(scene.picks(2), expected, "{pool}");
+    }
+}
+
+#[test]
+fn least_response_time_draws_ties() {
+    let mut scene = Scene::new(&Strategy::LeastResponseTime, "a+1 b c");
+    for (name, milliseconds) in [("a", 10), ("b", 20), ("c", 30)] {
+        scene.answered(name, milliseconds, 1);
+    }
+    check_shares(&mut scene, &[1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn least_response_time_sees_load_even_where_the_clock_stands_still() {
+    let mut scene = Scene::new(&Strategy::LeastResponseTime, "a+2 b+1 c+2");
+    for name in ["a", "b", "c"] {
+        scene.answered(name, 0, 1);
+    }
+    assert_eq!(scene.picks(3), "b b b");
+}
+
+#[test]
+fn a_cold_endpoint_is_explored_before_its_turn_but_once_at_a_time() {
+    let mut scene = Scene::new(&Strategy::LeastResponseTime, "a+1 b c");
+    scene.answered("a", 10, 1);
+    scene.answered("b", 30, 1);
+    assert_eq!(scene.picks(1), "c", "it is explored");
+    scene.state("c").attempt_started();
+    assert_eq!(scene.picks(2), "a a", "10 × 2 is least while c is asked");
+    scene.state("c").attempt_ended();
+    assert_eq!(scene.picks(1), "c", "it said nothing, so it is asked again");
+    scene.answered("c", 50, 1);
+    assert_eq!(scene.picks(2), "a a", "it is known, and slow");
+}
+
+#[test]
+fn a_cold_endpoint_costs_the_mean_of_the_others_while_it_is_explored() {
+    // The mean is 20 ms, so c costs 20 × 2 = 40 against a's 10 and b's 30.
+    for (pool, expected) in [
+        ("a+2 b+9 c+1", "a"), // 30
+        ("a+4 b+9 c+1", "c"), // 50
+        ("a+4 b c+1", "b"),   // 50, 30
+        ("a+6 b+2 c+2", "c"), // 70, 90; c 60 by then
+    ] {
+        let mut scene = Scene::new(&Strategy::LeastResponseTime, pool);
+        scene.answered("a", 10, 1);
+        scene.answered("b", 30, 1);
+        assert_eq!(scene.picks(1), expected, "{pool}");
+    }
+}
+
+#[test]
+fn an_endpoint_without_news_is_explored_once_the_time_constant_has_passed() {
+    let mut scene = Scene::new(&Strategy::LeastResponseTime, "a b");
+    scene.answered("b", 2_000, 1);
+    scene.now = scene.now + DECAY;
+    scene.answered("a", 10, 1);
+    assert_eq!(
+        scene.picks(2),
+        "a a",
+        "exactly the time constant is not longer"
+    );
+    scene.now = scene.now + Duration::from_nanos(1);
+    assert_eq!(scene.picks(1), "b");
+}
+
+/// Clients that each send the next request as soon as the last one has ended.
+struct Load {
+    pool: Pool,
+    state: PoolState,
+    now: Instant,
+    rng: Xoshiro256PlusPlus,
+}
+
+/// What an endpoint has borne in a while.
+#[derive(Clone, Copy, Debug, Default)]
+struct Borne {
+    attempts: u32,
+    most_active: u32,
+    /// Attempts under way, on average over the while.
+    mean_active: f64,
+}
+
+impl Load {
+    fn new(strategy: Strategy, endpoints: &str) -> Self {
+        let endpoints = endpoints.split_whitespace().map(|text| parsed(text).0);
+        let mut pool = Pool::new("pool", endpoints.collect());
+        pool.strategy = strategy;
+        Self {
+            state: PoolState::new(&pool),
+            pool,
+            now: Instant::ORIGIN,
+            rng: Xoshiro256PlusPlus::seed_from_u64(1),
+        }
+    }
+
+    /// Keeps `clients` busy for `seconds`. `answer` says what an endpoint does with an attempt that
+    /// it gets: how many milliseconds it takes, and what comes of it.
+    fn run(
+        &mut self,
+        clients: usize,
+        seconds: u64,
+        answer: impl Fn(usize) -> (u64, Outcome),
+    ) -> Vec<Borne> {
+        let begin = self.now;
+        let end = begin + Duration::from_secs(seconds);
+        let mut borne: Vec<_> = self
+            .pool
+            .endpoints
+            .iter()
+            .map(|_| Borne::default())
+            .collect();
+        let mut under_way: BTreeMap<(Instant, u32), (Attempt, Outcome)> = BTreeMap::new();
+        let mut sent = 0;
+        while self.now < end {
+            while under_way.len() < clients {
+                let attempt = self.send();
+                let position = attempt.endpoint().position();
+                let (milliseconds, outcome) = answer(position);
+                let took = Duration::from_millis(milliseconds);
+                let tally = &mut borne[position];
+                tally.attempts += 1;
+                tally.most_active = tally
+                    .most_active
+                    .max(self.state.endpoints[position].active());
+                tally.mean_active += took.as_secs_f64() / end.since(begin).as_secs_f64();
+                under_way.insert((self.now + took, sent), (attempt, outcome));
+                sent += 1;
+            }
+            let ((answered, _), (attempt, outcome)) = under_way.pop_first().unwrap();
+            self.now = answered;
+            self.state.record(&self.pool, &attempt, outcome, answered);
+            self.state.end(attempt);
+        }
+        for (attempt, _) in under_way.into_values() {
+            self.state.end(attempt);
+        }
+        borne
+    }
+
+    fn send(&mut self) -> Attempt {
+        let repeatability = Repeatability {
+            allowed: true,
+            obstacle: None,
+        };
+        Exchange::begin(&self.pool, repeatability, None, self.now)
+            .attempt(&self.pool, &mut self.state, self.now, &mut self.rng)
+            .unwrap()
+    }
+}
+
+const GOOD: Outcome = Outcome::Answered(200);
+
+#[test]
+fn under_load_each_endpoint_holds_requests_in_proportion_to_weight_and_speed() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b:2 c");
+    let borne = load.run(70, 20, |position| ([10, 20, 40][position], GOOD));
+    // 1 / 10 : 2 / 20 : 1 / 40 of 70, the + 1 for the attempt to come making it slightly flatter.
+    for (seen, expected) in borne.iter().zip([31.1, 31.1, 7.8]) {
+        let error = (seen.mean_active - expected) / expected;
+        assert!(error.abs() < 0.1, "{borne:?}");
+    }
+}
+
+#[test]
+fn under_load_least_connections_holds_requests_in_proportion_to_the_weight_alone() {
+    let mut load = Load::new(Strategy::LeastConnections, "a b:2 c");
+    let borne = load.run(80, 20, |position| ([10, 20, 40][position], GOOD));
+    for (seen, expected) in borne.iter().zip([20.0, 40.0, 20.0]) {
+        let error = (seen.mean_active - expected) / expected;
+        assert!(error.abs() < 0.1, "{borne:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_fails_fast_does_not_attract() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c");
+    load.run(4, 1, |_| (10, GOOD));
+    let borne = load.run(4, 60, |position| match position {
+        1 => (1, Outcome::Answered(503)),
+        _ => (10, GOOD),
+    });
+    // Found out at once, explored whenever a time constant has passed, and no more.
+    assert!(borne[1].attempts <= 8, "{borne:?}");
+    assert!(
+        borne[0].attempts > 5_000 && borne[2].attempts > 5_000,
+        "{borne:?}"
+    );
+}
+
+#[test]
+fn a_pool_without_any_history_is_spread_over_evenly() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c d");
+    let borne = load.run(40, 1, |_| (1_000, GOOD));
+    let most: Vec<_> = borne.iter().map(|each| each.most_active).collect();
+    assert_eq!(most, [10, 10, 10, 10]);
+}
+
+#[test]
+fn a_cold_endpoint_is_not_flooded_before_its_first_answer() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c");
+    load.state.endpoints[2].set_health(Health::Unhealthy);
+    load.run(30, 5, |_| (10, GOOD));
+    load.state.endpoints[2].set_health(Health::Healthy);
+    // It takes a second for the first answer, a hundred times as long as the others: until then
+    // it may not hold more than its part of the 30 requests.
+    let borne = load.run(30, 1, |position| ([10, 10, 1_000][position], GOOD));
+    assert!((1..=11).contains(&borne[2].most_active), "{borne:?}");
+    assert!(borne[2].attempts <= 11, "{borne:?}");
+}
+
+#[test]
+fn a_cold_endpoint_that_is_good_soon_gets_its_part() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c");
+    load.state.endpoints[2].set_health(Health::Unhealthy);
+    load.run(30, 5, |_| (10, GOOD));
+    load.state.endpoints[2].set_health(Health::Healthy);
+    let borne = load.run(30, 5, |_| (10, GOOD));
+    for each in &borne {
+        assert!((each.mean_active - 10.0).abs() < 1.0, "{borne:?}");
+    }
+}
+
+#[test]
+fn a_slow_endpoint_is_explored_anew_each_time_constant_and_not_more() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b");
+    load.run(4, 10, |position| ([10, 2_000][position], GOOD));
+    let borne = load.run(4, 100, |position| ([10, 2_000][position], GOOD));
+    assert!((5..=12).contains(&borne[1].attempts), "{borne:?}");
+    assert_eq!(borne[1].most_active, 1, "{borne:?}");
+}
+
+#[test]
+fn a_slow_endpoint_that_recovers_gets_its_part_again() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b");
+    load.run(20, 30, |position| ([10, 2_000][position], GOOD));
+    // From 2 s to 10 ms it takes a few explorations, each of which forgets two thirds.
+    load.run(20, 90, |_| (10, GOOD));
+    let borne = load.run(20, 10, |_| (10, GOOD));
+    for each in &borne {
+        assert!((each.mean_active - 10.0).abs() < 1.0, "{borne:?}");
+    }
+}

@@ -1,0 +1,189 @@
+//! `round_robin` and `weighted_round_robin`: one after the other.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+use proptest::{bool, collection};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::properties::config;
+use super::*;
+
+#[test]
+fn round_robin_takes_turns_in_the_order_of_the_configuration() {
+    check(&Strategy::RoundRobin, "e1 e2 e3", "e1 e2 e3 e1 e2 e3 e1");
+}
+
+#[test]
+fn round_robin_does_not_look_at_weights() {
+    check(&Strategy::RoundRobin, "a:9 b:1 c:0.1", "a b c a b c");
+}
+
+#[test]
+fn round_robin_skips_unavailable_endpoints() {
+    check(&Strategy::RoundRobin, "a !b c !d", "a c a c a");
+    check(&Strategy::RoundRobin, "!a b c", "b c b c");
+}
+
+#[test]
+fn an_endpoint_that_leaves_or_returns_shifts_nobodys_turn() {
+    let mut scene = Scene::new(&Strategy::RoundRobin, "a b c d");
+    assert_eq!(scene.picks(2), "a b");
+    scene.state("c").set_health(Health::Unhealthy);
+    assert_eq!(scene.picks(1), "d", "c's turn goes to the next one");
+    scene.state("c").set_health(Health::Healthy);
+    assert_eq!(scene.picks(4), "a b c d");
+    scene.state("d").set_health(Health::Unhealthy);
+    assert_eq!(scene.picks(2), "a b", "the last one chosen may be gone");
+}
+
+#[test]
+fn a_retry_takes_its_turn_like_any_other_attempt() {
+    let mut scene = Scene::new(&Strategy::RoundRobin, "a b c");
+    assert_eq!(scene.picks_of_one_exchange(2), "a b");
+    scene.tried = Tried::default();
+    assert_eq!(scene.picks(2), "c a");
+}
+
+#[test]
+fn round_robin_starts_again_in_a_tier_that_comes_back() {
+    let mut scene = Scene::new(&Strategy::RoundRobin, "a@1 b c@1 d");
+    assert_eq!(scene.picks(3), "b d b");
+    scene.state("b").set_health(Health::Unhealthy);
+    scene.state("d").set_health(Health::Unhealthy);
+    assert_eq!(scene.picks(3), "c a c");
+}
+
+#[test]
+fn weighted_round_robin_interleaves_as_nginx_does() {
+    check(
+        &Strategy::WeightedRoundRobin,
+        "a:5 b:1 c:1",
+        "a a b a c a a a a b a c a a",
+    );
+    check(&Strategy::WeightedRoundRobin, "a:2 b:1", "a b a a b a");
+    check(&Strategy::WeightedRoundRobin, "a b c", "a b c a b c");
+}
+
+#[test]
+fn any_window_as_long_as_the_sum_of_weights_holds_each_weight() {
+    let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "a:7 b:1 c:4 d:3");
+    let picks: Vec<_> = (0..150).map(|_| scene.pick().unwrap().position()).collect();
+    for window in picks.windows(15) {
+        let count = |position| window.iter().filter(|&&each| each == position).count();
+        assert_eq!([0, 1, 2, 3].map(count), [7, 1, 4, 3], "{window:?}");
+    }
+}
+
+#[test]
+fn fractional_weights_are_exact_in_the_long_run() {
+    let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "a:0.5 b:1.25 c:0.1");
+    let counts = scene.counts(100_000);
+    for (count, weight) in counts.iter().zip([0.5, 1.25, 0.1]) {
+        let share = 100_000.0 * weight / 1.85;
+        assert!((f64::from(*count) - share).abs() <= 1.0, "{counts:?}");
+    }
+}
+
+#[test]
+fn weights_of_very_different_size_are_exact_too() {
+    let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "a:1000000 b:10");
+    assert_eq!(scene.counts(100_001), [100_000, 1]);
+}
+
+#[test]
+fn an_unavailable_endpoint_takes_no_weight_and_gets_none_back() {
+    let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "a:2 b:1 c:5");
+    scene.state("c").set_health(Health::Unhealthy);
+    assert_eq!(scene.counts(300), [200, 100, 0]);
+    scene.state("c").set_health(Health::Healthy);
+    // Nothing is made up for: c would else get the next 375 choices all alone.
+    assert_eq!(scene.counts(8), [2, 1, 5]);
+}
+
+/// Smooth weighted round robin by its definition and without any shortcut: the highest credit wins,
+/// where a credit is everything that an endpoint was ever given less everything it has paid,
+/// summed anew from the whole history for each choice, in whole numbers.
+struct Reference {
+    weights: Vec<i64>,
+    /// Of each choice so far: who was available, and who was chosen.
+    history: Vec<(Vec<bool>, usize)>,
+}
+
+impl Reference {
+    fn pick(&mut self, available: Vec<bool>) -> Option<usize> {
+        let given = |who: usize, there: &[bool]| if there[who] { self.weights[who] } else { 0 };
+        let everybody = 0..self.weights.len();
+        let credit = |who: usize| {
+            let past = self.history.iter().map(|(there, chosen)| {
+                let price: i64 = everybody.clone().map(|each| given(each, there)).sum();
+                given(who, there) - if *chosen == who { price } else { 0 }
+            });
+            past.sum::<i64>() + given(who, &available)
+        };
+        let mut standing: Vec<_> = everybody
+            .clone()
+            .filter(|&who| available[who])
+            .map(|who| (-credit(who), who))
+            .collect();
+        standing.sort_unstable();
+        let (_, chosen) = *standing.first()?;
+        self.history.push((available, chosen));
+        Some(chosen)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 2, ..config() })]
+
+    #[test]
+    fn weighted_round_robin_equals_its_definition(
+        weights in collection::vec(1_u32..=20, 1..=6),
+        availability in collection::vec(collection::vec(bool::weighted(0.8), 6), 1..=60),
+    ) {
+        let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "");
+        for weight in &weights {
+            let mut endpoint = Endpoint::new("any");
+            endpoint.weight = Weight::new(f64::from(*weight)).unwrap();
+            scene.endpoints.push(endpoint);
+            scene.states.push(EndpointState::default());
+        }
+        let mut reference = Reference {
+            weights: weights.iter().copied().map(i64::from).collect(),
+            history: vec![],
+        };
+        for available in availability {
+            for (state, there) in scene.states.iter_mut().zip(&available) {
+                state.set_health(if *there { Health::Healthy } else { Health::Unhealthy });
+            }
+            let expected = reference.pick(available[..weights.len()].to_vec());
+            prop_assert_eq!(scene.pick().map(EndpointIndex::position), expected);
+        }
+    }
+
+    #[test]
+    fn weighted_round_robin_is_never_a_whole_turn_off(
+        weights in collection::vec(0.01_f64..10.0, 2..=6),
+    ) {
+        let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "");
+        for weight in &weights {
+            let mut endpoint = Endpoint::new("any");
+            endpoint.weight = Weight::new(*weight).unwrap();
+            scene.endpoints.push(endpoint);
+            scene.states.push(EndpointState::default());
+        }
+        let total: f64 = weights.iter().sum();
+        let mut counts = vec![0.0; weights.len()];
+        for n in 1..=500 {
+            counts[scene.pick().unwrap().position()] += 1.0;
+            for (count, weight) in counts.iter().zip(&weights) {
+                let fair = f64::from(n) * weight / total;
+                // At most one turn early for each other endpoint that waits at the same time.
+                let slack = weights.len() as f64 - 1.0;
+                proptest::prop_assert!((count - fair).abs() <= slack, "{} for {}", count, fair);
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Tests of the strategies, one file a family; here what they share, and the rules of who is a
+//! candidate, which hold for every strategy.
+//!
+//! A pool is written in one line, e.g. `a:5 b:0 c@1 !d e+3`: a has weight 5, b is drained, c is in
+//! tier 1, d is unavailable, e has 3 attempts under way. What is chosen reads the same way:
+//! `a a e -`, where `-` stands for no choice.
+
+mod at_random;
+mod by_key;
+mod by_load;
+mod in_turn;
+mod properties;
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+use crate::endpoint::Weight;
+use crate::health::Health;
+use crate::outcome::Outcome;
+
+const DECAY: Duration = Duration::from_secs(10);
+
+/// Every strategy of the configuration.
+fn all_strategies() -> [Strategy; 8] {
+    [
+        Strategy::RoundRobin,
+        Strategy::WeightedRoundRobin,
+        Strategy::LeastConnections,
+        Strategy::LeastResponseTime,
+        Strategy::Random,
+        Strategy::WeightedRandom,
+        Strategy::HealthBased,
+        Strategy::ConsistentHash(HashOn::Path),
+    ]
+}
+
+/// A pool, what is known of it, and a balancer that chooses from it.
+#[derive(Debug)]
+struct Scene {
+    endpoints: Vec<Endpoint>,
+    states: Vec<EndpointState>,
+    tried: Tried,
+    balancer: Balancer,
+    key: Option<HashKey>,
+    now: Instant,
+    /// Not `SmallRng`, which is another generator on 32-bit machines: a test must see the same
+    /// draws natively and as WebAssembly.
+    rng: Xoshiro256PlusPlus,
+}
+
+impl Scene {
+    fn new(strategy: &Strategy, text: &str) -> Self {
+        let (endpoints, states) = text.split_whitespace().map(parsed).unzip();
+        Self {
+            endpoints,
+            states,
+            tried: Tried::default(),
+            balancer: Balancer::new(strategy),
+            key: None,
+            now: Instant::ORIGIN + Duration::from_secs(1_000),
+            rng: Xoshiro256PlusPlus::seed_from_u64(1),
+        }
+    }
+
+    fn pick(&mut self) -> Option<EndpointIndex> {
+        let candidates = Candidates::new(&self.endpoints, &self.states, &self.tried);
+        self.balancer
+            .pick(&candidates, self.key, DECAY, self.now, &mut self.rng)
+    }
+
+    /// The name of the choice, `-` for none.
+    fn pick_name(&mut self) -> String {
+        self.pick().map_or_else(
+            || "-".to_string(),
+            |index| self.endpoints[index.position()].name.to_string(),
+        )
+    }
+
+    fn picks(&mut self, count: usize) -> String {
+        let names: Vec<_> = (0..count).map(|_| self.pick_name()).collect();
+        names.join(" ")
+    }
+
+    /// As [`Scene::picks`], each choice being tried and failed within one exchange.
+    fn picks_of_one_exchange(&mut self, count: usize) -> String {
+        let names: Vec<_> = (0..count)
+            .map(|_| {
+                let name = self.pick_name();
+                if name != "-" {
+                    self.tried.add(self.index(&name));
+                }
+                name
+            })
+            .collect();
+        names.join(" ")
+    }
+
+    /// How often each endpoint is chosen, in the order of the configuration.
+    fn counts(&mut self, picks: u32) -> Vec<u32> {
+        let mut counts: Vec<_> = self.endpoints.iter().map(|_| 0).collect();
+        for _ in 0..picks {
+            if let Some(index) = self.pick() {
+                counts[index.position()] += 1;
+            }
+        }
+        counts
+    }
+
+    fn index(&self, name: &str) -> EndpointIndex {
+        let position = self.endpoints.iter().position(|each| &*each.name == name);
+        position.and_then(EndpointIndex::new).unwrap()
+    }
+
+    fn state(&mut self, name: &str) -> &mut EndpointState {
+        let position = self.index(name).position();
+        &mut self.states[position]
+    }
+
+    /// The endpoint has answered `count` times within `milliseconds` each, just now.
+    fn answered(&mut self, name: &str, milliseconds: u64, count: u32) {
+        let (now, took) = (self.now, Duration::from_millis(milliseconds));
+        for _ in 0..count {
+            self.state(name)
+                .record(Outcome::Answered(200), took, took, now, DECAY);
+        }
+    }
+
+    /// The endpoint has failed `count` times; each counts as `milliseconds`.
+    fn failed(&mut self, name: &str, milliseconds: u64, count: u32) {
+        let (now, penalty) = (self.now, Duration::from_millis(milliseconds));
+        for _ in 0..count {
+            self.state(name)
+                .record(Outcome::Answered(500), Duration::ZERO, penalty, now, DECAY);
+        }
+    }
+}
+
+/// `!name:weight@priority+active`; all but the name may be left out.
+fn parsed(text: &str) -> (Endpoint, EndpointState) {
+    let rest = text.trim_start_matches('!');
+    let (rest, active) = rest.split_once('+').unwrap_or((rest, "0"));
+    let (rest, priority) = rest.split_once('@').unwrap_or((rest, "0"));
+    let (name, weight) = rest.split_once(':').unwrap_or((rest, "1"));
+    let mut endpoint = Endpoint::new(name);
+    endpoint.weight = Weight::new(weight.parse().unwrap()).unwrap();
+    endpoint.priority = priority.parse().unwrap();
+    let mut state = EndpointState::default();
+    if text.starts_with('!') {
+        state.set_health(Health::Unhealthy);
+    }
+    for _ in 0..active.parse().unwrap() {
+        state.attempt_started();
+    }
+    (endpoint, state)
+}
+
+/// The first choices from a pool are the expected ones.
+#[track_caller]
+fn check(strategy: &Strategy, pool: &str, expected: &str) {
+    let count = expected.split_whitespace().count();
+    assert_eq!(Scene::new(strategy, pool).picks(count), expected, "{pool}");
+}
+
+/// Of 10,000 choices each endpoint gets its part of the whole, give or take 2 % of the whole.
+#[track_caller]
+fn check_shares(scene: &mut Scene, parts: &[f64]) {
+    let whole: f64 = parts.iter().sum();
+    let counts = scene.counts(10_000);
+    for (count, part) in counts.iter().zip(parts) {
+        let (seen, expected) = (f64::from(*count) / 10_000.0, part / whole);
+        assert!((seen - expected).abs() <= 0.02, "{counts:?} for {parts:?}");
+    }
+}
+
+#[test]
+fn every_name_of_the_configuration_is_a_strategy_with_tests() {
+    assert_eq!(Strategy::NAMES.len(), all_strategies().len());
+}
+
+#[test]
+fn without_an_available_endpoint_there_is_no_choice() {
+    for strategy in all_strategies() {
+        check(&strategy, "", "- -");
+        check(&strategy, "!a !b:5", "- -");
+    }
+}
+
+#[test]
+fn the_only_available_endpoint_is_always_chosen() {
+    for strategy in all_strategies() {
+        check(&strategy, "!a b !c", "b b b b");
+        check(&strategy, "!a b:0 !c", "b b b b");
+        check(&strategy, "!a b@7+9 !c", "b b b b");
+    }
+}
+
+#[test]
+fn each_endpoint_is_tried_once_before_any_is_tried_again() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a:100 b:2 c:0.01 !d");
+        let visited = scene.picks_of_one_exchange(3);
+        let mut names: Vec<_> = visited.split(' ').collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "c"], "{strategy:?}");
+        assert_ne!(scene.pick(), None, "{strategy:?} must go on");
+    }
+}
+
+#[test]
+fn a_drained_endpoint_is_chosen_only_when_nothing_else_is_left() {
+    for strategy in all_strategies() {
+        check(&strategy, "a:0 b:0.001 !c", "b b b b b b");
+        check(&strategy, "a:0 !b !c", "a a a");
+    }
+}
+
+#[test]
+fn a_drained_endpoint_goes_before_one_that_has_just_failed() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a b:0 c@1");
+        assert_eq!(scene.picks_of_one_exchange(4), "a c b a", "{strategy:?}");
+    }
+}
+
+#[test]
+fn drained_endpoints_among_themselves_count_alike() {
+    let at_random = [
+        Strategy::LeastConnections,
+        Strategy::Random,
+        Strategy::WeightedRandom,
+        Strategy::HealthBased,
+        Strategy::ConsistentHash(HashOn::Path),
+    ];
+    for strategy in at_random {
+        let mut scene = Scene::new(&strategy, "a:0 b:0 !c:5 d:0");
+        check_shares(&mut scene, &[1.0, 1.0, 0.0, 1.0]);
+    }
+    check(&Strategy::RoundRobin, "a:0 b:0 c:0", "a b c a b c");
+    check(&Strategy::WeightedRoundRobin, "a:0 b:0 c:0", "a b c a b c");
+}
+
+#[test]
+fn a_higher_tier_is_used_only_when_the_lower_ones_have_nobody() {
+    for strategy in all_strategies() {
+        check(&strategy, "a@2 b@1+50 c:100@3", "b b b b");
+        check(&strategy, "a@2 !b@1 c:100@3", "a a a a");
+        check(&strategy, "!a@2 !b@1 c:100@3", "c c c c");
+    }
+}
+
+#[test]
+fn tiers_need_not_begin_at_zero_nor_be_in_order() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a@9 b@4294967295 c@5");
+        assert_eq!(scene.picks_of_one_exchange(3), "c a b", "{strategy:?}");
+    }
+}
+
+#[test]
+fn all_tried_tells_whether_the_next_choice_is_a_second_try() {
+    let mut scene = Scene::new(&Strategy::RoundRobin, "a b:0 !c");
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let candidates = Candidates::new(&scene.endpoints, &scene.states, &scene.tried);
+        seen.push(candidates.all_tried());
+        scene.picks_of_one_exchange(1);
+    }
+    assert_eq!(seen, [false, false, true]);
+}

@@ -1,0 +1,291 @@
+//! One downstream request, from its arrival to its answer, with all its attempts.
+//!
+//! The shell reports what happens and performs what is decided:
+//!
+//! ```text
+//! begin ─► attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
+//!              │                             └────► Stop(reason): the last answer goes out
+//!              └► Unavailable: refuse the request, or give the last answer
+//! ```
+//!
+//! An [`Attempt`] stands for a request under way. It can be neither copied nor made up: every one
+//! that [`Exchange::attempt`] hands out must reach [`PoolState::end`], which consumes it, so that
+//! what is counted as active goes down exactly once.
+//!
+//! Example: total 60 s, read 30 s, arrival at t = 0. Attempt 1 may take until 30 s. It times out;
+//! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
+//! deadline ([`Exchange::expires_with`]), and if it fails the client gets the 504 of the deadline.
+
+use core::time::Duration;
+
+use rand::Rng;
+
+use crate::backoff::MAX_ATTEMPTS;
+use crate::balance::{Candidates, HashKey};
+use crate::endpoint::EndpointIndex;
+use crate::idempotency::Repeatability;
+use crate::outcome::Outcome;
+use crate::pool::{Pool, PoolState};
+use crate::retry::{self, Decision, Ended};
+use crate::time::Instant;
+
+/// The state of one exchange.
+#[derive(Debug)]
+pub struct Exchange {
+    deadline: Instant,
+    /// Whether the request may be sent again. The shell updates it as the request arrives.
+    pub repeatability: Repeatability,
+    key: Option<HashKey>,
+    tried: Tried,
+    attempts: u8,
+    /// The delay before the newest attempt.
+    waited: Duration,
+}
+
+impl Exchange {
+    /// A request has arrived. `key` is its hash key, where the pool's strategy asks for one.
+    #[must_use]
+    pub fn begin(
+        pool: &Pool,
+        repeatability: Repeatability,
+        key: Option<HashKey>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            deadline: now + pool.timeouts.total(),
+            repeatability,
+            key,
+            tried: Tried::default(),
+            attempts: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// When the answer to the client must have begun.
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How many attempts there have been.
+    #[must_use]
+    pub const fn attempts(&self) -> u8 {
+        self.attempts
+    }
+
+    /// The endpoint of the newest attempt.
+    #[must_use]
+    pub fn last_endpoint(&self) -> Option<EndpointIndex> {
+        self.tried.last()
+    }
+
+    /// Chooses the endpoint of the next attempt and counts it as active.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if no endpoint may be selected now.
+    pub fn attempt(
+        &mut self,
+        pool: &Pool,
+        state: &mut PoolState,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Result<Attempt, Unavailable> {
+        let candidates = Candidates::new(&pool.endpoints, &state.endpoints, &self.tried);
+        let endpoint = state
+            .balancer
+            .pick(&candidates, self.key, pool.decay, now, rng)
+            .ok_or(Unavailable)?;
+        if let Some(state) = state.endpoints.get_mut(endpoint.position()) {
+            state.attempt_started();
+        }
+        self.tried.add(endpoint);
+        self.attempts = self.attempts.saturating_add(1);
+        Ok(Attempt {
+            endpoint,
+            number: self.attempts,
+            sent: now,
+            timeout: pool.timeouts.read().min(self.deadline.since(now)),
+        })
+    }
+
+    /// An attempt has ended with `outcome`, which is recorded already: what follows?
+    pub fn ended(
+        &mut self,
+        pool: &Pool,
+        state: &PoolState,
+        attempt: &Attempt,
+        outcome: Outcome,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Decision {
+        let ended = Ended {
+            attempt: attempt.number,
+            outcome,
+            waited: self.waited,
+            repeatability: self.repeatability,
+            untried_left: !Candidates::new(&pool.endpoints, &state.endpoints, &self.tried)
+                .all_tried(),
+            deadline: self.deadline,
+        };
+        let decision = retry::decide(&pool.retry, &ended, now, rng);
+        if let Decision::Again(delay) = decision {
+            self.waited = delay;
+        }
+        decision
+    }
+
+    /// Whether the attempt's time ends with the exchange's: its timeout is then the deadline.
+    #[must_use]
+    pub fn expires_with(&self, attempt: &Attempt) -> bool {
+        attempt.sent + attempt.timeout >= self.deadline
+    }
+}
+
+/// A request under way to one endpoint.
+#[derive(Debug)]
+#[must_use = "an attempt that does not reach `PoolState::end` counts as active for ever"]
+pub struct Attempt {
+    endpoint: EndpointIndex,
+    number: u8,
+    sent: Instant,
+    timeout: Duration,
+}
+
+impl Attempt {
+    /// Where it goes.
+    #[must_use]
+    pub const fn endpoint(&self) -> EndpointIndex {
+        self.endpoint
+    }
+
+    /// Its number in the exchange, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// When all of the request was sent, as far as is known.
+    #[must_use]
+    pub const fn sent(&self) -> Instant {
+        self.sent
+    }
+
+    /// How long the endpoint may take to begin its answer: the read timeout, or what is left of
+    /// the exchange if that is less.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The client's request has been sent to its end only now: the endpoint's time starts here.
+    pub fn request_completed(&mut self, now: Instant) {
+        self.sent = self.sent.max(now);
+    }
+}
+
+/// No endpoint of the pool may be selected now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// The endpoints that an exchange has tried, in order; repeats included.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    endpoints: [Option<EndpointIndex>; MAX_ATTEMPTS as usize],
+}
+
+impl Tried {
+    /// Whether `endpoint` has been tried.
+    #[must_use]
+    pub fn contains(&self, endpoint: EndpointIndex) -> bool {
+        self.endpoints
+            .iter()
+            .map_while(|tried| *tried)
+            .any(|tried| tried == endpoint)
+    }
+
+    /// The newest one.
+    #[must_use]
+    pub fn last(&self) -> Option<EndpointIndex> {
+        self.endpoints.iter().map_while(|tried| *tried).last()
+    }
+
+    /// Adds one. An exchange has at most as many attempts as there is room.
+    pub fn add(&mut self, endpoint: EndpointIndex) {
+        if let Some(free) = self.endpoints.iter_mut().find(|tried| tried.is_none()) {
+            *free = Some(endpoint);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+    use alloc::vec::Vec;
+    use rand::{SeedableRng as _, rngs::SmallRng};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const REPEATABLE: Repeatability = Repeatability {
+        allowed: true,
+        obstacle: None,
+    };
+
+    fn at(seconds: f64) -> Instant {
+        Instant::ORIGIN + crate::time::from_seconds(seconds)
+    }
+
+    #[test]
+    fn an_exchange_walks_over_all_endpoints_and_then_starts_again() {
+        let pool = Pool::new("p", ["a", "b", "c"].map(Endpoint::new).to_vec());
+        let mut state = PoolState::new(&pool);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let mut visited = Vec::new();
+        for _ in 0..4 {
+            let attempt = exchange
+                .attempt(&pool, &mut state, at(0.0), &mut rng)
+                .unwrap();
+            visited.push(attempt.endpoint().position());
+            assert_eq!(state.endpoint(attempt.endpoint()).unwrap().active(), 1);
+            state.end(attempt);
+        }
+        assert_eq!(visited, [0, 1, 2, 0]);
+        assert_eq!(exchange.attempts(), 4);
+        assert_eq!(exchange.last_endpoint(), EndpointIndex::new(0));
+    }
+
+    #[test]
+    fn an_attempts_timeout_never_outlasts_the_deadline() {
+        let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
+        let mut state = PoolState::new(&pool);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let first = exchange
+            .attempt(&pool, &mut state, at(0.0), &mut rng)
+            .unwrap();
+        assert_eq!(first.timeout(), Duration::from_secs(30));
+        assert!(!exchange.expires_with(&first));
+        let second = exchange
+            .attempt(&pool, &mut state, at(30.1), &mut rng)
+            .unwrap();
+        assert_eq!(second.timeout(), Duration::from_millis(29_900));
+        assert!(exchange.expires_with(&second));
+        state.end(first);
+        state.end(second);
+    }
+
+    #[test]
+    fn without_an_available_endpoint_there_is_no_attempt() {
+        let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
+        let mut state = PoolState::new(&pool);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        for endpoint in &mut state.endpoints {
+            endpoint.set_health(crate::health::Health::Unhealthy);
+        }
+        let refused = exchange.attempt(&pool, &mut state, at(0.0), &mut rng);
+        assert_eq!(refused.map(|attempt| attempt.number()), Err(Unavailable));
+        assert_eq!(exchange.attempts(), 0);
+    }
+}

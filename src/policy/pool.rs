@@ -1,0 +1,248 @@
+//! A pool: a set of endpoints with one policy, and what its traffic has taught.
+//!
+//! [`Pool`] is the configuration's part and never changes; [`PoolState`] is the worker's part. They
+//! are apart so that a decision can borrow the one and change the other.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::balance::{Balancer, Strategy};
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
+use crate::exchange::Attempt;
+use crate::latency::Mean;
+use crate::matching::Matcher;
+use crate::outcome::{Class, Outcome};
+use crate::retry::RetryPolicy;
+use crate::time::Instant;
+
+/// A pool as configured.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Unique among the pools of a configuration.
+    pub name: Box<str>,
+    /// Which requests belong to it.
+    pub matcher: Matcher,
+    /// At least one, at most [`crate::endpoint::MAX_ENDPOINTS`].
+    pub endpoints: Vec<Endpoint>,
+    /// How endpoints are chosen.
+    pub strategy: Strategy,
+    /// Time constant of the response-time averages.
+    pub decay: Duration,
+    /// When failed attempts are repeated.
+    pub retry: RetryPolicy,
+    /// Limits in time.
+    pub timeouts: Timeouts,
+    /// Whether the client is told the endpoint and the number of attempts.
+    pub response_headers: bool,
+}
+
+impl Pool {
+    /// A pool of these endpoints with the default policy, which matches every request.
+    #[must_use]
+    pub fn new(name: &str, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            name: name.into(),
+            matcher: Matcher::default(),
+            endpoints,
+            strategy: Strategy::RoundRobin,
+            decay: DEFAULT_DECAY,
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+            response_headers: false,
+        }
+    }
+
+    /// The endpoint at `index`.
+    #[must_use]
+    pub fn endpoint(&self, index: EndpointIndex) -> Option<&Endpoint> {
+        self.endpoints.get(index.position())
+    }
+}
+
+/// The limits in time of a pool's exchanges and attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    connect: Duration,
+    read: Duration,
+    write: Duration,
+    total: Duration,
+}
+
+impl Timeouts {
+    /// `connect`: for a connection; belongs to the clusters, known here for the rule below.
+    /// `read`: from a sent request to the beginning of its answer, per attempt.
+    /// `write`: for the client to finish its request.
+    /// `total`: from the request's arrival to the beginning of the answer to the client.
+    ///
+    /// # Errors
+    /// [`TotalTooShort`] if `total` is less than `connect` + `read`: not even one attempt would
+    /// have the time that it is promised.
+    pub fn new(
+        connect: Duration,
+        read: Duration,
+        write: Duration,
+        total: Duration,
+    ) -> Result<Self, TotalTooShort> {
+        let least = connect.saturating_add(read);
+        if total < least {
+            return Err(TotalTooShort { total, least });
+        }
+        Ok(Self {
+            connect,
+            read,
+            write,
+            total,
+        })
+    }
+
+    /// For a connection to be made.
+    #[must_use]
+    pub const fn connect(&self) -> Duration {
+        self.connect
+    }
+
+    /// From a sent request to the beginning of its answer, per attempt.
+    #[must_use]
+    pub const fn read(&self) -> Duration {
+        self.read
+    }
+
+    /// For the client to finish its request.
+    #[must_use]
+    pub const fn write(&self) -> Duration {
+        self.write
+    }
+
+    /// From the request's arrival to the beginning of the answer to the client.
+    #[must_use]
+    pub const fn total(&self) -> Duration {
+        self.total
+    }
+}
+
+impl Default for Timeouts {
+    /// 5, 30, 30 and 60 seconds.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            total: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A `total` that leaves no room for one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalTooShort {
+    /// What was given.
+    pub total: Duration,
+    /// `connect` + `read`.
+    pub least: Duration,
+}
+
+impl fmt::Display for TotalTooShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "must be at least connect + read = {} s",
+            self.least.as_secs_f64()
+        )
+    }
+}
+
+impl core::error::Error for TotalTooShort {}
+
+/// What a worker knows of a pool's endpoints, and the balancer's memory.
+#[derive(Clone, Debug)]
+pub struct PoolState {
+    pub(crate) balancer: Balancer,
+    pub(crate) endpoints: Vec<EndpointState>,
+    /// How long a good answer of this pool takes.
+    good_answers: Mean,
+}
+
+impl PoolState {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(pool: &Pool) -> Self {
+        Self {
+            balancer: Balancer::new(&pool.strategy),
+            endpoints: pool
+                .endpoints
+                .iter()
+                .map(|_| EndpointState::default())
+                .collect(),
+            good_answers: Mean::default(),
+        }
+    }
+
+    /// What is known of the endpoint at `index`.
+    #[must_use]
+    pub fn endpoint(&self, index: EndpointIndex) -> Option<&EndpointState> {
+        self.endpoints.get(index.position())
+    }
+
+    /// Learns what an attempt came to. The attempt may still be under way: an answer that has begun
+    /// is judged before its body ends.
+    pub fn record(&mut self, pool: &Pool, attempt: &Attempt, outcome: Outcome, now: Instant) {
+        let took = now.since(attempt.sent());
+        if outcome.class() == Class::Success {
+            self.good_answers.observe(took, now, pool.decay);
+        }
+        let penalty = self.penalty();
+        if let Some(state) = self.endpoints.get_mut(attempt.endpoint().position()) {
+            state.record(outcome, took, penalty, now, pool.decay);
+        }
+    }
+
+    /// The attempt is over: it counts as active no longer.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an attempt ends once, so it is consumed"
+    )]
+    pub fn end(&mut self, attempt: Attempt) {
+        if let Some(state) = self.endpoints.get_mut(attempt.endpoint().position()) {
+            state.attempt_ended();
+        }
+    }
+
+    /// What a failure counts as at least: ten good answers of this pool. A multiple and not a
+    /// constant, so that it means the same to a service of 2 ms and to one of 10 s; of good answers
+    /// only, or the penalties of one failure would raise those of the next without end.
+    fn penalty(&self) -> Duration {
+        self.good_answers
+            .duration()
+            .map_or(FIRST_PENALTY, |mean| mean.saturating_mul(PENALTY_FACTOR))
+    }
+}
+
+/// `load_balancer.decay` unless given.
+pub const DEFAULT_DECAY: Duration = Duration::from_secs(10);
+
+const PENALTY_FACTOR: u32 = 10;
+/// A failure before the first good answer.
+const FIRST_PENALTY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn total_must_leave_room_for_one_attempt() {
+        let seconds = Duration::from_secs;
+        assert!(Timeouts::new(seconds(5), seconds(30), seconds(30), seconds(35)).is_ok());
+        let refused = Timeouts::new(seconds(5), seconds(30), seconds(30), seconds(34));
+        assert_eq!(
+            refused,
+            Err(TotalTooShort {
+                total: seconds(34),
+                least: seconds(35)
+            })
+        );
+    }
+}

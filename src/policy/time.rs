@@ -1,0 +1,97 @@
+//! A point in monotonic time, as the host hands it in.
+//!
+//! The core reads no clock. Every decision takes `now` as an argument, so that a test or a
+//! simulation can be at any time it likes. Durations are [`core::time::Duration`].
+//!
+//! Arithmetic saturates: a clock that steps back reads as "no time has passed", never as an
+//! enormous span, and a deadline beyond the range is simply the last instant.
+//!
+//! ```
+//! use core::time::Duration;
+//! use steerage_policy::time::Instant;
+//!
+//! let sent = Instant::from_nanos(5_000_000);
+//! let answered = sent + Duration::from_millis(20);
+//! assert_eq!(answered.since(sent), Duration::from_millis(20));
+//! assert_eq!(sent.since(answered), Duration::ZERO);
+//! ```
+
+use core::ops::Add;
+use core::time::Duration;
+
+/// Nanoseconds since an origin that only the host knows. Comparable between the workers of one
+/// process, because they share one monotonic clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The origin of the host's clock: before anything that happens.
+    pub const ORIGIN: Self = Self(0);
+
+    /// The instant `nanos` nanoseconds after the origin.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the origin.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time passed since `earlier`; zero if `earlier` is in fact later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// `seconds` as a duration: negative and NaN become zero, what is too large the longest duration.
+#[must_use]
+pub fn from_seconds(seconds: f64) -> Duration {
+    if seconds > 0.0 {
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    } else {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_clock_that_steps_back_reads_as_no_time_passed() {
+        let early = Instant::from_nanos(1);
+        let late = Instant::from_nanos(9);
+        assert_eq!(early.since(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn adding_saturates() {
+        assert_eq!(
+            Instant::from_nanos(1) + Duration::MAX,
+            Instant::from_nanos(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn seconds_that_are_no_duration_become_the_nearest_one() {
+        assert_eq!(from_seconds(f64::NAN), Duration::ZERO);
+        assert_eq!(from_seconds(-1.0), Duration::ZERO);
+        assert_eq!(from_seconds(f64::INFINITY), Duration::MAX);
+        assert_eq!(from_seconds(0.25), Duration::from_millis(250));
+    }
+}
