@@ -1,0 +1,259 @@
+//! The end of an exchange: which answer the client gets, and how.
+//!
+//! A good answer of a retry replaces the paused one. If no attempt was good, the client gets the
+//! last answer of an upstream as it came, because it says most; and only if no upstream answered at
+//! all, the last of the host's own. When time is up it gets a 504 that says so.
+
+use steerage_policy::exchange::Exchange;
+use steerage_policy::matching::RequestHead as _;
+use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::Pool;
+use steerage_policy::time::Instant;
+
+use super::classify;
+use super::request::is_hop_by_hop;
+use super::timers::StreamId;
+use super::worker::{Phase, Stream, Worker};
+use crate::host::{self, Body, HeaderMap, Map, Refused};
+
+/// Why the filter answered by itself, for the client.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reason {
+    NoEndpointAvailable,
+    DeadlineExceeded,
+    WriteTimeout,
+}
+
+impl Reason {
+    /// The value of `x-steerage-reason`.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::NoEndpointAvailable => "no_endpoint_available",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::WriteTimeout => "write_timeout",
+        }
+    }
+
+    /// What the access log says.
+    const fn details(self) -> &'static str {
+        match self {
+            Self::NoEndpointAvailable => "steerage_no_endpoint_available",
+            Self::DeadlineExceeded => "steerage_deadline_exceeded",
+            Self::WriteTimeout => "steerage_write_timeout",
+        }
+    }
+
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::NoEndpointAvailable => b"no endpoint is available",
+            Self::DeadlineExceeded => b"no upstream answered in time",
+            Self::WriteTimeout => b"the request was not finished in time",
+        }
+    }
+}
+
+/// The answer of a call, whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    headers: HeaderMap,
+    body: Vec<u8>,
+    outcome: Outcome,
+}
+
+impl Answer {
+    /// Reads the answer that is being delivered; `None` if it cannot be read.
+    pub(super) fn read(body_size: usize) -> Option<Self> {
+        let read = host::header_map(Map::CallAnswer)
+            .and_then(|headers| Ok((headers, host::body(Body::CallAnswer, body_size)?)));
+        match read {
+            Ok((headers, body)) => Some(Self {
+                outcome: classify::called(&headers, &body),
+                headers,
+                body,
+            }),
+            Err(refused) => {
+                log::error!("a call's answer cannot be read: {refused:?}");
+                None
+            }
+        }
+    }
+
+    /// What it means.
+    pub(super) const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    const fn is_upstreams(&self) -> bool {
+        matches!(self.outcome, Outcome::Answered(_))
+    }
+
+    fn status(&self) -> u16 {
+        self.headers
+            .get(":status")
+            .and_then(classify::status)
+            .unwrap_or(502)
+    }
+
+    /// Its headers but for those that the host writes itself.
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().filter(|(name, _)| {
+            !name.starts_with(b":") && !is_hop_by_hop(name) && !matches!(*name, b"date" | b"server")
+        })
+    }
+}
+
+impl Stream {
+    /// Keeps `answer` if it is worth more than what is kept: an upstream's word is worth more than
+    /// the host's, and the newer more than the older.
+    pub(super) fn keep_better(&mut self, answer: Option<Answer>) {
+        let Some(answer) = answer else {
+            return;
+        };
+        let kept_is_upstreams = self
+            .kept
+            .as_ref()
+            .map_or(self.original_is_upstreams, Answer::is_upstreams);
+        if answer.is_upstreams() || !kept_is_upstreams {
+            self.kept = Some(answer);
+        }
+    }
+}
+
+impl Worker {
+    /// No other attempt follows: the client gets the best answer that there is.
+    pub(super) fn finish(&mut self, id: StreamId, now: Instant) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let Some(steered) = self.pools.get(stream.pool) else {
+            return; // OK because a stream's pool is one of the worker's.
+        };
+        stream.phase = Phase::Answering(None);
+        let done = host::on_behalf_of(id).and_then(|()| match stream.kept.take() {
+            None => {
+                mark_response(&steered.pool, &stream.exchange);
+                host::resume_response()
+            }
+            Some(answer) => give(&steered.pool, stream, &answer),
+        });
+        if let Err(refused) = done {
+            log::error!("a client cannot be answered: {refused:?}");
+        }
+        self.stream_answered(id, now);
+    }
+
+    /// The exchange's time is up: the client gets the 504 of the deadline.
+    pub(super) fn expire(&mut self, id: StreamId, now: Instant) {
+        let done = host::on_behalf_of(id);
+        if let Err(refused) = done {
+            log::error!("a client cannot be told that its time is up: {refused:?}");
+        }
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.phase = Phase::Answering(None);
+        }
+        self.refuse(504, Reason::DeadlineExceeded);
+        self.stream_answered(id, now);
+    }
+
+    /// A stream whose answer is outstanding has reached a limit in time: the exchange's, or the
+    /// client's for finishing its request.
+    pub(super) fn time_is_up(&mut self, id: StreamId, now: Instant) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let client_is_late = !stream.request.is_complete();
+        if let Phase::Routed(attempt) =
+            core::mem::replace(&mut stream.phase, Phase::Answering(None))
+            && let Some(steered) = self.pools.get_mut(stream.pool)
+        {
+            // An endpoint that waits for the client's request is not to blame.
+            if !client_is_late {
+                steered
+                    .state
+                    .record(&steered.pool, &attempt, Outcome::Timeout, now);
+            }
+            steered.state.end(attempt);
+        }
+        if client_is_late && now < stream.exchange.deadline() {
+            if let Err(refused) = host::on_behalf_of(id) {
+                log::error!("a client cannot be told that it was too slow: {refused:?}");
+            }
+            self.refuse(408, Reason::WriteTimeout);
+            self.stream_answered(id, now);
+        } else {
+            self.expire(id, now);
+        }
+    }
+
+    /// Answers the stream on whose behalf calls are made.
+    pub(super) fn refuse(&self, status: u16, reason: Reason) {
+        let headers: [(&[u8], &[u8]); 1] = [(REASON.as_bytes(), reason.name().as_bytes())];
+        if let Err(refused) = host::reply(status, reason.details(), &headers, reason.text()) {
+            log::error!("a client cannot be answered: {refused:?}");
+        }
+    }
+
+    /// The answer is on its way: nothing is awaited any more, and calls concern the root again.
+    fn stream_answered(&mut self, id: StreamId, now: Instant) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.request.forget();
+        }
+        self.wait_until(id, None, now);
+        if let Err(refused) = host::on_behalf_of(self.root) {
+            log::error!("the root context is gone: {refused:?}");
+        }
+    }
+}
+
+/// Gives the client `answer` in place of the paused response.
+fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
+    let attempts = stream.exchange.attempts().to_string();
+    let endpoint = last_endpoint(pool, &stream.exchange);
+    let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
+    if pool.response_headers {
+        headers.push((ENDPOINT.as_bytes(), endpoint.as_bytes()));
+        headers.push((ATTEMPTS.as_bytes(), attempts.as_bytes()));
+    }
+    if stream.request.method() == b"HEAD" {
+        // The host would take the length of a body that is not there off a reply of ours. The
+        // paused response has no body either, so it can take on the new head as it is.
+        let status = answer.status().to_string();
+        headers.insert(0, (b":status", status.as_bytes()));
+        if let Some(length) = answer.headers.get("content-length") {
+            headers.push((b"content-length", length));
+        }
+        host::set_header_map(Map::Response, &headers)?;
+        return host::resume_response();
+    }
+    host::reply(answer.status(), RETRIED, &headers, &answer.body)
+}
+
+/// Tells the client where its answer comes from, if the pool says so, on the response at hand.
+pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
+    if !pool.response_headers {
+        return;
+    }
+    let attempts = exchange.attempts().to_string();
+    let endpoint = last_endpoint(pool, exchange);
+    let marked = host::set_header(Map::Response, ENDPOINT, endpoint.as_bytes())
+        .and_then(|()| host::set_header(Map::Response, ATTEMPTS, attempts.as_bytes()));
+    if let Err(refused) = marked {
+        log::error!("a response cannot be marked: {refused:?}");
+    }
+}
+
+fn last_endpoint<'a>(pool: &'a Pool, exchange: &Exchange) -> &'a str {
+    exchange
+        .last_endpoint()
+        .and_then(|index| pool.endpoint(index))
+        .map_or("", |endpoint| &endpoint.name)
+}
+
+/// Says why the filter answered by itself.
+pub(super) const REASON: &str = "x-steerage-reason";
+/// Names the endpoint of the last attempt.
+const ENDPOINT: &str = "x-steerage-endpoint";
+/// The number of attempts.
+const ATTEMPTS: &str = "x-steerage-attempts";
+/// What the access log says of an answer that a retry brought.
+const RETRIED: &str = "steerage_retried";

@@ -1,0 +1,268 @@
+//! One request as it arrived, kept so that it can be sent again.
+//!
+//! The head is scanned once, when it arrives. It says which headers of the client must not reach
+//! the router, and whether the request can be sent a second time at all; the body is kept only in
+//! that case, and only up to the pool's limit.
+
+use core::ops::Range;
+
+use steerage_policy::idempotency::Obstacle;
+use steerage_policy::matching::RequestHead;
+
+use crate::host::{self, Body, HeaderMap};
+
+/// A request's head and, where it could be repeated, its body.
+#[derive(Debug)]
+pub(crate) struct Request {
+    headers: HeaderMap,
+    method: Range<usize>,
+    path: Range<usize>,
+    authority: Range<usize>,
+    kind: Kind,
+    content_length: Option<usize>,
+    has_idempotency_key: bool,
+    /// Names of the client's headers that would steer the filter or the router.
+    control: Vec<Range<usize>>,
+    body: Vec<u8>,
+    /// Why the request cannot be repeated, as far as its arrival has shown.
+    obstacle: Option<Obstacle>,
+    complete: bool,
+}
+
+/// What a request is besides plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Grpc,
+    Upgrade,
+}
+
+impl Request {
+    /// Scans the head of a request. `complete` says that no body follows.
+    pub(crate) fn arrived(headers: HeaderMap, cluster_header: &str, complete: bool) -> Self {
+        let mut request = Self {
+            method: 0..0,
+            path: 0..0,
+            authority: 0..0,
+            kind: Kind::Plain,
+            content_length: None,
+            has_idempotency_key: false,
+            control: Vec::new(),
+            body: Vec::new(),
+            obstacle: None,
+            complete,
+            headers: HeaderMap::default(),
+        };
+        for (name, value) in headers.spans() {
+            let Some((name_bytes, value_bytes)) = headers.bytes(&name).zip(headers.bytes(&value))
+            else {
+                continue; // OK because the spans are the map's own.
+            };
+            match name_bytes {
+                b":method" => request.method = value,
+                b":path" => request.path = value,
+                b":authority" => request.authority = value,
+                b"content-type" if value_bytes.starts_with(b"application/grpc") => {
+                    request.kind = Kind::Grpc;
+                }
+                b"upgrade" | b":protocol" => request.kind = Kind::Upgrade,
+                b"content-length" => {
+                    let digits = core::str::from_utf8(value_bytes).unwrap_or_default();
+                    request.content_length = digits.parse().ok();
+                }
+                b"idempotency-key" => request.has_idempotency_key = !value_bytes.is_empty(),
+                _ if is_control(name_bytes) || name_bytes == cluster_header.as_bytes() => {
+                    request.control.push(name);
+                }
+                _ => {}
+            }
+        }
+        request.headers = headers;
+        if request.method() == b"CONNECT" {
+            request.kind = Kind::Upgrade;
+        }
+        request.obstacle = match request.kind {
+            Kind::Plain => None,
+            Kind::Grpc => Some(Obstacle::Grpc),
+            Kind::Upgrade => Some(Obstacle::Upgrade),
+        };
+        request
+    }
+
+    /// Forbids a repeat if the body is known to be larger than `limit` bytes.
+    pub(crate) fn limit_body(&mut self, limit: usize) {
+        if self.content_length.is_some_and(|length| length > limit) {
+            self.give_up(Obstacle::BodyTooLarge);
+        }
+    }
+
+    /// `size` bytes of the body have arrived; keeps them if the request could be repeated and the
+    /// body is within `limit` bytes.
+    pub(crate) fn body_arrived(&mut self, size: usize, end: bool, limit: usize) {
+        self.complete |= end;
+        if self.obstacle.is_some() {
+            return;
+        }
+        if self.body.len().saturating_add(size) > limit {
+            self.give_up(Obstacle::BodyTooLarge);
+            return;
+        }
+        match host::body(Body::Request, size) {
+            Ok(chunk) if self.body.is_empty() => self.body = chunk,
+            Ok(chunk) => self.body.extend_from_slice(&chunk),
+            Err(refused) => {
+                log::warn!("the request's body cannot be read ({refused:?}); it is not retried");
+                self.give_up(Obstacle::IncompleteRequest);
+            }
+        }
+    }
+
+    /// Trailers have arrived: the request is complete and cannot be repeated.
+    pub(crate) fn trailers_arrived(&mut self) {
+        self.complete = true;
+        self.give_up(Obstacle::Trailers);
+    }
+
+    /// Whether the client has sent all of it.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether the client may take as long as it likes to finish its request: a stream ends when
+    /// the two sides agree to.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind != Kind::Plain
+    }
+
+    /// Why the request cannot be sent again now; `None` when it can.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        if self.obstacle.is_some() {
+            self.obstacle
+        } else if !self.complete {
+            Some(Obstacle::IncompleteRequest)
+        } else if !self.is_text() {
+            Some(Obstacle::HeaderEncoding)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the sender says that a repeat is recognised (`Idempotency-Key`).
+    pub(crate) const fn has_idempotency_key(&self) -> bool {
+        self.has_idempotency_key
+    }
+
+    /// Names of the client's headers that would steer the filter or the router.
+    pub(crate) fn control_headers(&self) -> impl Iterator<Item = &[u8]> {
+        self.control
+            .iter()
+            .filter_map(|name| self.headers.bytes(name))
+    }
+
+    /// The headers of a repeat but for what depends on the attempt: without the client's control
+    /// headers, and without those that concern its own connection or this body's framing
+    /// (RFC 9110 §7.6.1), which the host sets anew.
+    pub(crate) fn headers_to_repeat(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers
+            .iter()
+            .filter(|(name, _)| {
+                !is_control(name)
+                    && !is_hop_by_hop(name)
+                    && *name != b":path"
+                    && *name != b":authority"
+            })
+            .filter_map(|(name, value)| {
+                // OK to filter because a request with other headers is not repeated.
+                Some((
+                    core::str::from_utf8(name).ok()?,
+                    core::str::from_utf8(value).ok()?,
+                ))
+            })
+    }
+
+    /// The body as it came.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Frees what is kept only for a repeat.
+    pub(crate) fn forget(&mut self) {
+        self.headers = HeaderMap::default();
+        self.body = Vec::new();
+    }
+
+    fn is_text(&self) -> bool {
+        self.headers
+            .iter()
+            .all(|(_, value)| core::str::from_utf8(value).is_ok())
+    }
+
+    fn give_up(&mut self, obstacle: Obstacle) {
+        self.obstacle.get_or_insert(obstacle);
+        self.body = Vec::new();
+    }
+}
+
+impl RequestHead for Request {
+    fn method(&self) -> &[u8] {
+        self.headers.bytes(&self.method).unwrap_or_default()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.headers.bytes(&self.path).unwrap_or_default()
+    }
+
+    fn authority(&self) -> &[u8] {
+        self.headers.bytes(&self.authority).unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name)
+    }
+}
+
+/// Whether a header steers this filter or the router's own retries and timeouts: such a header is
+/// the operator's to set and not the client's.
+/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter>
+fn is_control(name: &[u8]) -> bool {
+    if name.starts_with(b"x-steerage-") {
+        return true;
+    }
+    let Some(rest) = name.strip_prefix(b"x-envoy-") else {
+        return false;
+    };
+    matches!(
+        rest,
+        b"attempt-count"
+            | b"expected-rq-timeout-ms"
+            | b"hedge-on-per-try-timeout"
+            | b"is-timeout-retry"
+            | b"max-retries"
+            | b"retriable-header-names"
+            | b"retriable-status-codes"
+            | b"retry-grpc-on"
+            | b"retry-on"
+            | b"upstream-alt-stat-name"
+            | b"upstream-rq-per-try-timeout-ms"
+            | b"upstream-rq-timeout-alt-response"
+            | b"upstream-rq-timeout-ms"
+            | b"upstream-stream-duration-ms"
+    )
+}
+
+/// Whether a header concerns one connection or the framing of one body. The host frames what it
+/// sends by itself; a length left over from another body would stall the receiver.
+pub(crate) fn is_hop_by_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"content-length"
+            | b"expect"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+    )
+}

@@ -1,0 +1,150 @@
+//! The attempts after the first: calls of the root context, made when their delay has passed.
+//!
+//! They are the root's and not the stream's, because the host reports a call only to the context
+//! that made it and forgets the answer if that is gone: a client that hangs up would leave an
+//! attempt that counts as active for ever. The whole answer is in hand before the client gets any
+//! of it, which is the price of choosing another cluster once the router has spoken.
+
+use steerage_policy::exchange::Attempt;
+use steerage_policy::matching::RequestHead as _;
+use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::Pool;
+use steerage_policy::retry::Decision;
+use steerage_policy::time::Instant;
+
+use super::answering::Answer;
+use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT};
+use super::timers::StreamId;
+use super::worker::{Call, Phase, SteeredPool, Stream, Worker};
+use crate::host::{self, Refused, Token};
+
+impl Worker {
+    /// A stream's retry is due. Clusters that refuse it at once, because they are unknown, empty or
+    /// full, are failed attempts like any other; the policy says when to stop.
+    pub(super) fn retry(&mut self, id: StreamId) {
+        let now = host::now();
+        while let Some(stream) = self.streams.get_mut(&id)
+            && let Some(SteeredPool { pool, state }) = self.pools.get_mut(stream.pool)
+        {
+            let exchange = &mut stream.exchange;
+            let Ok(attempt) = exchange.attempt(pool, state, now, &mut self.rng) else {
+                return self.finish(id, now);
+            };
+            match send(pool, &self.cluster_header, stream, &attempt, now) {
+                Ok(token) => {
+                    let deadline = stream.exchange.deadline();
+                    stream.phase = Phase::Calling(token);
+                    let call = Call {
+                        stream: id,
+                        pool: stream.pool,
+                        attempt,
+                    };
+                    self.calls.insert(token, call);
+                    return self.wait_until(id, Some(deadline), now);
+                }
+                Err(refused) => {
+                    log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
+                    let outcome = Outcome::ConnectFailure;
+                    state.record(pool, &attempt, outcome, now);
+                    let decision =
+                        stream
+                            .exchange
+                            .ended(pool, state, &attempt, outcome, now, &mut self.rng);
+                    state.end(attempt);
+                    match decision {
+                        Decision::Again(delay) if delay.is_zero() => {}
+                        Decision::Again(delay) => {
+                            stream.phase = Phase::Waiting;
+                            return self.wait_until(id, Some(now + delay), now);
+                        }
+                        Decision::Stop(_) => return self.finish(id, now),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A call has been answered, or has failed: then it has no headers.
+    pub(crate) fn call_answered(&mut self, token: Token, header_count: usize, body_size: usize) {
+        let Some(Call {
+            stream: id,
+            pool: position,
+            attempt,
+        }) = self.calls.remove(&token)
+        else {
+            return; // OK because only calls made here are answered here.
+        };
+        let Some(SteeredPool { pool, state }) = self.pools.get_mut(position) else {
+            return; // OK because a call's pool is one of the worker's.
+        };
+        let now = host::now();
+        let answer = (header_count > 0)
+            .then(|| Answer::read(body_size))
+            .flatten();
+        let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
+        state.record(pool, &attempt, outcome, now);
+        let decision = match self.streams.get_mut(&id) {
+            Some(stream) if matches!(stream.phase, Phase::Calling(called) if called == token) => {
+                stream.keep_better(answer);
+                let exchange = &mut stream.exchange;
+                let decision = exchange.ended(pool, state, &attempt, outcome, now, &mut self.rng);
+                let expired = outcome == Outcome::Timeout && exchange.expires_with(&attempt);
+                Some((decision, expired))
+            }
+            // The client has left, or has had the answer of the deadline.
+            _ => None,
+        };
+        state.end(attempt);
+        match decision {
+            None => {}
+            Some((Decision::Again(delay), _)) => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.phase = Phase::Waiting;
+                }
+                self.wait_until(id, Some(now + delay), now);
+            }
+            Some((Decision::Stop(_), true)) => self.expire(id, now),
+            Some((Decision::Stop(_), false)) => self.finish(id, now),
+        }
+    }
+}
+
+/// Sends the attempt.
+fn send(
+    pool: &Pool,
+    cluster_header: &str,
+    stream: &Stream,
+    attempt: &Attempt,
+    now: Instant,
+) -> Result<Token, Refused> {
+    let request = &stream.request;
+    let Some(endpoint) = pool.endpoint(attempt.endpoint()) else {
+        return Err(Refused::NOT_FOUND); // OK because a pick is one of the pool's endpoints.
+    };
+    let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
+    let path = [
+        endpoint.path_prefix.as_deref().unwrap_or_default(),
+        text(request.path()),
+    ]
+    .concat();
+    let authority = endpoint.authority.as_deref();
+    let number = attempt.number().to_string();
+    let timeout = host::milliseconds(attempt.timeout()).to_string();
+    let mut headers: Vec<(&str, &str)> = vec![
+        (":path", &path),
+        (
+            ":authority",
+            authority.unwrap_or_else(|| text(request.authority())),
+        ),
+        (cluster_header, &endpoint.cluster),
+        (ATTEMPT_COUNT, &number),
+        (TRY_TIMEOUT, &timeout),
+    ];
+    headers.extend(
+        request
+            .headers_to_repeat()
+            .filter(|(name, _)| *name != cluster_header),
+    );
+    let left = stream.exchange.deadline().since(now);
+    host::call(&endpoint.cluster, headers, request.body(), left)
+}

@@ -1,0 +1,164 @@
+//! The first attempt: a request arrives, an endpoint is chosen, the router is told.
+//!
+//! The router sends it, so that bodies stream and connection pools, TLS and tracing are the host's.
+//! It also watches the read timeout: as a timeout per try, which ends with the first byte of the
+//! answer and so never cuts a long one, and which the router announces to the upstream in
+//! `x-envoy-expected-rq-timeout-ms` by itself.
+
+use proxy_wasm::types::Action;
+use steerage_policy::balance::{HashKey, HashOn};
+use steerage_policy::endpoint::Endpoint;
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::idempotency::Repeatability;
+use steerage_policy::matching::RequestHead as _;
+use steerage_policy::pool::Pool;
+
+use super::answering::Reason;
+use super::request::Request;
+use super::timers::StreamId;
+use super::worker::{Phase, SteeredPool, Stream, Worker};
+use crate::host::{self, Map, Refused};
+
+impl Worker {
+    /// A request's head has arrived; `complete` says that no body follows.
+    pub(crate) fn request_headers(&mut self, id: StreamId, complete: bool) -> Action {
+        let headers = match host::header_map(Map::Request) {
+            Ok(headers) => headers,
+            Err(refused) => {
+                log::error!("a request's headers cannot be read: {refused:?}");
+                return Action::Continue;
+            }
+        };
+        let mut request = Request::arrived(headers, &self.cluster_header, complete);
+        let Some((position, SteeredPool { pool, state })) = self
+            .pools
+            .iter_mut()
+            .enumerate()
+            .find(|(_, steered)| steered.pool.matcher.matches(&request))
+        else {
+            self.leave_alone(&request);
+            return Action::Continue;
+        };
+        let now = host::now();
+        request.limit_body(pool.retry.max_request_bytes);
+        let repeatability = Repeatability {
+            allowed: pool.retry.methods.contains(request.method()) || request.has_idempotency_key(),
+            obstacle: request.obstacle(),
+        };
+        let key = hash_key(pool, &request);
+        let mut exchange = Exchange::begin(pool, repeatability, key, now);
+        let Ok(attempt) = exchange.attempt(pool, state, now, &mut self.rng) else {
+            self.refuse(503, Reason::NoEndpointAvailable);
+            return Action::Pause;
+        };
+        if let Some(endpoint) = pool.endpoint(attempt.endpoint())
+            && let Err(refused) = route(&self.cluster_header, endpoint, &attempt, &request)
+        {
+            log::error!("a request cannot be steered: {refused:?}");
+        }
+        let stream = Stream {
+            pool: position,
+            write_deadline: now + pool.timeouts.write(),
+            exchange,
+            request,
+            phase: Phase::Routed(attempt),
+            kept: None,
+            original_is_upstreams: false,
+            due: None,
+        };
+        let due = stream.first_deadline();
+        self.streams.insert(id, stream);
+        self.wait_until(id, Some(due), now);
+        Action::Continue
+    }
+
+    /// `size` bytes of a request's body have arrived.
+    pub(crate) fn request_body(&mut self, id: StreamId, size: usize, end: bool) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if let Phase::Routed(_) = stream.phase
+            && let Some(steered) = self.pools.get(stream.pool)
+        {
+            let limit = steered.pool.retry.max_request_bytes;
+            stream.request.body_arrived(size, end, limit);
+            if end {
+                self.request_complete(id);
+            }
+        }
+    }
+
+    /// A request's trailers have arrived, and with them its end.
+    pub(crate) fn request_trailers(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.request.trailers_arrived();
+            self.request_complete(id);
+        }
+    }
+
+    /// The endpoint's time starts, and the client's ends.
+    fn request_complete(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if let Phase::Routed(attempt) = &mut stream.phase {
+            let now = host::now();
+            attempt.request_completed(now);
+            let due = stream.first_deadline();
+            self.wait_until(id, Some(due), now);
+        }
+    }
+
+    /// The request belongs to no pool: it goes on as it came, except that a client must not choose
+    /// its cluster.
+    fn leave_alone(&self, request: &Request) {
+        if request.header(&self.cluster_header).is_some()
+            && let Err(refused) = host::remove_header(Map::Request, self.cluster_header.as_bytes())
+        {
+            log::error!("a client's routing header cannot be removed: {refused:?}");
+        }
+    }
+}
+
+/// Tells the router where the request goes, and the upstream which attempt it is.
+fn route(
+    cluster_header: &str,
+    endpoint: &Endpoint,
+    attempt: &Attempt,
+    request: &Request,
+) -> Result<(), Refused> {
+    for name in request.control_headers() {
+        host::remove_header(Map::Request, name)?;
+    }
+    if let Some(authority) = &endpoint.authority {
+        host::set_header(Map::Request, ":authority", authority.as_bytes())?;
+    }
+    if let Some(prefix) = &endpoint.path_prefix {
+        let path = [prefix.as_bytes(), request.path()].concat();
+        host::set_header(Map::Request, ":path", &path)?;
+    }
+    host::set_header(Map::Request, cluster_header, endpoint.cluster.as_bytes())?;
+    let number = attempt.number().to_string();
+    host::set_header(Map::Request, ATTEMPT_COUNT, number.as_bytes())?;
+    let timeout = host::milliseconds(attempt.timeout()).to_string();
+    host::set_header(Map::Request, TRY_TIMEOUT, timeout.as_bytes())
+}
+
+/// The request's hash key, where its pool's strategy asks for one.
+fn hash_key(pool: &Pool, request: &Request) -> Option<HashKey> {
+    match pool.strategy.hash_on()? {
+        HashOn::SourceIp => {
+            // `address:port`; an IPv6 address stands in brackets.
+            let source = host::property(&["source", "address"]);
+            let port = source.iter().rposition(|&byte| byte == b':')?;
+            source.get(..port).map(HashKey::of)
+        }
+        hash_on => hash_on.key(request),
+    }
+}
+
+/// Announces the attempt's number to the upstream, from 1.
+pub(super) const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";
+
+/// Tells the router how long the upstream may take to begin its answer, in milliseconds.
+pub(super) const TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";

@@ -1,0 +1,168 @@
+//! What a worker keeps: the pools and what it knows of them, its streams, and the calls under way.
+//!
+//! There is one [`Worker`] for each configuration in each worker thread. It belongs to the root
+//! context; the streams hold a reference and tell it what happens. Callbacks never nest, because
+//! the host puts off whatever a hostcall sets in motion until the callback has returned; so each
+//! callback may borrow the worker whole.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use steerage_config::Config;
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::time::Instant;
+
+use super::answering::Answer;
+use super::request::Request;
+use super::timers::{StreamId, Timers};
+use crate::host::{self, Token};
+
+/// The state of one worker under one configuration.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// The root context's number.
+    pub(super) root: u32,
+    pub(super) cluster_header: Box<str>,
+    pub(super) pools: Vec<SteeredPool>,
+    pub(super) streams: HashMap<StreamId, Stream>,
+    pub(super) calls: HashMap<Token, Call>,
+    pub(super) timers: Timers,
+    pub(super) rng: SmallRng,
+}
+
+/// A pool and what this worker knows of it.
+#[derive(Debug)]
+pub(super) struct SteeredPool {
+    pub(super) pool: Pool,
+    pub(super) state: PoolState,
+}
+
+/// A request that belongs to a pool.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Position of its pool.
+    pub(super) pool: usize,
+    pub(super) exchange: Exchange,
+    pub(super) request: Request,
+    pub(super) phase: Phase,
+    /// The newest answer worth giving if no attempt succeeds; `None` while that is the paused
+    /// response itself.
+    pub(super) kept: Option<Answer>,
+    /// Whether the paused response is an upstream's and not the host's own.
+    pub(super) original_is_upstreams: bool,
+    /// Its entry in the timers.
+    pub(super) due: Option<Instant>,
+    /// By when the client must have finished its request.
+    pub(super) write_deadline: Instant,
+}
+
+/// Where a stream stands, and what will move it on.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The router has the first attempt. Its answer moves the stream on, or a timer: the write
+    /// deadline, the deadline of the exchange.
+    Routed(Attempt),
+    /// The response is paused until a retry is due: a timer.
+    Waiting,
+    /// The response is paused until a call is answered: its token, or the deadline.
+    Calling(Token),
+    /// The answer is on its way to the client; the first attempt ends with the stream if it is the
+    /// one whose answer streams by.
+    Answering(Option<Attempt>),
+}
+
+/// A call under way. It outlives its stream: the host cannot cancel it, and what it comes to says
+/// something of its endpoint in any case.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) stream: StreamId,
+    pub(super) pool: usize,
+    pub(super) attempt: Attempt,
+}
+
+impl Worker {
+    /// A worker that has seen nothing yet.
+    pub(crate) fn new(root: u32, config: Config) -> Self {
+        Self {
+            root,
+            cluster_header: config.cluster_header,
+            pools: config
+                .pools
+                .into_iter()
+                .map(|pool| SteeredPool {
+                    state: PoolState::new(&pool),
+                    pool,
+                })
+                .collect(),
+            streams: HashMap::new(),
+            calls: HashMap::new(),
+            timers: Timers::default(),
+            rng: SmallRng::seed_from_u64(host::random_seed()),
+        }
+    }
+
+    /// The host's timer has fired: handles all streams whose time has come.
+    pub(crate) fn tick(&mut self) {
+        let now = host::now();
+        while let Some(id) = self.timers.pop_due(now) {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue; // OK because a stream that ends takes its entry along.
+            };
+            stream.due = None;
+            match stream.phase {
+                Phase::Waiting => self.retry(id),
+                Phase::Routed(_) | Phase::Calling(_) => self.time_is_up(id, now),
+                Phase::Answering(_) => {}
+            }
+        }
+        let period = self.timers.rearm_after_tick(now);
+        if let Err(refused) = host::set_tick_period(period) {
+            log::error!("the timer cannot be set: {refused:?}");
+        }
+    }
+
+    /// The stream is over, whatever came of it.
+    pub(crate) fn stream_closed(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.remove(&id) else {
+            return; // OK because most often this is a request that belongs to no pool.
+        };
+        self.timers.replace(id, stream.due, None);
+        if let Phase::Routed(attempt) | Phase::Answering(Some(attempt)) = stream.phase {
+            self.end(stream.pool, attempt);
+        }
+    }
+
+    /// An attempt is over.
+    pub(super) fn end(&mut self, pool: usize, attempt: Attempt) {
+        if let Some(steered) = self.pools.get_mut(pool) {
+            steered.state.end(attempt);
+        }
+    }
+
+    /// The stream now waits until `due`, or for nothing in time.
+    pub(super) fn wait_until(&mut self, id: StreamId, due: Option<Instant>, now: Instant) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        self.timers.replace(id, stream.due, due);
+        stream.due = due;
+        if let Some(period) = self.timers.rearm(now)
+            && let Err(refused) = host::set_tick_period(period)
+        {
+            log::error!("the timer cannot be set: {refused:?}");
+        }
+    }
+}
+
+impl Stream {
+    /// What the first attempt waits for besides its answer: the client's request, or the deadline.
+    pub(super) fn first_deadline(&self) -> Instant {
+        if self.request.is_complete() || self.request.is_stream() {
+            self.exchange.deadline()
+        } else {
+            self.write_deadline.min(self.exchange.deadline())
+        }
+    }
+}

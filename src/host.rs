@@ -1,0 +1,254 @@
+//! The host, typed: the only place that calls it.
+//!
+//! Nothing here decides anything, and nothing here panics: what the host refuses comes back as a
+//! [`Refused`]. Header values and bodies are bytes. Which stream a call concerns is the host's
+//! *effective context*: the one whose callback is running, or the one set by [`on_behalf_of`].
+
+#[expect(unsafe_code, reason = "hostcalls are foreign functions")]
+mod abi;
+mod header_map;
+
+use core::ptr::{null, null_mut};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::Status;
+use steerage_policy::time::Instant;
+
+pub(crate) use header_map::HeaderMap;
+
+/// The host did not do what it was asked; holds the ABI's status.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused(#[expect(dead_code, reason = "read by Debug when logged")] u32);
+
+impl Refused {
+    /// The ABI's word for a name that the host does not know.
+    pub(crate) const NOT_FOUND: Self = Self(1);
+}
+
+/// A header map that the filter reads or writes. The numbers are the ABI's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Map {
+    /// Of the request; unreadable once the request's headers have gone on.
+    Request = 0,
+    /// Of the response.
+    Response = 2,
+    /// Of a call's answer; readable only while the answer is being delivered.
+    CallAnswer = 6,
+}
+
+/// A body that the filter reads. The numbers are the ABI's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body {
+    /// The part of the request's body that has just arrived.
+    Request = 0,
+    /// The whole body of a call's answer.
+    CallAnswer = 4,
+}
+
+/// Identifies a call until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token(pub(crate) u32);
+
+/// Monotonic time, comparable between the workers of one process.
+pub(crate) fn now() -> Instant {
+    Instant::from_nanos(monotonic_nanos())
+}
+
+fn monotonic_nanos() -> u64 {
+    let mut nanos = 0;
+    // SAFETY: the pointer is valid for the call, which writes one u64. A clock that fails leaves
+    // zero, and time stands still.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::monotonic_clock(&raw mut nanos) };
+    nanos
+}
+
+/// A random number from the host, to seed a generator with: the standard library draws its hash
+/// seeds from it.
+pub(crate) fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// The plugin's configuration; empty if there is none.
+pub(crate) fn configuration() -> Vec<u8> {
+    const PLUGIN_CONFIGURATION: u32 = 7;
+    buffer(PLUGIN_CONFIGURATION, usize::MAX).unwrap_or_default()
+}
+
+/// All headers of `map`.
+pub(crate) fn header_map(map: Map) -> Result<HeaderMap, Refused> {
+    // SAFETY: see `returned`.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(map as u32, data, size) })
+        .map(HeaderMap::from_host)
+}
+
+/// Replaces all headers of `map`.
+pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(), Refused> {
+    let encoded = header_map::encoded(headers);
+    // SAFETY: the buffer is valid for the call, which only reads it.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_set_header_map_pairs(map as u32, encoded.as_ptr(), encoded.len()) })
+}
+
+/// The first value of the header `name`; empty if there is none.
+pub(crate) fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see `returned`; `name` is valid for the call.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    returned(|data, size| unsafe {
+        abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
+    })
+}
+
+/// Sets the header `name`, in place of all its values.
+pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: both are valid for the call, which only reads them.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe {
+        abi::proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// Removes all values of the header `name`.
+pub(crate) fn remove_header(map: Map, name: &[u8]) -> Result<(), Refused> {
+    // SAFETY: `name` is valid for the call, which only reads it.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// The first `size` bytes of `body`.
+pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    buffer(body as u32, size)
+}
+
+/// The property at `path`, e.g. `["response", "code_details"]`; empty if it has no value now.
+pub(crate) fn property(path: &[&str]) -> Vec<u8> {
+    let path = header_map::encoded_path(path);
+    // SAFETY: see `returned`; `path` is valid for the call.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    returned(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) })
+        .unwrap_or_default()
+}
+
+/// Sends a request to `cluster`. The answer comes to the context whose callback is running, and
+/// comes even if the stream that it is for has gone.
+///
+/// Refused if the cluster is unknown, has no host or has no room: then nothing was sent and no
+/// answer comes.
+pub(crate) fn call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: &[u8],
+    timeout: Duration,
+) -> Result<Token, Refused> {
+    // The host takes 0 for "no timeout".
+    let timeout = Duration::from_millis(u64::from(milliseconds(timeout).max(1)));
+    let body = (!body.is_empty()).then_some(body);
+    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
+        .map(Token)
+        .map_err(|status: Status| Refused(status as u32))
+}
+
+/// Answers the stream's request. `details` goes to the access log and must not contain spaces.
+pub(crate) fn reply(
+    status: u16,
+    details: &str,
+    headers: &[(&[u8], &[u8])],
+    body: &[u8],
+) -> Result<(), Refused> {
+    const NOT_GRPC: i32 = -1;
+    let headers = header_map::encoded(headers);
+    let body_data = if body.is_empty() {
+        null()
+    } else {
+        body.as_ptr()
+    };
+    // SAFETY: all buffers are valid for the call, which only reads them.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe {
+        abi::proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body_data,
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NOT_GRPC,
+        )
+    })
+}
+
+/// Lets the stream's paused response go on.
+pub(crate) fn resume_response() -> Result<(), Refused> {
+    const HTTP_RESPONSE: u32 = 1;
+    // SAFETY: no memory is involved.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_continue_stream(HTTP_RESPONSE) })
+}
+
+/// Makes the calls that follow concern another stream.
+pub(crate) fn on_behalf_of(context: u32) -> Result<(), Refused> {
+    // SAFETY: no memory is involved.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_set_effective_context(context) })
+}
+
+/// Calls `on_tick` every `period` from now on, rounded up to whole milliseconds; zero stops it.
+pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refused> {
+    // SAFETY: no memory is involved.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds(period)) })
+}
+
+/// `duration` in whole milliseconds, as the host counts: never less than it was.
+pub(crate) fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+}
+
+fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see `returned`.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    returned(|data, returned_size| unsafe {
+        abi::proxy_get_buffer_bytes(buffer, 0, size, data, returned_size)
+    })
+}
+
+fn done(status: abi::Status) -> Result<(), Refused> {
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(Refused(status))
+    }
+}
+
+/// Runs a hostcall that returns bytes; none reads as empty.
+///
+/// The host allocates them with the SDK's `proxy_on_memory_allocate`, which hands out boxed slices
+/// of exactly the size asked for, and gives up their ownership by returning them.
+fn returned(
+    hostcall: impl FnOnce(*mut *mut u8, *mut usize) -> abi::Status,
+) -> Result<Vec<u8>, Refused> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0;
+    done(hostcall(&raw mut data, &raw mut size))?;
+    if data.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: as said above, `data` is an allocation of `size` bytes that is ours now, with the
+    // capacity of a boxed slice, which is its length.
+    #[expect(unsafe_code, reason = "takes over what the host returned")]
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
