@@ -1,0 +1,355 @@
+//! What Envoy is told: the bootstrap, as JSON, from a builder.
+//!
+//! One listener (or more), one virtual host, one route whose cluster is named by the header
+//! `x-steerage-cluster`, which is how the filter sits in Envoy for users, too. Every address
+//! is a loopback address and every port of Envoy's own is chosen by the kernel, so any number
+//! of tests run at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::envoy::Envoy;
+use crate::error::HarnessError;
+
+/// An Envoy in the making; see [`Envoy::builder`].
+#[derive(Clone, Debug)]
+pub struct EnvoyBuilder {
+    pub(crate) concurrency: u32,
+    pub(crate) component_log_level: Option<String>,
+    pub(crate) pinned_to: Option<String>,
+    pub(crate) wasm: PathBuf,
+    pub(crate) by_ecds: bool,
+    /// Name and filter of each listener, the main one first.
+    listeners: Vec<(String, Filter)>,
+    clusters: Vec<Cluster>,
+    manager: Value,
+    plugin: Value,
+    bootstrap: Value,
+}
+
+/// What stands before the router.
+#[derive(Clone, Debug)]
+enum Filter {
+    /// The filter, with this `configuration` field, or none.
+    Steerage(Option<Value>),
+    /// No filter; everything is routed to this cluster.
+    Absent { cluster: String },
+}
+
+impl EnvoyBuilder {
+    pub(crate) fn new() -> Self {
+        let wasm = std::env::var_os("STEERAGE_WASM")
+            .map_or_else(|| repository().join("target/steerage.wasm"), PathBuf::from);
+        Self {
+            concurrency: 2,
+            component_log_level: None,
+            pinned_to: None,
+            wasm,
+            by_ecds: false,
+            listeners: vec![(MAIN.to_owned(), Filter::Steerage(None))],
+            clusters: Vec::new(),
+            manager: json!({}),
+            plugin: json!({}),
+            bootstrap: json!({}),
+        }
+    }
+
+    /// Runs this many workers; 2 unless told otherwise.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// Loads this module instead of `$STEERAGE_WASM` or `target/steerage.wasm`.
+    #[must_use]
+    pub fn wasm(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wasm = path.into();
+        self
+    }
+
+    /// Configures the filter with this JSON text, sent as a `google.protobuf.StringValue`.
+    /// Without a configuration the field is absent.
+    #[must_use]
+    pub fn config(self, json: impl Into<String>) -> Self {
+        self.main_filter(Filter::Steerage(Some(string_value(&json.into()))))
+    }
+
+    /// Configures the filter with this `google.protobuf.Any` in JSON, whatever it holds, for
+    /// example `{"@type": "type.googleapis.com/google.protobuf.Struct", "value": {…}}`.
+    #[must_use]
+    pub fn config_any(self, any: Value) -> Self {
+        self.main_filter(Filter::Steerage(Some(any)))
+    }
+
+    /// Leaves the filter out and routes everything to `cluster`: bare Envoy.
+    #[must_use]
+    pub fn without_filter(self, cluster: impl Into<String>) -> Self {
+        self.main_filter(Filter::Absent {
+            cluster: cluster.into(),
+        })
+    }
+
+    /// Delivers the main listener's filter by extension config discovery from a file, as
+    /// control planes do; [`Envoy::update_filter_config`] then changes it while Envoy runs.
+    #[must_use]
+    pub fn by_ecds(mut self) -> Self {
+        self.by_ecds = true;
+        self
+    }
+
+    /// Adds a listener with a filter of the same code and VM but its own configuration;
+    /// [`Envoy::addr_of`] finds it by this name.
+    #[must_use]
+    pub fn listener(mut self, name: impl Into<String>, json: impl Into<String>) -> Self {
+        self.listeners.push((
+            name.into(),
+            Filter::Steerage(Some(string_value(&json.into()))),
+        ));
+        self
+    }
+
+    /// Adds a cluster of one host.
+    #[must_use]
+    pub fn cluster(self, name: impl Into<String>, addr: SocketAddr) -> Self {
+        self.cluster_with(Cluster::new(name).host(addr))
+    }
+
+    /// Adds a cluster.
+    #[must_use]
+    pub fn cluster_with(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// Merges more fields into the HTTP connection manager of every listener; objects are
+    /// merged, anything else (arrays, too) is replaced.
+    #[must_use]
+    pub fn merge_manager(mut self, more: Value) -> Self {
+        merge_into(&mut self.manager, more);
+        self
+    }
+
+    /// Merges more fields into the filter's `PluginConfig`, such as another `vm_id`.
+    #[must_use]
+    pub fn merge_plugin(mut self, more: Value) -> Self {
+        merge_into(&mut self.plugin, more);
+        self
+    }
+
+    /// Merges more fields into the bootstrap, such as `stats_config`.
+    #[must_use]
+    pub fn merge_bootstrap(mut self, more: Value) -> Self {
+        merge_into(&mut self.bootstrap, more);
+        self
+    }
+
+    /// Sets the log level of components, for example `wasm:debug`; the rest logs at `info`.
+    #[must_use]
+    pub fn component_log_level(mut self, levels: impl Into<String>) -> Self {
+        self.component_log_level = Some(levels.into());
+        self
+    }
+
+    /// Pins the process to these processors, in the notation of `taskset -c`, for benches.
+    #[must_use]
+    pub fn pinned_to(mut self, processors: impl Into<String>) -> Self {
+        self.pinned_to = Some(processors.into());
+        self
+    }
+
+    /// Starts it and waits until it is live.
+    ///
+    /// # Errors
+    /// [`HarnessError::EnvoyExited`] with the log when Envoy refuses what it was told, and
+    /// others of [`HarnessError`] when there is nothing to run or it does not become live.
+    pub async fn start(self) -> Result<Envoy, HarnessError> {
+        Envoy::start(self).await
+    }
+
+    pub(crate) fn needs_wasm(&self) -> bool {
+        self.listeners
+            .iter()
+            .any(|(_, filter)| matches!(filter, Filter::Steerage(_)))
+    }
+
+    /// The bootstrap; `ecds` is the directory of the discovered configuration's file.
+    pub(crate) fn to_json(&self, ecds: &Path) -> Value {
+        let listeners: Vec<Value> = self
+            .listeners
+            .iter()
+            .map(|(name, filter)| self.listener_json(name, filter, ecds))
+            .collect();
+        let clusters: Vec<Value> = self.clusters.iter().map(Cluster::to_json).collect();
+        let mut bootstrap = json!({
+            // Discovery insists on a node.
+            "node": {"id": "harness", "cluster": "harness"},
+            "admin": {"address": address(ANY_PORT)},
+            "static_resources": {"listeners": listeners, "clusters": clusters},
+        });
+        merge_into(&mut bootstrap, self.bootstrap.clone());
+        bootstrap
+    }
+
+    /// What the file of a discovered filter configuration holds, for the main listener.
+    pub(crate) fn discovery_json(&self, version: u64) -> Value {
+        let configuration = match self.listeners.first() {
+            Some((_, Filter::Steerage(configuration))) => configuration.as_ref(),
+            _ => None,
+        };
+        json!({
+            "version_info": version.to_string(),
+            "resources": [{
+                "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+                "name": FILTER,
+                "typed_config": self.wasm_json(configuration),
+            }],
+        })
+    }
+
+    fn main_filter(mut self, filter: Filter) -> Self {
+        if let Some((_, main)) = self.listeners.first_mut() {
+            *main = filter;
+        }
+        self
+    }
+
+    fn listener_json(&self, name: &str, filter: &Filter, ecds: &Path) -> Value {
+        let mut route = json!({"timeout": "0s"});
+        let mut filters = Vec::new();
+        match filter {
+            Filter::Absent { cluster } => merge_into(&mut route, json!({"cluster": cluster})),
+            Filter::Steerage(configuration) => {
+                merge_into(&mut route, json!({"cluster_header": "x-steerage-cluster"}));
+                filters.push(if self.by_ecds && name == MAIN {
+                    json!({"name": FILTER, "config_discovery": {
+                        "config_source": {
+                            "path_config_source": {
+                                "path": ecds.join(DISCOVERY_FILE),
+                                "watched_directory": {"path": ecds},
+                            },
+                            "resource_api_version": "V3",
+                        },
+                        "type_urls": [WASM_TYPE],
+                    }})
+                } else {
+                    json!({"name": FILTER, "typed_config": self.wasm_json(configuration.as_ref())})
+                });
+            }
+        }
+        filters.push(
+            json!({"name": "envoy.filters.http.router", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            }}),
+        );
+        let mut manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": name,
+            "codec_type": "AUTO",
+            "route_config": {"name": name, "virtual_hosts": [{
+                "name": "all",
+                "domains": ["*"],
+                "routes": [{"match": {"prefix": "/"}, "route": route}],
+            }]},
+            "http_filters": filters,
+        });
+        merge_into(&mut manager, self.manager.clone());
+        json!({
+            "name": name,
+            "address": address(ANY_PORT),
+            "filter_chains": [{"filters": [
+                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
+            ]}],
+        })
+    }
+
+    fn wasm_json(&self, configuration: Option<&Value>) -> Value {
+        let mut plugin = json!({
+            "name": FILTER,
+            "root_id": FILTER,
+            "failure_policy": "FAIL_RELOAD",
+            "vm_config": {
+                "vm_id": FILTER,
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": self.wasm}},
+            },
+        });
+        if let Some(configuration) = configuration {
+            merge_into(&mut plugin, json!({"configuration": configuration}));
+        }
+        merge_into(&mut plugin, self.plugin.clone());
+        json!({"@type": WASM_TYPE, "config": plugin})
+    }
+}
+
+/// The repository's root, where `target/`, `envoy/` and `tests/` are.
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// Merges `more` into `base`, object by object; what is not an object is replaced.
+pub(crate) fn merge_into(base: &mut Value, more: Value) {
+    match (base, more) {
+        (Value::Object(base), Value::Object(more)) => {
+            for (key, value) in more {
+                merge_into(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, more) => *base = more,
+    }
+}
+
+/// A socket's address as Envoy's configuration has it.
+pub(crate) fn address(addr: SocketAddr) -> Value {
+    json!({"socket_address": {"address": addr.ip().to_string(), "port_value": addr.port()}})
+}
+
+fn string_value(text: &str) -> Value {
+    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
+}
+
+/// The name of the listener that [`Envoy::addr`] means.
+pub(crate) const MAIN: &str = "main";
+
+/// The filter's name, its root id and its VM id.
+pub(crate) const FILTER: &str = "steerage";
+
+/// The file, in a directory of its own, that a discovered configuration is read from.
+pub(crate) const DISCOVERY_FILE: &str = "filter.json";
+
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_what_is_not_named() {
+        let mut base = json!({"a": {"b": 1, "c": [1]}, "d": 2});
+        merge_into(&mut base, json!({"a": {"c": [2, 3], "e": 4}}));
+        assert_eq!(base, json!({"a": {"b": 1, "c": [2, 3], "e": 4}, "d": 2}));
+    }
+
+    #[test]
+    fn the_filter_is_configured_by_a_string() {
+        let builder = EnvoyBuilder::new()
+            .config("{\"endpoints\": [\"a\"]}")
+            .listener("other", "{}");
+        let bootstrap = builder.to_json(Path::new("/nowhere"));
+        let filter = |listener: &str| {
+            let path = "filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config/configuration/value";
+            bootstrap
+                .pointer(&format!("/static_resources/listeners/{listener}/{path}"))
+                .and_then(Value::as_str)
+        };
+        assert_eq!(filter("0"), Some("{\"endpoints\": [\"a\"]}"));
+        assert_eq!(filter("1"), Some("{}"));
+    }
+}

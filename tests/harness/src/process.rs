@@ -1,0 +1,146 @@
+//! A child process with its log and its scratch directory: started, measured, ended.
+//!
+//! It is ended by its own process id, politely first, so that it still writes what it holds
+//! back (access logs, for one), and outright when it does not follow.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::HarnessError;
+use crate::wait::POLL;
+
+/// A directory for one process's files, removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Result<Self, HarnessError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("steerage-{}-{number}", std::process::id()));
+        // What an earlier process of the same id left behind must not be read as ours.
+        let _absent = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path)
+            .map_err(HarnessError::io(format!("create {}", path.display())))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, HarnessError> {
+        let path = self.0.join(name);
+        fs::write(&path, text).map_err(HarnessError::io(format!("write {}", path.display())))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _best_effort = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running child whose output goes to a file.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output in `log`.
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Result<Self, HarnessError> {
+        let open = || File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
+        let (out, err) = open().map_err(HarnessError::io(format!("create {}", log.display())))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .map_err(HarnessError::io(format!(
+                "start {}",
+                command.get_program().to_string_lossy()
+            )))?;
+        Ok(Self { child, log })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// All that it wrote so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Its memory in use (VmRSS), in KiB.
+    pub(crate) fn rss_kib(&self) -> Result<u64, HarnessError> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .ok_or_else(|| HarnessError::Unexpected {
+                doing: "read a process's memory".to_owned(),
+                found: status.clone(),
+            })
+    }
+
+    /// The processor time it took so far, of user and system.
+    pub(crate) fn cpu_time(&self) -> Result<Duration, HarnessError> {
+        let stat = self.proc("stat")?;
+        // The second field is the program's name in brackets and may hold anything; utime and
+        // stime are fields 14 and 15, which is 11 and 12 counted from behind it.
+        let ticks = stat.rsplit_once(')').and_then(|(_, fields)| {
+            let mut fields = fields.split_whitespace().skip(11);
+            let user: u64 = fields.next()?.parse().ok()?;
+            let system: u64 = fields.next()?.parse().ok()?;
+            Some(user + system)
+        });
+        let ticks = ticks.ok_or_else(|| HarnessError::Unexpected {
+            doing: "read a process's processor time".to_owned(),
+            found: stat.clone(),
+        })?;
+        Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+    }
+
+    fn proc(&self, file: &str) -> Result<String, HarnessError> {
+        let path = format!("/proc/{}/{file}", self.pid());
+        fs::read_to_string(&path).map_err(HarnessError::io(format!("read {path}")))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            // The standard library can only kill; the shell's own `kill` can ask.
+            let _best_effort = Command::new("sh")
+                .args(["-c", "kill -TERM \"$1\"", "sh", &self.pid().to_string()])
+                .status();
+            let deadline = Instant::now() + GRACE;
+            while self.ended().is_none() && Instant::now() < deadline {
+                std::thread::sleep(POLL);
+            }
+        }
+        if self.ended().is_none() {
+            let _gone = self.child.kill();
+            let _gone = self.child.wait();
+        }
+    }
+}
+
+/// Linux counts processor time for `/proc` in hundredths of a second on all its platforms.
+const MILLIS_PER_TICK: u64 = 10;
+
+/// How long a process may take to end when asked, before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
