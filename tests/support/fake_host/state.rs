@@ -1,0 +1,332 @@
+//! All that the fake knows, one copy for each thread, and the two ways into it: from a test and
+//! from a hostcall.
+//!
+//! The SDK keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with a
+//! fresh host. The state is leaked on purpose: a thread-local without a destructor stays readable
+//! while the SDK's own is torn down, and a context dropped there may still make hostcalls.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use proxy_wasm::types::{LogLevel, Status};
+
+use super::headers::Headers;
+use super::metrics::Metrics;
+use super::shared::{Queues, SharedData};
+use super::{Call, Sent};
+
+/// The fake's memory.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Whether a [`Host`](super::Host) exists. Without one nothing is held against the filter.
+    pub(super) live: bool,
+    /// Whether the filter is registering itself, when Envoy traps all hostcalls but the log.
+    pub(super) registering: bool,
+    /// What the filter did that no correct filter does, first things first.
+    pub(super) violations: Vec<String>,
+    /// Virtual time since the Unix epoch.
+    pub(super) now: Duration,
+    /// Ids are never reused on a thread, not even by a second host: the SDK panics on a duplicate.
+    pub(super) last_context: u32,
+    pub(super) last_token: u32,
+    /// Whose callback is running, and whom the filter chose to act for instead; 0 is nobody.
+    pub(super) current: u32,
+    pub(super) effective: u32,
+    /// A reply was asked for, so Envoy will treat this callback's answer as Pause.
+    pub(super) stop_iteration: bool,
+    /// What Envoy does once the running callback has returned.
+    pub(super) deferred: VecDeque<Deferred>,
+    pub(super) roots: BTreeMap<u32, RootState>,
+    pub(super) streams: BTreeMap<u32, StreamState>,
+    pub(super) clusters: BTreeMap<String, Cluster>,
+    pub(super) calls: Vec<Call>,
+    /// The answer that is being delivered, and the root that it belongs to.
+    pub(super) answer: Option<(u32, Answer)>,
+    /// The status of the last failed call: the code sticks, the message lasts for the callback.
+    pub(super) call_status: (u32, &'static str),
+    pub(super) vm_configuration: Vec<u8>,
+    /// The plugin's configuration, readable only while a root is being created or configured.
+    pub(super) configuration: Option<Vec<u8>>,
+    /// The stream whose `on_log` is running.
+    pub(super) logging: Option<u32>,
+    pub(super) shared: SharedData,
+    pub(super) queues: Queues,
+    pub(super) metrics: Metrics,
+    /// Properties that every stream and root has.
+    pub(super) properties: BTreeMap<Vec<String>, Vec<u8>>,
+    /// Foreign functions that exist; they answer with nothing.
+    pub(super) foreign: Vec<String>,
+    pub(super) foreign_calls: Vec<(String, Vec<u8>)>,
+    pub(super) logs: Vec<(LogLevel, String)>,
+    pub(super) log_level: LogLevel,
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    /// Whether a stream ends by itself once its local reply is out.
+    pub(super) finish_replied: bool,
+}
+
+/// A root context.
+#[derive(Debug)]
+pub(super) struct RootState {
+    pub(super) accepted: bool,
+    /// The period in force, and when the next tick is due.
+    pub(super) tick: Option<(Duration, Duration)>,
+}
+
+/// A stream, kept after its end so that tests can look at what became of it.
+#[derive(Debug)]
+pub(super) struct StreamState {
+    pub(super) root: u32,
+    /// How it ended, once it has.
+    pub(super) ended: Option<String>,
+    pub(super) request: Flow,
+    pub(super) response: Flow,
+    pub(super) sent: Option<Sent>,
+    /// The headers of a reply that bypassed the filter, which only `on_log` sees.
+    pub(super) direct_reply: Option<Headers>,
+    pub(super) properties: BTreeMap<Vec<String>, Vec<u8>>,
+    /// Properties that the filter set; Envoy keeps them as filter state `wasm.NAME`.
+    pub(super) filter_state: BTreeMap<Vec<String>, Vec<u8>>,
+}
+
+/// One direction of a stream.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) stage: Stage,
+    pub(super) headers: Headers,
+    pub(super) headers_readable: bool,
+    pub(super) trailers: Headers,
+    pub(super) trailers_readable: bool,
+    /// The part of the body that the filter can read.
+    pub(super) body: Vec<u8>,
+    /// What arrived while the headers were paused, and whether that was the end.
+    pub(super) held: Vec<u8>,
+    pub(super) held_trailers: Option<Headers>,
+    /// The end of the stream has arrived, if only in what is held.
+    pub(super) complete: bool,
+    /// The body that the filter let by.
+    pub(super) passed: Vec<u8>,
+    pub(super) resumed: bool,
+}
+
+/// How far one direction of a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// No headers yet.
+    Waiting,
+    /// The headers callback is running.
+    Deciding,
+    /// The headers are paused: Envoy makes no body or trailers callbacks.
+    Paused,
+    /// The headers went on.
+    Open,
+    /// The filter paused a body or trailers callback: Envoy keeps the data and goes on asking.
+    Buffering,
+}
+
+/// One of a stream's two directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Request,
+    Response,
+}
+
+/// What Envoy puts off until a callback has returned.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    Reply(u32),
+    Resume(u32, Side),
+    Reset(u32),
+    QueueReady(u32, u32),
+}
+
+/// How a cluster takes calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cluster {
+    Serving,
+    NoHosts,
+}
+
+/// An answer to a call.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) headers: Headers,
+    pub(super) body: Vec<u8>,
+    pub(super) trailers: Headers,
+    /// The call was reset: in Envoy there is no answer to look at then, not even an empty one.
+    pub(super) reset: bool,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            live: false,
+            registering: false,
+            violations: Vec::new(),
+            now: EPOCH,
+            last_context: 0,
+            last_token: 0,
+            current: 0,
+            effective: 0,
+            stop_iteration: false,
+            deferred: VecDeque::new(),
+            roots: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            calls: Vec::new(),
+            answer: None,
+            call_status: (0, ""),
+            vm_configuration: Vec::new(),
+            configuration: None,
+            logging: None,
+            shared: SharedData::default(),
+            queues: Queues::default(),
+            metrics: Metrics::default(),
+            properties: BTreeMap::new(),
+            foreign: Vec::new(),
+            foreign_calls: Vec::new(),
+            logs: Vec::new(),
+            log_level: LogLevel::Info,
+            counts: BTreeMap::new(),
+            finish_replied: true,
+        }
+    }
+
+    /// Forgets everything but the ids, for the next host on this thread.
+    pub(super) fn reset(&mut self) {
+        *self = Self {
+            last_context: self.last_context,
+            last_token: self.last_token,
+            ..Self::new()
+        };
+    }
+
+    /// Notes a mistake of the filter. It cannot panic here: a panic inside a hostcall would abort
+    /// the process.
+    pub(super) fn violation(&mut self, what: impl Into<String>) {
+        if self.live {
+            self.violations.push(what.into());
+        }
+    }
+
+    /// The context that a hostcall acts for.
+    pub(super) fn context(&self) -> u32 {
+        if self.effective != 0 && self.knows(self.effective) {
+            self.effective
+        } else {
+            self.current
+        }
+    }
+
+    /// The root of the context that a hostcall acts for.
+    pub(super) fn root(&self) -> u32 {
+        let context = self.context();
+        self.streams
+            .get(&context)
+            .map_or(context, |stream| stream.root)
+    }
+
+    /// Whether a context exists and has not been deleted.
+    pub(super) fn knows(&self, context: u32) -> bool {
+        self.roots.contains_key(&context) || self.living(context).is_some()
+    }
+
+    /// The stream that a hostcall acts for, unless it acts for a root.
+    pub(super) fn stream(&mut self) -> Option<&mut StreamState> {
+        let context = self.context();
+        self.living_mut(context)
+    }
+
+    pub(super) fn living(&self, id: u32) -> Option<&StreamState> {
+        self.streams
+            .get(&id)
+            .filter(|stream| stream.ended.is_none())
+    }
+
+    pub(super) fn living_mut(&mut self, id: u32) -> Option<&mut StreamState> {
+        self.streams
+            .get_mut(&id)
+            .filter(|stream| stream.ended.is_none())
+    }
+}
+
+impl StreamState {
+    pub(super) fn new(root: u32) -> Self {
+        Self {
+            root,
+            ended: None,
+            request: Flow::new(),
+            response: Flow::new(),
+            sent: None,
+            direct_reply: None,
+            properties: BTreeMap::new(),
+            filter_state: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn flow(&mut self, side: Side) -> &mut Flow {
+        match side {
+            Side::Request => &mut self.request,
+            Side::Response => &mut self.response,
+        }
+    }
+}
+
+impl Flow {
+    fn new() -> Self {
+        Self {
+            stage: Stage::Waiting,
+            headers: Headers::new(),
+            headers_readable: false,
+            trailers: Headers::new(),
+            trailers_readable: false,
+            body: Vec::new(),
+            held: Vec::new(),
+            held_trailers: None,
+            complete: false,
+            passed: Vec::new(),
+            resumed: false,
+        }
+    }
+}
+
+thread_local! {
+    static STATE: &'static RefCell<State> = Box::leak(Box::new(RefCell::new(State::new())));
+}
+
+/// A test's way in. Never held across a call into the filter.
+pub(super) fn with<R>(look: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with(|state| look(&mut state.borrow_mut()))
+}
+
+/// A hostcall's way in: counts the call, and holds it against a filter that makes it outside any
+/// callback.
+///
+/// It never panics. Should the fake itself call into the filter while it looks at its state, which
+/// would be a mistake of the fake, the hostcall fails.
+pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> Status) -> Status {
+    STATE.with(|state| match state.try_borrow_mut() {
+        Ok(mut state) => {
+            *state.counts.entry(name).or_default() += 1;
+            if name != "proxy_log" {
+                if state.registering {
+                    state.violation(format!("{name} was called while the filter registered"));
+                } else if state.current == 0 && name != "proxy_get_current_time_nanoseconds" {
+                    state.violation(format!("{name} was called outside any callback"));
+                }
+            }
+            answer(&mut state)
+        }
+        Err(_) => Status::InternalFailure,
+    })
+}
+
+/// Whether the filter is running on this thread, for the panic hook, which must not panic itself.
+pub(super) fn inside_filter() -> bool {
+    STATE
+        .try_with(|state| state.try_borrow().is_ok_and(|state| state.current != 0))
+        .unwrap_or(false)
+}
+
+/// When every test begins: 2025-06-15 12:00:00 UTC, a time of no meaning that never changes.
+pub(super) const EPOCH: Duration = Duration::from_secs(1_749_988_800);
