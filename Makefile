@@ -1,0 +1,59 @@
+# Steerage: build, test and run. `make help` lists the targets.
+
+WASM        := target/steerage.wasm
+WASM_TARGET := wasm32-wasip1
+CORE_TARGET := wasm32-unknown-unknown
+# Must be the version of the wasm-bindgen library in Cargo.lock.
+WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
+TOOLS       := $(CURDIR)/target/tools
+RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
+SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find src -name '*.rs' -o -name Cargo.toml)
+# The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
+FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-native test-core test-e2e lint ci clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: $(WASM) ## build the release filter, target/steerage.wasm
+
+$(WASM): $(SOURCES)
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	cargo build --release --locked --package steerage --lib --target $(WASM_TARGET)
+	@cp target/$(WASM_TARGET)/release/steerage.wasm $@
+	@echo "$@: $$(wc -c < $@) bytes"
+
+demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
+	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
+
+test: test-native test-core test-e2e ## run every test
+
+test-native: ## policy, configuration, the filter under a fake host, documents
+	cargo test --locked --workspace --exclude steerage-harness --lib --tests -- --skip e2e::
+	cargo test --locked --workspace --doc
+
+test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node
+	@rustup target list --installed | grep -qx $(CORE_TARGET) || rustup target add $(CORE_TARGET)
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(RUNNER) \
+		cargo test --locked --package steerage-policy --target $(CORE_TARGET)
+
+$(RUNNER): Cargo.lock
+	cargo install --quiet wasm-bindgen-cli --version $(WASM_BINDGEN) --root $(TOOLS)
+	@touch $@
+
+test-e2e: build ## the shipped filter on a real Envoy against real servers
+	@$(FIND_ENVOY) && cargo test --locked --package steerage-harness && cargo test --locked --test e2e
+
+lint: ## formatting, clippy and documentation, warnings as errors
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	cargo clippy --locked --package steerage --lib --target $(WASM_TARGET) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+ci: lint test ## what CI runs
+
+clean: ## remove everything that was built
+	cargo clean
