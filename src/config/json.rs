@@ -1,0 +1,289 @@
+//! The bytes of a configuration as a tree.
+//!
+//! Not `serde_json::Value`: that lets the last of repeated keys win and may forget the order of the
+//! fields, and both are needed to report errors. The tree is at most 128 levels deep (a limit of
+//! `serde_json`), so walking it by recursion is safe.
+//!
+//! What arrives may not be JSON at all: Envoy hands over the bytes of whatever message the operator
+//! configured. The usual mistakes are recognised and named.
+//!
+//! Example: `{"a": [1, 1.5], "a": null}` is an [`Object`] of two pairs, both with the key `a`.
+
+use core::fmt;
+use core::str;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+use crate::error::{ConfigError, Problem};
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Flag(bool),
+    Number(Number),
+    Text(Box<str>),
+    List(Vec<Self>),
+    Object(Object),
+}
+
+/// A JSON object, in the order of the document, repeated keys included.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Object(pub(crate) Vec<(Box<str>, Json)>);
+
+impl Object {
+    /// The first value with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
+        self.0
+            .iter()
+            .find(|(name, _)| &**name == key)
+            .map(|(_, value)| value)
+    }
+}
+
+impl Json {
+    /// The text, if it is text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is a whole one and not negative. `4.0` is whole, as in JSON Schema.
+    pub(crate) fn whole(&self) -> Option<u64> {
+        let Self::Number(number) = self else {
+            return None;
+        };
+        if let Some(whole) = number.as_u64() {
+            return Some(whole);
+        }
+        let float = number.as_f64()?;
+        // Up to here every whole number has a float of its own.
+        let exact = (0.0..=9_007_199_254_740_992.0).contains(&float) && float.fract() == 0.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole and within the range of u64"
+        )]
+        exact.then_some(float as u64)
+    }
+
+    /// What an error shows of the value: short, on one line. Lists and objects are only named, so
+    /// that an error about a section cannot spell out a secret within it.
+    pub(crate) fn excerpt(&self) -> Box<str> {
+        match self {
+            Self::Null => "null".into(),
+            Self::Flag(true) => "true".into(),
+            Self::Flag(false) => "false".into(),
+            Self::Number(number) => number.to_string().into(),
+            Self::Text(text) => excerpt(text),
+            Self::List(list) if list.is_empty() => "[]".into(),
+            Self::List(list) => format!("a list of {}", list.len()).into(),
+            Self::Object(object) if object.0.is_empty() => "{}".into(),
+            Self::Object(_) => "an object".into(),
+        }
+    }
+}
+
+/// `text` as JSON, shortened.
+pub(crate) fn excerpt(text: &str) -> Box<str> {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(EXCERPT).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    // Text always has a JSON form; the alternative only spares an `unwrap`.
+    serde_json::to_string(&short).unwrap_or(short).into()
+}
+
+/// Reads the bytes of a configuration.
+///
+/// # Errors
+/// The one thing that keeps them from being a JSON object.
+pub(crate) fn read(bytes: &[u8]) -> Result<Object, ConfigError> {
+    let whole = |problem, value| {
+        Err(ConfigError {
+            path: "".into(),
+            value,
+            problem,
+        })
+    };
+    if bytes.trim_ascii().is_empty() {
+        return whole(Problem::Empty, None);
+    }
+    let control = |byte: &u8| byte.is_ascii_control() && !b"\t\r\n".contains(byte);
+    let Ok(text) = str::from_utf8(bytes) else {
+        return whole(Problem::Binary, None);
+    };
+    if bytes.iter().any(control) {
+        return whole(Problem::Binary, None);
+    }
+    match serde_json::from_str(text) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(other) => whole(Problem::NotAnObject, Some(other.excerpt())),
+        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
+            whole(Problem::PlainText, Some(excerpt(text)))
+        }
+        Err(error) => whole(syntax(&error), None),
+    }
+}
+
+fn syntax(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let message = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    let reason = message.strip_suffix(place.as_str()).unwrap_or(&message);
+    Problem::Syntax {
+        line,
+        column,
+        reason: reason.into(),
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Tree)
+    }
+}
+
+struct Tree;
+
+impl<'de> Visitor<'de> for Tree {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Flag(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        // `serde_json` gives finite numbers only.
+        Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(Json::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some((key, value)) = object.next_entry::<Box<str>, Json>()? {
+            pairs.push((key, value));
+        }
+        Ok(Json::Object(Object(pairs)))
+    }
+}
+
+/// Most characters of a text that an error shows.
+const EXCERPT: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::check;
+
+    #[track_caller]
+    fn check_bytes(bytes: &[u8], expected: &str) {
+        assert_eq!(read(bytes).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_named() {
+        let empty = "no configuration arrived: give the JSON as a google.protobuf.StringValue; the \
+                     smallest one is {\"endpoints\": [\"a\", \"b\"]}";
+        check_bytes(b"", empty);
+        check_bytes(b" \r\n", empty);
+        let binary = "the configuration is not text but looks like a binary protobuf, such as \
+                      google.protobuf.Struct: give the JSON as a google.protobuf.StringValue";
+        check_bytes(b"\x0a\x11\x0a\tendpoints\x12\x04\x1a\x02\x61\x62", binary);
+        check_bytes(b"{\"endpoints\": [\"\xff\"]}", binary);
+        check_bytes(b"{\"endpoints\": []}\0", binary);
+        let plain = "the configuration must be JSON, such as {\"endpoints\": [\"a\", \"b\"]}, got ";
+        check_bytes(b"round robin", &format!("{plain}\"round robin\""));
+        check_bytes(
+            b"endpoints:\n- a\n",
+            &format!("{plain}\"endpoints:\\n- a\\n\""),
+        );
+        let object = "the configuration must be a JSON object, such as {\"endpoints\": [\"a\", \"b\"]}, got ";
+        check_bytes(b"[\"a\", \"b\"]", &format!("{object}a list of 2"));
+        check_bytes(b"null", &format!("{object}null"));
+        check_bytes(b"\"{}\"", &format!("{object}\"{{}}\""));
+        let syntax = "the configuration is not valid JSON at line ";
+        check_bytes(
+            b"{\"endpoints\": [\n  \"a\",\n]}",
+            &format!("{syntax}3, column 1: trailing comma"),
+        );
+        check_bytes(
+            b"{\"a\": 1} 2",
+            &format!("{syntax}1, column 10: trailing characters"),
+        );
+        check_bytes(
+            "[".repeat(200).as_bytes(),
+            &format!("{syntax}1, column 128: recursion limit exceeded"),
+        );
+        check_bytes(
+            b"{\"a\": 1e999}",
+            &format!("{syntax}1, column 11: number out of range"),
+        );
+    }
+
+    #[test]
+    fn repeated_keys_are_kept_and_refused() {
+        check(
+            r#"{"endpoints": ["a"], "endpoints": ["b"], "timeout": {"read": 1, "read": 1}}"#,
+            &[
+                "endpoints: must be given only once",
+                "timeout.read: must be given only once",
+            ],
+        );
+    }
+
+    #[test]
+    fn excerpts_are_short() {
+        let long: Json = serde_json::to_string(&"\"é".repeat(99))
+            .and_then(|text| serde_json::from_str(&text))
+            .unwrap();
+        assert_eq!(*long.excerpt(), format!("\"{}…\"", "\\\"é".repeat(30)));
+    }
+
+    #[test]
+    fn whole_numbers_may_have_a_point() {
+        for (json, expected) in [
+            ("4", Some(4)),
+            ("4.0", Some(4)),
+            ("4.5", None),
+            ("-1", None),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("1e300", None),
+            ("\"4\"", None),
+        ] {
+            let json: Json = serde_json::from_str(json).unwrap();
+            assert_eq!(json.whole(), expected, "{json:?}");
+        }
+    }
+}

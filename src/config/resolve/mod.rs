@@ -1,0 +1,170 @@
+//! Makes policy values of a checked document, and judges what takes more than one value.
+//!
+//! | file | makes |
+//! |---|---|
+//! | this | the document, pools, timeouts |
+//! | [`balance`] | endpoints and the load balancer's strategy |
+//! | [`matching`] | which requests belong to a pool |
+//! | [`retry`] | the retry policy |
+//!
+//! Every function reads all of its fields and returns [`Reported`] if one is unusable, so a caller
+//! can go on and find the errors of other sections.
+//!
+//! Example: `{"endpoints": ["a", "a"]}` is right value by value; here it is found that
+//! `endpoints[1]` is the same as `endpoints[0]`.
+
+mod balance;
+mod matching;
+mod retry;
+
+use steerage_policy::pool::{Pool, Timeouts, TotalTooShort};
+
+use crate::Config;
+use crate::check;
+use crate::error::{ConfigError, Problem};
+use crate::fields::{Fields, Reported};
+use crate::json::{Json, Object};
+use crate::schema::{self, Section};
+
+/// The configuration of a document.
+pub(crate) fn config(document: &Object, errors: &mut Vec<ConfigError>) -> Result<Config, Reported> {
+    let root = Fields::new(document, &schema::ROOT, String::new());
+    let pools = match root.get("pools") {
+        Some(Json::List(list)) => {
+            refuse_flat_fields(&root, errors);
+            pools(list, errors)
+        }
+        Some(_) => {
+            refuse_flat_fields(&root, errors);
+            Err(Reported)
+        }
+        None => {
+            // A document of `admin` alone has no pools; while `admin` is refused, that is one error.
+            if root.get("endpoints").is_none() && root.get("admin").is_none() {
+                errors.push(root.error("endpoints", Problem::Required));
+            }
+            pool(&root, errors).map(|pool| vec![pool])
+        }
+    };
+    let cluster_header = root
+        .text("cluster_header")?
+        .unwrap_or(DEFAULT_CLUSTER_HEADER);
+    Ok(Config {
+        cluster_header: cluster_header.to_ascii_lowercase().into(),
+        pools: pools?,
+    })
+}
+
+/// The fields of a pool have no place beside `pools`: it would not be clear whose they are.
+fn refuse_flat_fields(root: &Fields<'_>, errors: &mut Vec<ConfigError>) {
+    for field in schema::POOL.fields {
+        if root.get(field.name).is_some() {
+            errors.push(check::error(root.path(field.name), Problem::OutsidePool));
+        }
+    }
+}
+
+fn pools(list: &[Json], errors: &mut Vec<ConfigError>) -> Result<Vec<Pool>, Reported> {
+    let mut names: Vec<(&str, String)> = Vec::new();
+    let mut pools = Vec::new();
+    for (index, json) in list.iter().enumerate() {
+        let Json::Object(object) = json else {
+            pools.push(Err(Reported));
+            continue;
+        };
+        let fields = Fields::new(object, &schema::POOL, check::item("pools", index));
+        pools.push(pool(&fields, errors));
+        if let Ok(name) = fields.text("name") {
+            let name = name.unwrap_or(DEFAULT_POOL);
+            let path = fields.path("name");
+            match names.iter().find(|(other, _)| *other == name) {
+                Some((_, of)) => errors.push(duplicate(path, name, of)),
+                None => names.push((name, path)),
+            }
+        }
+    }
+    pools.into_iter().collect()
+}
+
+fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Reported> {
+    refuse_both_spellings(fields, &schema::POOL, fields, errors);
+    let load_balancer = fields.object("load_balancer", &schema::LOAD_BALANCER);
+    refuse_both_spellings(&load_balancer, &schema::LOAD_BALANCER, fields, errors);
+
+    let matcher = matching::matcher(&fields.object("match", &schema::MATCH));
+    let endpoints = balance::endpoints(fields, errors);
+    let strategy = balance::strategy(&load_balancer, errors);
+    let retry = retry::policy(
+        &fields.object("retry_policy", &schema::RETRY_POLICY),
+        errors,
+    );
+    let timeouts = timeouts(&fields.object("timeout", &schema::TIMEOUT), errors);
+
+    let name = fields.text("name")?.unwrap_or(DEFAULT_POOL);
+    let default = Pool::new(name, endpoints?);
+    Ok(Pool {
+        matcher: matcher?,
+        strategy: strategy?,
+        decay: load_balancer.span("decay")?.unwrap_or(default.decay),
+        retry: retry?,
+        timeouts: timeouts?,
+        response_headers: fields
+            .flag("response_headers")?
+            .unwrap_or(default.response_headers),
+        ..default
+    })
+}
+
+/// Reports the fields of `section` whose other spelling, a path from `pool`, is given too.
+fn refuse_both_spellings(
+    fields: &Fields<'_>,
+    section: &'static Section,
+    pool: &Fields<'_>,
+    errors: &mut Vec<ConfigError>,
+) {
+    for field in section.fields {
+        let Some((section, name)) = field.same_as.and_then(|path| path.split_once('.')) else {
+            continue;
+        };
+        let other = match pool.get(section) {
+            Some(Json::Object(object)) => object.get(name),
+            _ => None,
+        };
+        if fields.get(field.name).is_some() && other.is_some() {
+            let other = check::member(&pool.path(section), name).into();
+            errors.push(fields.error(field.name, Problem::BothSpellings { other }));
+        }
+    }
+}
+
+fn timeouts(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Timeouts, Reported> {
+    let default = Timeouts::default();
+    let span = |name, default| Ok(fields.span(name)?.unwrap_or(default));
+    let connect = span("connect", default.connect())?;
+    let read = span("read", default.read())?;
+    let write = span("write", default.write())?;
+    let total = span("total", default.total())?;
+    Timeouts::new(connect, read, write, total).map_err(|TotalTooShort { total, least }| {
+        let what = "connect + read";
+        let mut error = fields.error("total", Problem::AtLeast { what, least });
+        if error.value.is_none() {
+            error.value = Some(format!("{} (the default)", total.as_secs_f64()).into());
+        }
+        errors.push(error);
+        Reported
+    })
+}
+
+fn duplicate(path: String, value: &str, of: &str) -> ConfigError {
+    ConfigError {
+        path: path.into(),
+        value: Some(crate::json::excerpt(value)),
+        problem: Problem::Duplicate { of: of.into() },
+    }
+}
+
+const DEFAULT_CLUSTER_HEADER: &str = "x-steerage-cluster";
+const DEFAULT_POOL: &str = "default";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! The rules of values that are text.
+//!
+//! Example: [`TextRule::PathPrefix`] takes `/v1`, and refuses `v1`, `/v1/` and `/v1?a=b`.
+
+use steerage_policy::backoff::{Backoff, MAX_RETRIES};
+use steerage_policy::matching::{HostPattern, PathRegex};
+
+use crate::error::Problem;
+use crate::expression::Expression;
+use crate::schema::{Kind, TextRule};
+use crate::status;
+
+/// Whether `text` follows `rule`.
+///
+/// # Errors
+/// What is wrong with it: that it must follow the rule, or more where more can be said.
+pub(crate) fn check(rule: TextRule, text: &str) -> Result<(), Problem> {
+    let follows = match rule {
+        TextRule::PoolName => some(text, |byte| {
+            byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
+        }),
+        TextRule::Label => {
+            !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
+        }
+        TextRule::HeaderName => is_token(text),
+        TextRule::RoutingHeader => is_token(text) && !is_reserved(text),
+        TextRule::HeaderValue => !text.chars().any(char::is_control),
+        TextRule::Method => is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase()),
+        TextRule::Path => is_path(text) && !text.contains('?'),
+        TextRule::PathAndQuery => is_path(text),
+        TextRule::PathPrefix => is_path(text) && !text.contains('?') && !text.ends_with('/'),
+        TextRule::Host => HostPattern::new(text).is_some() && is_authority(text),
+        TextRule::Authority => is_authority(text),
+        TextRule::QueryName => some(text, |byte| {
+            byte.is_ascii_graphic() && !b"&=#?".contains(&byte)
+        }),
+        TextRule::Statuses => status::range(text).is_some(),
+        TextRule::Secret => !text.is_empty(),
+        TextRule::Regex => return PathRegex::new(text).map(|_| ()).map_err(Problem::Regex),
+        TextRule::Expression => return check_expression(text),
+    };
+    if follows {
+        Ok(())
+    } else {
+        Err(Problem::MustBe(Kind::Text(rule)))
+    }
+}
+
+/// Runs the expression for every retry that there can be: one that gives no delay is found here and
+/// not while requests are served.
+fn check_expression(text: &str) -> Result<(), Problem> {
+    let expression = Expression::new(text).map_err(Problem::Expression)?;
+    for n in (1..).take(MAX_RETRIES) {
+        let seconds = expression.value(f64::from(n));
+        if !seconds.is_finite() || seconds < 0.0 {
+            return Err(Problem::NoDelay { n, seconds });
+        }
+    }
+    Ok(())
+}
+
+/// The delays of an expression that follows its rule.
+pub(crate) fn delays(text: &str, max: core::time::Duration) -> Option<Backoff> {
+    let expression = Expression::new(text).ok()?;
+    Some(Backoff::custom(|n| expression.value(f64::from(n)), max))
+}
+
+/// A token of RFC 9110 §5.6.2: what names of headers and methods are made of.
+fn is_token(text: &str) -> bool {
+    some(text, |byte| {
+        byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    })
+}
+
+/// Headers that mean something to the proxy itself: a cluster's name in them breaks the request.
+fn is_reserved(name: &str) -> bool {
+    [
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+    .iter()
+    .any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && some(text, |byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
+fn is_authority(text: &str) -> bool {
+    some(text, |byte| {
+        byte.is_ascii_graphic() && !b"/?#@\\".contains(&byte)
+    })
+}
+
+/// Whether there is a byte, and all are such.
+fn some(text: &str, such: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(such)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn table(rule: TextRule, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(check(rule, text).is_ok(), "{rule:?} refuses {text:?}");
+        }
+        for text in bad {
+            assert!(check(rule, text).is_err(), "{rule:?} takes {text:?}");
+        }
+    }
+
+    #[test]
+    fn each_rule_takes_and_refuses() {
+        table(
+            TextRule::PoolName,
+            &["a", "A-1_b"],
+            &["", "a b", "a.b", "ä"],
+        );
+        table(
+            TextRule::Label,
+            &["a", "outbound|80||svc.ns.svc.cluster.local", "a b", "ä"],
+            &["", " a", "a ", "a\n", "a\u{7f}b"],
+        );
+        table(
+            TextRule::HeaderName,
+            &["x-tenant", "X-Tenant"],
+            &["", ":path", "a b", "a:"],
+        );
+        table(
+            TextRule::RoutingHeader,
+            &["x-cluster", "X-Cluster"],
+            &[
+                "",
+                ":authority",
+                "Host",
+                "Connection",
+                "TE",
+                "content-length",
+            ],
+        );
+        table(
+            TextRule::HeaderValue,
+            &["", "a b", "ä"],
+            &["a\nb", "a\u{0}"],
+        );
+        table(TextRule::Method, &["GET", "M-SEARCH"], &["", "get", "GE T"]);
+        table(
+            TextRule::Path,
+            &["/", "/a/b", "/a%20b"],
+            &["", "a", "/a?b", "/a b", "/a#b", "/ä"],
+        );
+        table(TextRule::PathAndQuery, &["/a?b=c"], &["", "a", "/a#b"]);
+        table(
+            TextRule::PathPrefix,
+            &["/v1", "/a/b"],
+            &["", "/", "v1", "/v1/", "/v1?a"],
+        );
+        table(
+            TextRule::Host,
+            &["example.com", "*.example.com", "a:80", "[::1]:80"],
+            &["", "*", "a.*", "a b", "a/b"],
+        );
+        table(
+            TextRule::Authority,
+            &["example.com", "a:80", "[::1]"],
+            &["", "a b", "http://a", "u@a"],
+        );
+        table(TextRule::QueryName, &["q", "a%5B0%5D"], &["", "a=b", "a&b"]);
+        table(TextRule::Statuses, &["5xx", "500-504"], &["", "503", "x"]);
+        table(TextRule::Secret, &["x"], &[""]);
+        table(TextRule::Regex, &["/v[0-9]+", ""], &["/(", "a)(b"]);
+        table(
+            TextRule::Expression,
+            &["attempt", "9 - attempt"],
+            &["", "attempt +", "8 - attempt", "1 / (attempt - 3)"],
+        );
+    }
+}
