@@ -5,7 +5,7 @@
 //! attempt that counts as active for ever. The whole answer is in hand before the client gets any
 //! of it, which is the price of choosing another cluster once the router has spoken.
 
-use steerage_policy::exchange::Attempt;
+use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
@@ -27,8 +27,10 @@ impl Worker {
             && let Some(SteeredPool { pool, state }) = self.pools.get_mut(stream.pool)
         {
             let exchange = &mut stream.exchange;
-            let Ok(attempt) = exchange.attempt(pool, state, now, &mut self.rng) else {
-                return self.finish(id, now);
+            let attempt = match exchange.attempt(pool, state, now, &mut self.rng) {
+                Ok(attempt) => attempt,
+                Err(Declined::Unavailable) => return self.finish(id, now),
+                Err(Declined::TimeIsUp) => return self.expire(id, now),
             };
             match send(pool, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {

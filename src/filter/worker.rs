@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use rand::SeedableRng as _;
-use rand::rngs::SmallRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use steerage_config::Config;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::pool::{Pool, PoolState};
@@ -29,7 +29,8 @@ pub(crate) struct Worker {
     pub(super) streams: HashMap<StreamId, Stream>,
     pub(super) calls: HashMap<Token, Call>,
     pub(super) timers: Timers,
-    pub(super) rng: SmallRng,
+    /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
+    pub(super) rng: Xoshiro256PlusPlus,
 }
 
 /// A pool and what this worker knows of it.
@@ -99,7 +100,7 @@ impl Worker {
             streams: HashMap::new(),
             calls: HashMap::new(),
             timers: Timers::default(),
-            rng: SmallRng::seed_from_u64(host::random_seed()),
+            rng: Xoshiro256PlusPlus::seed_from_u64(host::random_seed()),
         }
     }
 

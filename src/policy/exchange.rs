@@ -5,7 +5,7 @@
 //! ```text
 //! begin ─► attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
 //!              │                             └────► Stop(reason): the last answer goes out
-//!              └► Unavailable: refuse the request, or give the last answer
+//!              └► Declined: refuse the request, or give the last answer
 //! ```
 //!
 //! An [`Attempt`] stands for a request under way. It can be neither copied nor made up: every one
@@ -82,19 +82,22 @@ impl Exchange {
     /// Chooses the endpoint of the next attempt and counts it as active.
     ///
     /// # Errors
-    /// [`Unavailable`] if no endpoint may be selected now.
+    /// [`Declined`] if there is no endpoint or no time.
     pub fn attempt(
         &mut self,
         pool: &Pool,
         state: &mut PoolState,
         now: Instant,
         rng: &mut dyn Rng,
-    ) -> Result<Attempt, Unavailable> {
+    ) -> Result<Attempt, Declined> {
+        if now >= self.deadline {
+            return Err(Declined::TimeIsUp);
+        }
         let candidates = Candidates::new(&pool.endpoints, &state.endpoints, &self.tried);
         let endpoint = state
             .balancer
             .pick(&candidates, self.key, pool.decay, now, rng)
-            .ok_or(Unavailable)?;
+            .ok_or(Declined::Unavailable)?;
         if let Some(state) = state.endpoints.get_mut(endpoint.position()) {
             state.attempt_started();
         }
@@ -183,9 +186,14 @@ impl Attempt {
     }
 }
 
-/// No endpoint of the pool may be selected now.
+/// Why there is no attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub enum Declined {
+    /// No endpoint of the pool may be selected now.
+    Unavailable,
+    /// The exchange's deadline has passed: the timer of a retry came late.
+    TimeIsUp,
+}
 
 /// The endpoints that an exchange has tried, in order; repeats included.
 #[derive(Clone, Debug, Default)]
@@ -285,7 +293,23 @@ mod tests {
             endpoint.set_health(crate::health::Health::Unhealthy);
         }
         let refused = exchange.attempt(&pool, &mut state, at(0.0), &mut rng);
-        assert_eq!(refused.map(|attempt| attempt.number()), Err(Unavailable));
+        assert_eq!(
+            refused.map(|attempt| attempt.number()),
+            Err(Declined::Unavailable)
+        );
         assert_eq!(exchange.attempts(), 0);
+    }
+
+    #[test]
+    fn a_late_timer_begins_no_attempt_after_the_deadline() {
+        let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
+        let mut state = PoolState::new(&pool);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let late = exchange.attempt(&pool, &mut state, at(60.0), &mut rng);
+        assert_eq!(
+            late.map(|attempt| attempt.number()),
+            Err(Declined::TimeIsUp)
+        );
     }
 }

@@ -71,7 +71,7 @@ impl HashKey {
     /// The key of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(XxHash64::oneshot(0, bytes))
+        Self(XxHash64::oneshot(KEY_SEED, bytes))
     }
 }
 
@@ -100,9 +100,12 @@ const fn mixed(mut hash: u64) -> u64 {
     hash ^ (hash >> 31)
 }
 
-/// `hash` as a number strictly between 0 and 1, of 53 bits.
+/// `hash` as a number strictly between 0 and 1, of 52 bits: one more would round up to 1.
 fn unit(hash: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-    let bits = (hash >> 11) as f64;
-    (bits + 0.5) / (1_u64 << 53) as f64
+    #[expect(clippy::cast_precision_loss, reason = "52 bits and a half fit exactly")]
+    let bits = (hash >> 12) as f64;
+    (bits + 0.5) / (1_u64 << 52) as f64
 }
+
+/// Unlike the seed of endpoints' names: a key that is an endpoint's name would cancel it out.
+const KEY_SEED: u64 = 1;

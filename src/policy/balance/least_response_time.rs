@@ -1,9 +1,14 @@
 //! The shortest response time, taking the attempts under way into account: smallest
-//! average × (active + 1) / weight.
+//! average × (active + 1) / weight, divided by the success rate.
 //!
 //! The average alone would send everything to the fastest endpoint until it is not the fastest any
-//! more; multiplied by what is under way, traffic spreads in proportion to speed. The average is
-//! [`crate::latency`]'s: a slow answer counts at once, a failure counts as a slow answer.
+//! more; multiplied by what is under way, the attempts under way spread in proportion to speed. The
+//! average is [`crate::latency`]'s: a slow answer counts at once, a failure counts as a slow answer.
+//!
+//! That alone does not keep traffic away from an endpoint that fails fast: it is free again at once,
+//! while the good ones are busy, and at 64 requests under way it would draw a third of them, however
+//! slow its failures are said to be. So the cost is that of a *good* answer: it takes 1/p attempts,
+//! on average, to get one from an endpoint whose attempts succeed with chance p.
 //!
 //! An endpoint that nobody asks must not keep its reputation, good or bad, for ever:
 //! - **no history yet**: it costs what the others cost on average, and
@@ -40,8 +45,9 @@ pub(super) fn pick(
     random::cheapest(
         candidates.iter().map(|candidate| {
             let seconds = candidate.state.response_time().at(now, decay, mean);
-            let cost =
-                seconds.max(LEAST_SECONDS) * load(candidate.state.active(), candidate.weight);
+            let load = load(candidate.state.active(), candidate.weight);
+            let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+            let cost = seconds.max(LEAST_SECONDS) * load / success_rate;
             (candidate.index, cost)
         }),
         rng,
@@ -68,3 +74,6 @@ pub(super) fn mean_seconds(candidates: &Candidates<'_>) -> f64 {
 /// Response times below this cost alike: a clock that stood still must not make the load of an
 /// endpoint invisible.
 pub(super) const LEAST_SECONDS: f64 = 1e-6;
+
+/// An endpoint whose attempts all fail still has a cost: if all do, load and speed decide.
+const LEAST_SUCCESS_RATE: f64 = 0.001;

@@ -6,6 +6,9 @@
 //! deadline queue, gives the same proportions but needs an ordered structure for what is, at tens
 //! of endpoints, one short loop.
 //!
+//! Credits are whole millionths of a weight. Sums of fractions such as 0.1 would round differently in
+//! different orders, and equal endpoints would no longer take strict turns.
+//!
 //! Example, weights a 5, b 1, c 1:
 //!
 //! | credits after adding | chosen | credits after |
@@ -27,17 +30,18 @@ use crate::endpoint::EndpointIndex;
 #[derive(Clone, Debug, Default)]
 pub struct WeightedRoundRobin {
     /// By position in the pool; grown when first needed.
-    credits: Vec<f64>,
+    credits: Vec<i64>,
 }
 
 impl WeightedRoundRobin {
     pub(super) fn pick(&mut self, candidates: &Candidates<'_>) -> Option<EndpointIndex> {
-        let mut total = 0.0;
-        let mut best: Option<(EndpointIndex, f64)> = None;
+        let mut total = 0;
+        let mut best: Option<(EndpointIndex, i64)> = None;
         for candidate in candidates.iter() {
+            let weight = millionths(candidate.weight);
             let credit = self.credit(candidate.index)?;
-            *credit += candidate.weight;
-            total += candidate.weight;
+            *credit += weight;
+            total += weight;
             if best.is_none_or(|(_, highest)| *credit > highest) {
                 best = Some((candidate.index, *credit));
             }
@@ -47,11 +51,21 @@ impl WeightedRoundRobin {
         Some(chosen)
     }
 
-    fn credit(&mut self, index: EndpointIndex) -> Option<&mut f64> {
+    fn credit(&mut self, index: EndpointIndex) -> Option<&mut i64> {
         let position = index.position();
         if position >= self.credits.len() {
-            self.credits.resize(position + 1, 0.0);
+            self.credits.resize(position + 1, 0);
         }
         self.credits.get_mut(position)
     }
+}
+
+/// A weight in millionths, at least one.
+fn millionths(weight: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "weights are at most a million"
+    )]
+    let millionths = (weight * 1e6 + 0.5) as i64;
+    millionths.max(1)
 }

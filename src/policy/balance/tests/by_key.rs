@@ -260,3 +260,15 @@ fn a_source_address_is_not_in_the_requests_head() {
     assert_eq!(hash_on.hash_on(), Some(&HashOn::SourceIp));
     assert_eq!(Strategy::RoundRobin.hash_on(), None);
 }
+
+#[test]
+fn a_key_that_is_an_endpoints_name_is_shared_out_like_any_other() {
+    let own = (0..400).filter(|n| {
+        let name = format!("cluster-{n}");
+        let mut scene = Scene::new(&ON_PATH, &format!("{name} other"));
+        scene.key = Some(HashKey::of(name.as_bytes()));
+        scene.picks(1) == name
+    });
+    let own = own.count();
+    assert!((150..=250).contains(&own), "{own}");
+}

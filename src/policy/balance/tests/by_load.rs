@@ -306,3 +306,28 @@ fn a_slow_endpoint_that_recovers_gets_its_part_again() {
         assert!((each.mean_active - 10.0).abs() < 1.0, "{borne:?}");
     }
 }
+
+#[test]
+fn an_endpoint_that_fails_fast_does_not_attract_under_high_load() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c");
+    let answer = |position| match position {
+        1 => (1, Outcome::Answered(503)),
+        _ => (10, GOOD),
+    };
+    // Long enough for every window to forget that b was good.
+    load.run(64, 1, |_| (10, GOOD));
+    load.run(64, 15, answer);
+    let borne = load.run(64, 60, answer);
+    let all: u32 = borne.iter().map(|each| each.attempts).sum();
+    assert!(borne[1].attempts * 100 < all, "{borne:?}");
+}
+
+#[test]
+fn an_endpoint_that_fails_fast_does_not_attract_before_the_others_have_answered() {
+    let mut load = Load::new(Strategy::LeastResponseTime, "a b c");
+    let borne = load.run(8, 5, |position| match position {
+        1 => (1, Outcome::Answered(503)),
+        _ => (2_000, GOOD),
+    });
+    assert!(borne[1].attempts <= 20, "{borne:?}");
+}

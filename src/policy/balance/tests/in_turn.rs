@@ -187,3 +187,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn equal_fractional_weights_take_strict_turns() {
+    check(
+        &Strategy::WeightedRoundRobin,
+        "a:0.1 b:0.1 c:0.1",
+        "a b c a b c a b c a",
+    );
+}
