@@ -211,6 +211,8 @@ fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
     let endpoint = last_endpoint(pool, &stream.exchange);
     let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
     if pool.response_headers {
+        // Another Steerage further on may have said the same of itself.
+        headers.retain(|(name, _)| *name != ENDPOINT.as_bytes() && *name != ATTEMPTS.as_bytes());
         headers.push((ENDPOINT.as_bytes(), endpoint.as_bytes()));
         headers.push((ATTEMPTS.as_bytes(), attempts.as_bytes()));
     }

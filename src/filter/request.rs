@@ -159,6 +159,17 @@ impl Request {
             .filter_map(|name| self.headers.bytes(name))
     }
 
+    /// Whether removing them one by one is cheaper than writing all headers anew, or the only way: the
+    /// host takes no more than [`MOST_PAIRS`] at once.
+    pub(crate) fn has_few_control_headers(&self) -> bool {
+        self.control.len() <= FEW || self.headers.spans().count() > MOST_PAIRS
+    }
+
+    /// All headers but the client's control headers.
+    pub(crate) fn headers_but_control(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().filter(|(name, _)| !is_control(name))
+    }
+
     /// The headers of a repeat but for what depends on the attempt: without the client's control
     /// headers, and without those that concern its own connection or this body's framing
     /// (RFC 9110 §7.6.1), which the host sets anew.
@@ -220,6 +231,12 @@ impl RequestHead for Request {
         self.headers.get(name)
     }
 }
+
+/// More control headers than an honest client sends.
+const FEW: usize = 4;
+
+/// The host ignores a map of more than 1,024 pairs; some are added to those that came.
+const MOST_PAIRS: usize = 1_000;
 
 /// Whether a header steers this filter or the router's own retries and timeouts: such a header is
 /// the operator's to set and not the client's.

@@ -127,21 +127,48 @@ fn route(
     attempt: &Attempt,
     request: &Request,
 ) -> Result<(), Refused> {
-    for name in request.control_headers() {
-        host::remove_header(Map::Request, name)?;
-    }
-    if let Some(authority) = &endpoint.authority {
-        host::set_header(Map::Request, ":authority", authority.as_bytes())?;
-    }
-    if let Some(prefix) = &endpoint.path_prefix {
-        let path = [prefix.as_bytes(), request.path()].concat();
-        host::set_header(Map::Request, ":path", &path)?;
-    }
-    host::set_header(Map::Request, cluster_header, endpoint.cluster.as_bytes())?;
+    let path = endpoint
+        .path_prefix
+        .as_deref()
+        .map(|prefix| [prefix.as_bytes(), request.path()].concat());
     let number = attempt.number().to_string();
-    host::set_header(Map::Request, ATTEMPT_COUNT, number.as_bytes())?;
     let timeout = host::milliseconds(attempt.timeout()).to_string();
-    host::set_header(Map::Request, TRY_TIMEOUT, timeout.as_bytes())
+    let writes: [(&str, Option<&[u8]>); 5] = [
+        (
+            ":authority",
+            endpoint.authority.as_deref().map(str::as_bytes),
+        ),
+        (":path", path.as_deref()),
+        (cluster_header, Some(endpoint.cluster.as_bytes())),
+        (ATTEMPT_COUNT, Some(number.as_bytes())),
+        (TRY_TIMEOUT, Some(timeout.as_bytes())),
+    ];
+    let writes = writes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    if request.has_few_control_headers() {
+        for name in request.control_headers() {
+            host::remove_header(Map::Request, name)?;
+        }
+        for (name, value) in writes {
+            host::set_header(Map::Request, name, value)?;
+        }
+        return Ok(());
+    }
+    // A client must not be able to multiply hostcalls: one call writes them all.
+    let written: Vec<(&[u8], &[u8])> = writes
+        .map(|(name, value)| (name.as_bytes(), value))
+        .collect();
+    let headers: Vec<(&[u8], &[u8])> = written
+        .iter()
+        .copied()
+        .chain(
+            request
+                .headers_but_control()
+                .filter(|(name, _)| !written.iter().any(|(overwritten, _)| overwritten == name)),
+        )
+        .collect();
+    host::set_header_map(Map::Request, &headers)
 }
 
 /// The request's hash key, where its pool's strategy asks for one.

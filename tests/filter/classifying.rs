@@ -1,0 +1,180 @@
+//! What the host's signs of a failure are taken for.
+//!
+//! It shows in what may be repeated. A GET is retried after every failure. A POST may have bought
+//! something, so it is retried only where nothing was sent.
+
+use crate::fake_host::{Host, Stream, headers};
+use crate::scene::{DELAY, PLAIN, get, head, start};
+
+/// What an answer was taken for.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// Nothing was sent: any method is retried.
+    ConnectFailure,
+    /// Something may have been done: only what may be repeated is retried.
+    Failure,
+    /// Nobody's failure to retry.
+    Final,
+}
+
+fn taken(get_retried: bool, post_retried: bool) -> Taken {
+    match (get_retried, post_retried) {
+        (true, true) => Taken::ConnectFailure,
+        (true, false) => Taken::Failure,
+        (false, false) => Taken::Final,
+        (false, true) => panic!("a POST was retried where a GET was not"),
+    }
+}
+
+/// How the filter takes what the router answers to the first attempt.
+fn routed(answer: impl Fn(Stream)) -> Taken {
+    let retried = |method| {
+        let host = start(PLAIN);
+        let stream = host.request(&head(method, &[]), true);
+        answer(stream);
+        stream.is_paused()
+    };
+    taken(retried("GET"), retried("POST"))
+}
+
+/// How the filter takes what the host answers to a call.
+fn called(answer: impl Fn(&Host, u32)) -> Taken {
+    let retried = |method| {
+        let host = start(PLAIN);
+        let stream = host.request(&head(method, &[]), true);
+        // The first attempt fails in a way that lets every method have a second.
+        stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");
+        host.advance(DELAY);
+        answer(&host, host.pending_call().token);
+        stream.is_paused()
+    };
+    taken(retried("GET"), retried("POST"))
+}
+
+#[test]
+fn response_code_details_tell_what_the_router_met() {
+    for (status, details, expected) in [
+        (503, "no_healthy_upstream", Taken::ConnectFailure),
+        (503, "cluster_not_found", Taken::ConnectFailure),
+        (504, "response_timeout", Taken::Failure),
+        (504, "upstream_response_timeout", Taken::Failure),
+        (504, "upstream_per_try_timeout", Taken::Failure),
+        // Another filter's or the route's own answer; no endpoint was asked.
+        (503, "", Taken::Final),
+        (503, "direct_response", Taken::Final),
+        (503, "ext_authz_error", Taken::Final),
+        (429, "request_rate_limited", Taken::Final),
+        (504, "stream_idle_timeout", Taken::Final),
+    ] {
+        let found = routed(|stream| {
+            stream.router_failed(status, details, b"x");
+        });
+        assert_eq!(found, expected, "{status} {details}");
+    }
+}
+
+/// Reasons of a reset as the host writes them in a body; in details the blanks are underscores.
+const RESETS: [(&str, Taken); 11] = [
+    ("remote connection failure", Taken::ConnectFailure),
+    ("local connection failure", Taken::ConnectFailure),
+    ("connection timeout", Taken::ConnectFailure),
+    ("overflow", Taken::ConnectFailure),
+    ("remote refused stream reset", Taken::ConnectFailure),
+    ("local refused stream reset", Taken::ConnectFailure),
+    ("connection termination", Taken::Failure),
+    ("remote reset", Taken::Failure),
+    ("local reset", Taken::Failure),
+    ("protocol error", Taken::Failure),
+    ("", Taken::Failure),
+];
+
+#[test]
+fn the_reason_of_a_reset_tells_whether_anything_was_sent() {
+    for (reason, expected) in &RESETS {
+        for more in ["", "|delayed connect error: 111", ",TLS error"] {
+            let details = format!("upstream_reset_before_response_started{{{reason}{more}}}");
+            let details = details.replace(' ', "_");
+            let found = routed(|stream| {
+                stream.router_failed(503, &details, b"x");
+            });
+            assert_eq!(found, *expected, "{details}");
+        }
+    }
+}
+
+#[test]
+fn the_body_of_the_hosts_answer_to_a_call_tells_the_same() {
+    for (reason, expected) in &RESETS {
+        for (before, after) in [
+            (
+                "upstream connect error or disconnect/reset before headers. ",
+                "",
+            ),
+            (
+                "upstream connect error or disconnect/reset before headers. \
+                 retried and the latest ",
+                ", transport failure reason: TLS error",
+            ),
+        ] {
+            let body = format!("{before}reset reason: {reason}{after}");
+            let found = called(|host, token| {
+                let local = headers(&[(":status", "503"), ("content-type", "text/plain")]);
+                host.answer_as_given(token, local, body.as_bytes());
+            });
+            assert_eq!(found, *expected, "{body}");
+        }
+    }
+}
+
+#[test]
+fn calls_have_four_other_ways_to_fail() {
+    let local = |status: &'static str, body: &'static [u8]| {
+        called(move |host, token| {
+            host.answer_as_given(token, headers(&[(":status", status)]), body);
+        })
+    };
+    assert_eq!(local("503", b"no healthy upstream"), Taken::ConnectFailure);
+    assert_eq!(local("504", b"upstream request timeout"), Taken::Failure);
+    assert_eq!(called(Host::answer_reset), Taken::Failure);
+    // No sign of an upstream and none of the host's words: an answer that began while the request
+    // was still being sent has no service time either.
+    assert_eq!(local("503", b"busy"), Taken::Failure);
+    assert_eq!(local("404", b"nothing here"), Taken::Final);
+}
+
+#[test]
+fn an_upstreams_words_are_not_taken_for_the_hosts() {
+    // Only the header that the host adds to an upstream's answer tells them apart.
+    for (status, body) in [
+        ("503", &b"no healthy upstream"[..]),
+        ("504", b"upstream request timeout"),
+        (
+            "503",
+            b"upstream connect error or disconnect/reset before headers. reset reason: overflow",
+        ),
+    ] {
+        let found = called(|host, token| host.answer(token, &[(":status", status)], body));
+        assert_eq!(found, Taken::Failure, "{status}");
+    }
+    // Likewise for the router, where the details do.
+    let found = routed(|stream| {
+        stream.response(&[(":status", "503"), ("x", "no_healthy_upstream")], true);
+    });
+    assert_eq!(found, Taken::Failure);
+}
+
+#[test]
+fn a_response_without_a_usable_status_goes_on_untouched() {
+    for status in [None, Some("garbage"), Some(""), Some("99999"), Some("5 3")] {
+        let host = start(PLAIN);
+        let stream = get(&host);
+        let answer: Vec<_> = status
+            .map(|status| (":status", status))
+            .into_iter()
+            .collect();
+        stream.response(&answer, true);
+        assert_eq!(stream.response_headers(), headers(&answer));
+        assert!(!stream.is_paused());
+        stream.finish();
+    }
+}

@@ -1,0 +1,151 @@
+//! What a request costs in calls into the host.
+//!
+//! A hostcall leaves the VM and is paid on every request, so the healthy path has a budget. The
+//! clock is WASI's in a VM and a function of the ABI here; it leaves the VM either way, so the
+//! budgets count it, and a second, tighter bound holds for the functions of the ABI alone.
+
+use std::time::Duration;
+
+use crate::fake_host::{Host, HostCalls, Stream};
+use crate::scene::{OK, PLAIN, UNAVAILABLE, get, head, start};
+
+/// Of a healthy request without a body, and how many of them may read the clock.
+const BARE: (u64, u64) = (8, 2);
+/// Of a healthy request whose body comes in one part.
+const WITH_BODY: (u64, u64) = (10, 3);
+/// Of a request that is answered by its second attempt, all told.
+const RETRIED: (u64, u64) = (20, 5);
+
+#[track_caller]
+fn check(calls: &HostCalls, (budget, clock): (u64, u64)) {
+    let clocks = calls.of("proxy_get_current_time_nanoseconds");
+    assert!(calls.total() <= budget, "{calls:?}");
+    assert!(calls.total() - clocks <= budget - clock, "{calls:?}");
+    assert_eq!(calls.logs(), 0, "{calls:?}");
+    assert!(
+        !calls
+            .by_name
+            .keys()
+            .any(|name| name.contains("shared") || name.contains("metric")),
+        "{calls:?}"
+    );
+}
+
+fn answered(stream: Stream) {
+    stream.response(OK, false);
+    stream.response_body(b"hello", true);
+    stream.finish();
+}
+
+/// One request in the middle of a steady flow: others were there before, and the timer runs.
+fn in_flow(host: &Host, request: impl Fn() -> Stream) -> HostCalls {
+    for _ in 0..3 {
+        answered(request());
+        host.advance(Duration::from_millis(10));
+    }
+    host.count_hostcalls(|| answered(request()))
+}
+
+#[test]
+fn a_healthy_get_stays_within_its_budget() {
+    let host = start(PLAIN);
+    let calls = in_flow(&host, || get(&host));
+    check(&calls, BARE);
+    assert_eq!(calls.of("proxy_set_tick_period_milliseconds"), 0);
+}
+
+#[test]
+fn a_healthy_request_with_a_body_stays_within_its_budget() {
+    let host = start(PLAIN);
+    for method in ["PUT", "POST"] {
+        let calls = in_flow(&host, || {
+            let stream = host.request(&head(method, &[("content-length", "5")]), false);
+            stream.request_body(b"hello", true);
+            stream
+        });
+        check(&calls, WITH_BODY);
+        assert_eq!(calls.of("proxy_set_tick_period_milliseconds"), 0);
+    }
+}
+
+#[test]
+fn only_the_parts_of_a_body_that_a_retry_could_use_are_read() {
+    let host = start(PLAIN);
+    let parts = |part: &[u8]| {
+        let calls = host.count_hostcalls(|| {
+            let stream = host.request(&head("PUT", &[]), false);
+            for _ in 0..10 {
+                stream.request_body(part, false);
+            }
+            stream.request_body(b"", true);
+            answered(stream);
+        });
+        calls.of("proxy_get_buffer_bytes")
+    };
+    assert_eq!(parts(&[0; 6_000]), 10);
+    // The eleventh kilobyte of six is beyond `max_request_bytes`: what follows only streams by.
+    assert_eq!(parts(&[0; 11_000]), 5);
+}
+
+#[test]
+fn an_unmatched_request_costs_one_look_at_its_headers() {
+    let host = start(r#"{"pools": [{"endpoints": ["a"], "match": {"prefix": "/api"}}]}"#);
+    let calls = host.count_hostcalls(|| answered(get(&host)));
+    assert_eq!(calls.total(), 1, "{calls:?}");
+    assert_eq!(host.tick_in(), None);
+}
+
+#[test]
+fn a_retried_request_stays_within_its_budget() {
+    let host = start(PLAIN);
+    answered(get(&host));
+    let calls = host.count_hostcalls(|| {
+        let stream = get(&host);
+        stream.response(UNAVAILABLE, true);
+        host.advance(Duration::from_millis(100));
+        host.answer(host.pending_call().token, OK, b"hello");
+        assert!(stream.has_ended());
+    });
+    check(&calls, RETRIED);
+}
+
+#[test]
+fn two_hundred_endpoints_cost_as_many_hostcalls_as_two() {
+    let with = |endpoints: usize, strategy: &str| {
+        let names: Vec<_> = (0..endpoints).map(|n| format!("\"e{n}\"")).collect();
+        let host = start(&format!(
+            r#"{{"endpoints": [{}], "load_balancer": {{"strategy": "{strategy}"}}}}"#,
+            names.join(",")
+        ));
+        in_flow(&host, || get(&host))
+    };
+    for strategy in ["round_robin", "least_response_time", "weighted_random"] {
+        let calls = with(200, strategy);
+        check(&calls, BARE);
+        assert_eq!(calls, with(2, strategy), "{strategy}");
+    }
+}
+
+#[test]
+fn the_timer_is_set_once_in_a_flow_and_not_once_a_request() {
+    let host = start(PLAIN);
+    let calls = host.count_hostcalls(|| {
+        for _ in 0..1_000 {
+            answered(get(&host));
+            host.advance(Duration::from_millis(10));
+        }
+    });
+    assert_eq!(calls.of("proxy_set_tick_period_milliseconds"), 1);
+}
+
+#[test]
+fn a_client_cannot_multiply_hostcalls_by_sending_headers_that_are_removed() {
+    let host = start(PLAIN);
+    let names: Vec<_> = (0..90).map(|n| format!("x-steerage-{n}")).collect();
+    let different: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    for headers in [different, vec![("x-envoy-retry-on", "5xx"); 90]] {
+        let request = head("GET", &headers);
+        let calls = in_flow(&host, || host.request(&request, true));
+        assert!(calls.total() <= 2 * BARE.0, "{calls:?}");
+    }
+}

@@ -1,0 +1,38 @@
+//! The filter under a fake host: what a client, upstreams and time do to it, and what it does to
+//! them.
+//!
+//! The tests stand under the ABI (see [`fake_host`]), so the code that runs is the code that ships,
+//! the SDK's dispatcher included. They assert effects: actions, headers written, calls made, replies
+//! sent, timers armed. What the filter logs is asserted only where the log is all that a user gets,
+//! which is a refused configuration.
+//!
+//! The fake notes what no correct filter does, such as replying twice, and fails the test at the
+//! end; so no test here repeats that.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests stop at the first surprise"
+)]
+
+#[path = "../support/fake_host/mod.rs"]
+mod fake_host;
+
+mod scene;
+
+mod configuring;
+mod hostcalls;
+mod steering;
+
+mod classifying;
+mod retrying;
+mod sending;
+
+mod answering;
+
+mod obligations;
+mod obstacles;
+
+mod hostile;
+mod random_events;

@@ -1,0 +1,154 @@
+//! What most tests begin with: a configuration, a request, a failed attempt.
+
+use std::time::Duration;
+
+use crate::fake_host::{Call, Headers, Host, Setup, Stream};
+
+/// The delay before every retry in [`PLAIN`] and [`BY_LOAD`].
+pub(crate) const DELAY: Duration = Duration::from_millis(100);
+
+/// The deadline of an exchange unless a configuration says otherwise.
+pub(crate) const TOTAL: Duration = Duration::from_secs(60);
+
+/// Three endpoints in turn; every retry waits [`DELAY`], no more and no less.
+pub(crate) const PLAIN: &str = r#"{
+    "endpoints": ["a", "b", "c"],
+    "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false}
+}"#;
+
+/// Like [`PLAIN`], but the endpoint with the fewest attempts under way is chosen, so that
+/// [`assert_idle`] can tell how many there are. The weights are such that nothing is ever drawn.
+pub(crate) const BY_LOAD: &str = r#"{
+    "endpoints": ["a", {"cluster": "b", "weight": 0.9}, {"cluster": "c", "weight": 0.35}],
+    "load_balancer": {"strategy": "least_connections"},
+    "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false}
+}"#;
+
+/// A host with the clusters a, b and c, running the filter with this configuration.
+#[track_caller]
+pub(crate) fn start(configuration: &str) -> Host {
+    let host = ["a", "b", "c"]
+        .into_iter()
+        .fold(Setup::new(), Setup::cluster)
+        .start(Some(configuration.as_bytes()), steerage::register);
+    assert!(host.accepted(), "{:?}", host.logs());
+    host
+}
+
+/// A configuration with three endpoints in turn and these fields of `retry_policy`.
+pub(crate) fn with_retry_policy(fields: &str) -> String {
+    format!(r#"{{"endpoints": ["a", "b", "c"], "retry_policy": {{{fields}}}}}"#)
+}
+
+/// The head of a request.
+pub(crate) fn head<'a>(method: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut headers = vec![
+        (":method", method),
+        (":scheme", "http"),
+        (":path", "/cart?id=7"),
+        (":authority", "shop.example"),
+    ];
+    headers.extend_from_slice(more);
+    headers
+}
+
+/// Opens a GET.
+pub(crate) fn get(host: &Host) -> Stream {
+    host.request(&head("GET", &[]), true)
+}
+
+pub(crate) const OK: &[(&str, &str)] = &[(":status", "200")];
+pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[(":status", "503")];
+
+/// Where the router was told to send the first attempt.
+#[track_caller]
+pub(crate) fn cluster_of(stream: Stream) -> String {
+    text(&stream.request_header("x-steerage-cluster").unwrap())
+}
+
+/// Fails the first attempt with an upstream's 503 whose body says which attempt it was. What
+/// follows is up to the filter.
+pub(crate) fn fail_first(stream: Stream) {
+    stream.response(UNAVAILABLE, false);
+    stream.response_body(b"answer 1", true);
+}
+
+/// Answers a call with an upstream's 503 whose body says which attempt it was.
+pub(crate) fn fail(host: &Host, call: &Call) {
+    let number = text(call.header("x-envoy-attempt-count").unwrap());
+    host.answer(
+        call.token,
+        UNAVAILABLE,
+        format!("answer {number}").as_bytes(),
+    );
+}
+
+/// A GET whose first attempt has failed and whose retry is due in [`DELAY`].
+#[track_caller]
+pub(crate) fn waiting(host: &Host) -> Stream {
+    let stream = get(host);
+    fail_first(stream);
+    assert!(stream.is_paused());
+    stream
+}
+
+/// A GET whose first attempt has failed and whose retry is under way.
+#[track_caller]
+pub(crate) fn calling(host: &Host) -> (Stream, Call) {
+    let stream = waiting(host);
+    host.advance(DELAY);
+    (stream, host.pending_call())
+}
+
+/// The client got the filter's own answer, for this reason.
+#[track_caller]
+pub(crate) fn assert_refused(stream: Stream, status: u32, reason: &str) {
+    let sent = stream.sent().unwrap();
+    assert_eq!(sent.status, status);
+    let reasons: Vec<_> = sent
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "x-steerage-reason")
+        .map(|(_, value)| text(value))
+        .collect();
+    assert_eq!(reasons, [reason]);
+    assert!(!sent.body.is_empty() && !sent.details.is_empty());
+}
+
+/// The streams so far have left nothing behind: no attempt counts as active, and nothing happens
+/// any more, however long one waits. Needs [`BY_LOAD`].
+///
+/// With nothing under way a, b and c cost 1, 1.1 and 2.9, and each stream on a or b makes it dearer
+/// by as much again. An attempt that still counted on any of them would change who comes when.
+#[track_caller]
+pub(crate) fn assert_idle(host: &Host) {
+    let calls = host.calls().len();
+    host.advance(2 * TOTAL);
+    assert_eq!(host.tick_in(), None, "a timer is left");
+    assert_eq!(host.calls().len(), calls, "a call was made for nobody");
+
+    let streams: Vec<_> = (0..5).map(|_| get(host)).collect();
+    let chosen: Vec<_> = streams.iter().map(|stream| cluster_of(*stream)).collect();
+    assert_eq!(
+        chosen,
+        ["a", "b", "a", "b", "c"],
+        "attempts count as active"
+    );
+    for stream in streams {
+        stream.client_gone();
+    }
+}
+
+/// Every value of a header, in order.
+pub(crate) fn values(headers: &Headers, name: &str) -> Vec<String> {
+    headers
+        .iter()
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| text(value))
+        .collect()
+}
+
+/// Bytes as text, to be compared and shown.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
