@@ -61,13 +61,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads the answer that is being delivered; `None` if it cannot be read.
-    pub(super) fn read(body_size: usize) -> Option<Self> {
+    /// Reads the answer that is being delivered, to a call with or without a body; `None` if it cannot
+    /// be read.
+    pub(super) fn read(body_size: usize, sent_body: bool) -> Option<Self> {
         let read = host::header_map(Map::CallAnswer)
             .and_then(|headers| Ok((headers, host::body(Body::CallAnswer, body_size)?)));
         match read {
             Ok((headers, body)) => Some(Self {
-                outcome: classify::called(&headers, &body),
+                outcome: classify::called(&headers, &body, sent_body),
                 headers,
                 body,
             }),

@@ -5,8 +5,9 @@
 //! may have cost something already.
 //!
 //! The host tells the two apart in `response.code_details` for what its router did. A call has no
-//! such property; there the host's own answers lack `x-envoy-upstream-service-time` and carry the
-//! host's own words as their body.
+//! such property; there the host's own answers lack `x-envoy-upstream-service-time`. So does an early
+//! answer of an upstream, to a request whose body was still on its way; then only the host's own words
+//! in the body tell.
 
 use steerage_policy::outcome::Outcome;
 
@@ -31,9 +32,11 @@ pub(super) fn routed(status: u16, details: &[u8]) -> Outcome {
     }
 }
 
-/// The outcome of a call that was answered with these headers and this body. A call whose answer
-/// broke off, or was too large for the host to hold, has neither.
-pub(super) fn called(headers: &HeaderMap, body: &[u8]) -> Outcome {
+/// The outcome of a call that was answered with these headers and this body; `sent_body` says that
+/// the call had a body. A call whose answer broke off, or was too large for the host to hold, has no
+/// headers.
+pub(super) fn called(headers: &HeaderMap, body: &[u8], sent_body: bool) -> Outcome {
+    const FAILED: &[u8] = b"upstream connect error or disconnect/reset before headers";
     const RESET: &[u8] = b"reset reason: ";
     let Some(status) = status(headers.get(":status").unwrap_or_default()) else {
         return Outcome::Reset;
@@ -44,13 +47,16 @@ pub(super) fn called(headers: &HeaderMap, body: &[u8]) -> Outcome {
     match (status, body) {
         (504, b"upstream request timeout") => Outcome::Timeout,
         (503, b"no healthy upstream") => Outcome::ConnectFailure,
-        (503, text) if text.starts_with(b"upstream connect error or disconnect/reset") => {
+        (_, text) if text.starts_with(FAILED) => {
             let reason = text
                 .windows(RESET.len())
                 .position(|window| window == RESET)
                 .and_then(|at| text.get(at + RESET.len()..));
             reset(reason.unwrap_or_default())
         }
+        // The host's words are missing where it answers a HEAD: what it was, the status tells.
+        (504, b"") if !sent_body => Outcome::Timeout,
+        (502 | 503, b"") if !sent_body => Outcome::Reset,
         _ => Outcome::Answered(status),
     }
 }

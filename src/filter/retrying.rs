@@ -40,6 +40,7 @@ impl Worker {
                         stream: id,
                         pool: stream.pool,
                         attempt,
+                        sent_body: !stream.request.body().is_empty(),
                     };
                     self.calls.insert(token, call);
                     return self.wait_until(id, Some(deadline), now);
@@ -72,6 +73,7 @@ impl Worker {
             stream: id,
             pool: position,
             attempt,
+            sent_body,
         }) = self.calls.remove(&token)
         else {
             return; // OK because only calls made here are answered here.
@@ -81,7 +83,7 @@ impl Worker {
         };
         let now = host::now();
         let answer = (header_count > 0)
-            .then(|| Answer::read(body_size))
+            .then(|| Answer::read(body_size, sent_body))
             .flatten();
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
         state.record(pool, &attempt, outcome, now);

@@ -81,6 +81,8 @@ pub(super) struct Call {
     pub(super) stream: StreamId,
     pub(super) pool: usize,
     pub(super) attempt: Attempt,
+    /// Whether the request has a body.
+    pub(super) sent_body: bool,
 }
 
 impl Worker {

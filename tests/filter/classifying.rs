@@ -140,6 +140,10 @@ fn calls_have_four_other_ways_to_fail() {
     // was still being sent has no service time either.
     assert_eq!(local("503", b"busy"), Taken::Failure);
     assert_eq!(local("404", b"nothing here"), Taken::Final);
+    // The host's answer to a HEAD has no body to tell by.
+    for status in ["502", "503", "504"] {
+        assert_eq!(local(status, b""), Taken::Failure, "{status}");
+    }
 }
 
 #[test]
