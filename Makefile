@@ -30,8 +30,9 @@ demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 
 test: test-native test-core test-e2e ## run every test
 
-test-native: ## policy, configuration, the filter under a fake host, documents
-	cargo test --locked --workspace --exclude steerage-harness --lib --tests -- --skip e2e::
+test-native: build ## policy, configuration, the filter under a fake host, documents
+	cargo test --locked --workspace --exclude steerage-harness --lib \
+		--test filter --test tidy --test wasm --test exchange --example demo
 	cargo test --locked --workspace --doc
 
 test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node

@@ -139,6 +139,10 @@ impl Worker {
         });
         if let Err(refused) = done {
             log::error!("a client cannot be answered: {refused:?}");
+            // The paused response is better than none.
+            if let Err(refused) = host::resume_response() {
+                log::error!("nor can its response go on: {refused:?}");
+            }
         }
         self.stream_answered(id, now);
     }

@@ -20,10 +20,14 @@ pub(super) fn routed(status: u16, details: &[u8]) -> Outcome {
     const BEFORE_RESPONSE: &[u8] = b"upstream_reset_before_response_started{";
     match details {
         b"via_upstream" => Outcome::Answered(status),
-        b"no_healthy_upstream" | b"cluster_not_found" => Outcome::ConnectFailure,
-        b"response_timeout" | b"upstream_response_timeout" | b"upstream_per_try_timeout" => {
-            Outcome::Timeout
+        b"no_healthy_upstream" | b"cluster_not_found" | b"maintenance_mode" => {
+            Outcome::ConnectFailure
         }
+        b"response_timeout"
+        | b"upstream_response_timeout"
+        | b"upstream_per_try_timeout"
+        | b"upstream_per_try_idle_timeout"
+        | b"upstream_max_stream_duration_reached" => Outcome::Timeout,
         _ => match details.strip_prefix(BEFORE_RESPONSE) {
             Some(reason) => reset(reason),
             // Another filter answered: the endpoint was not asked.

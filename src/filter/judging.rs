@@ -50,7 +50,7 @@ impl Worker {
                 Action::Pause
             }
             Decision::Stop(_) => {
-                if outcome == Outcome::Timeout && exchange.expires_with(&attempt) {
+                if exchange.expired_with(&attempt, outcome, now) {
                     let reason = Reason::DeadlineExceeded.name().as_bytes();
                     if let Err(refused) = host::set_header(Map::Response, REASON, reason) {
                         log::error!("a response cannot be marked: {refused:?}");

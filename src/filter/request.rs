@@ -62,7 +62,7 @@ impl Request {
                 b":method" => request.method = value,
                 b":path" => request.path = value,
                 b":authority" => request.authority = value,
-                b"content-type" if value_bytes.starts_with(b"application/grpc") => {
+                b"content-type" if is_grpc(value_bytes) => {
                     request.kind = Kind::Grpc;
                 }
                 b"upgrade" | b":protocol" => request.kind = Kind::Upgrade,
@@ -230,6 +230,14 @@ impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name)
     }
+}
+
+/// Whether a content type is gRPC's: `application/grpc`, or that with a `+` and the encoding. Not
+/// gRPC-Web, whose trailers are part of the body.
+fn is_grpc(content_type: &[u8]) -> bool {
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// More control headers than an honest client sends.

@@ -92,7 +92,7 @@ impl Worker {
                 stream.keep_better(answer);
                 let exchange = &mut stream.exchange;
                 let decision = exchange.ended(pool, state, &attempt, outcome, now, &mut self.rng);
-                let expired = outcome == Outcome::Timeout && exchange.expires_with(&attempt);
+                let expired = exchange.expired_with(&attempt, outcome, now);
                 Some((decision, expired))
             }
             // The client has left, or has had the answer of the deadline.

@@ -147,13 +147,15 @@ fn route(
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)));
     if request.has_few_control_headers() {
+        // What cannot be removed must not keep the request from being steered.
+        let mut done = Ok(());
         for name in request.control_headers() {
-            host::remove_header(Map::Request, name)?;
+            done = done.and(host::remove_header(Map::Request, name));
         }
         for (name, value) in writes {
-            host::set_header(Map::Request, name, value)?;
+            done = done.and(host::set_header(Map::Request, name, value));
         }
-        return Ok(());
+        return done;
     }
     // A client must not be able to multiply hostcalls: one call writes them all.
     let written: Vec<(&[u8], &[u8])> = writes

@@ -14,7 +14,7 @@
 //!
 //! Example: total 60 s, read 30 s, arrival at t = 0. Attempt 1 may take until 30 s. It times out;
 //! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
-//! deadline ([`Exchange::expires_with`]), and if it fails the client gets the 504 of the deadline.
+//! deadline ([`Exchange::expired_with`]), and if it fails the client gets the 504 of the deadline.
 
 use core::time::Duration;
 
@@ -137,12 +137,21 @@ impl Exchange {
         decision
     }
 
-    /// Whether the attempt's time ends with the exchange's: its timeout is then the deadline.
+    /// Whether the deadline is what ended this attempt: its time ends with the exchange's and it ran
+    /// out, or it broke off when the time was over. An answer that has begun breaks off instead of
+    /// timing out.
     #[must_use]
-    pub fn expires_with(&self, attempt: &Attempt) -> bool {
-        attempt.sent + attempt.timeout >= self.deadline
+    pub fn expired_with(&self, attempt: &Attempt, outcome: Outcome, now: Instant) -> bool {
+        match outcome {
+            Outcome::Timeout => attempt.sent + attempt.timeout >= self.deadline,
+            Outcome::Reset => now + PROXY_TIMER >= self.deadline,
+            _ => false,
+        }
     }
 }
+
+/// By how much the proxy's own timer may come early.
+const PROXY_TIMER: Duration = Duration::from_millis(2);
 
 /// A request under way to one endpoint.
 #[derive(Debug)]
@@ -273,12 +282,15 @@ mod tests {
             .attempt(&pool, &mut state, at(0.0), &mut rng)
             .unwrap();
         assert_eq!(first.timeout(), Duration::from_secs(30));
-        assert!(!exchange.expires_with(&first));
+        assert!(!exchange.expired_with(&first, Outcome::Timeout, at(30.0)));
         let second = exchange
             .attempt(&pool, &mut state, at(30.1), &mut rng)
             .unwrap();
         assert_eq!(second.timeout(), Duration::from_millis(29_900));
-        assert!(exchange.expires_with(&second));
+        assert!(exchange.expired_with(&second, Outcome::Timeout, at(60.0)));
+        assert!(exchange.expired_with(&second, Outcome::Reset, at(60.0)));
+        assert!(!exchange.expired_with(&second, Outcome::Reset, at(59.0)));
+        assert!(!exchange.expired_with(&second, Outcome::ConnectFailure, at(60.0)));
         state.end(first);
         state.end(second);
     }

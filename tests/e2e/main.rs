@@ -1,0 +1,27 @@
+//! End to end: the filter that ships, in a real Envoy, between real clients and real servers.
+//!
+//! Each module holds one group of promises and says which; what they share is in [`support`].
+//! Tests run at once, each with an Envoy of its own, on a machine that may be busy: times have exact
+//! lower bounds, and upper bounds that are generous or hold for a median.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "tests stop at the first surprise, and measure real time"
+)]
+
+mod answers;
+mod backoff;
+mod bodies;
+mod configuration;
+mod disconnects;
+mod failover;
+mod headers;
+mod hostile;
+mod reload;
+mod steering;
+mod strategies;
+mod support;
+mod timeouts;

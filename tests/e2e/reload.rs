@@ -1,0 +1,139 @@
+//! A new configuration takes over from the old one without a request noticing: none fails, and those
+//! under way, delays and retries included, end as the old configuration has it.
+
+use std::time::{Duration, Instant};
+
+use steerage_harness::tokio;
+use steerage_harness::{ConfigUpdate, Envoy, Load, Reply, Upstream, eventually, get, run};
+
+use crate::support::{assert_unharmed, envoy_of};
+
+#[test]
+fn updates_every_100_ms_fail_no_request() {
+    run(async {
+        for (workers, time) in [(1, 1), (2, 3), (4, 1)] {
+            let time = Duration::from_secs(time);
+            // Every other request is retried, so that updates fall into delays and retries, too.
+            let sick = Upstream::start(|_, number| match number % 2 {
+                0 => Reply::status(503),
+                _ => Reply::ok(),
+            })
+            .await
+            .unwrap();
+            let slow = Upstream::start(|_, _| Reply::ok().delay(Duration::from_millis(50)))
+                .await
+                .unwrap();
+            let envoy = envoy_of(&[("sick", sick.addr()), ("slow", slow.addr())], &version(0))
+                .concurrency(workers)
+                .by_ecds()
+                .start()
+                .await
+                .unwrap();
+            let load = Load::new(envoy.addr())
+                .during(time)
+                .concurrency(8)
+                .rate(200.0)
+                .run();
+            let (report, updates) = tokio::join!(load, update_for(&envoy, time));
+            assert_eq!(report.status(200), report.total(), "{report}");
+            assert!(report.total() > 100, "{report}");
+            let retried = slow.count();
+            assert!(retried > report.total() / 4, "{retried} retries, {report}");
+            assert!(updates > 3, "{updates} updates");
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+/// Updates the configuration every 100 ms, or as often as Envoy can, and counts the updates.
+async fn update_for(envoy: &Envoy, time: Duration) -> usize {
+    let start = Instant::now();
+    let mut clock = tokio::time::interval(Duration::from_millis(100));
+    let mut updates = 0;
+    while start.elapsed() < time {
+        clock.tick().await;
+        updates += 1;
+        let verdict = envoy.update_filter_config(version(updates)).await.unwrap();
+        assert_eq!(verdict, ConfigUpdate::Accepted);
+    }
+    updates
+}
+
+/// A configuration that differs from version to version, and always does the same.
+fn version(number: usize) -> String {
+    format!(
+        r#"{{"name": "version-{number}",
+             "endpoints": ["sick", {{"cluster": "slow", "priority": 1}}],
+             "retry_policy": {{"strategy": "fixed", "base_delay": 0.05, "jitter": "none"}}}}"#
+    )
+}
+
+#[test]
+fn a_delay_and_a_retry_under_way_end_as_they_began() {
+    run(async {
+        for workers in [1, 2, 4] {
+            // The delay of a client of the old configuration, and the answer to another's retry,
+            // take until long after the new one has taken over.
+            let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
+            let well = Upstream::start(|request, _| match &*request.path {
+                "/slow" => Reply::ok().body("well").delay(Duration::from_secs(2)),
+                _ => Reply::ok().body("well"),
+            })
+            .await
+            .unwrap();
+            let new = Upstream::named("new").await.unwrap();
+            let clusters = [
+                ("sick", sick.addr()),
+                ("well", well.addr()),
+                ("new", new.addr()),
+            ];
+            let pool = |path: &str, delay: &str| {
+                format!(
+                    r#"{{"name": "{path}", "match": {{"path": "/{path}"}},
+                         "endpoints": ["sick", {{"cluster": "well", "priority": 1}}],
+                         "retry_policy": {{"strategy": "fixed", "base_delay": {delay}, "jitter": "none"}}}}"#
+                )
+            };
+            let old = format!(
+                r#"{{"pools": [{}, {}]}}"#,
+                pool("delayed", "2"),
+                pool("slow", "0.001")
+            );
+            let envoy = envoy_of(&clusters, &old)
+                .concurrency(workers)
+                .by_ecds()
+                .start()
+                .await
+                .unwrap();
+            let addr = envoy.addr();
+            let delayed = tokio::spawn(async move { get(addr, "/delayed").await });
+            let slow = tokio::spawn(async move { get(addr, "/slow").await });
+            envoy
+                .wait_for_stat("cluster.sick.upstream_rq_503", |n| n == 2)
+                .await
+                .unwrap();
+            let retried = async || (well.count() == 1).then_some(());
+            eventually("the retry of /slow", Duration::from_secs(10), retried)
+                .await
+                .unwrap();
+
+            let verdict = envoy
+                .update_filter_config(r#"{"endpoints": ["new"]}"#)
+                .await;
+            assert_eq!(verdict.unwrap(), ConfigUpdate::Accepted);
+            eventually("new takes over", Duration::from_secs(10), async || {
+                let answer = get(addr, "/").await.ok()?;
+                (answer.text() == "new").then_some(())
+            })
+            .await
+            .unwrap();
+
+            for request in [delayed, slow] {
+                let answer = request.await.unwrap().unwrap();
+                assert_eq!((answer.status.as_u16(), &*answer.text()), (200, "well"));
+            }
+            assert_eq!((sick.count(), well.count()), (2, 2));
+            assert_unharmed(&envoy).await;
+        }
+    });
+}

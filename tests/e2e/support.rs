@@ -1,0 +1,108 @@
+//! What the end-to-end tests share: short ways to start an Envoy, to ask it, and to look at what
+//! came of it. They panic at the first surprise, as tests do.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use steerage_harness::{Answer, Bytes, Client, Envoy, EnvoyBuilder, Request};
+
+/// The builder of an Envoy with these clusters, of one host each, and this configuration of the
+/// filter, for tests that want to say more.
+pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuilder {
+    clusters
+        .iter()
+        .fold(Envoy::builder().config(json), |builder, &(name, addr)| {
+            builder.cluster(name, addr)
+        })
+}
+
+/// A running Envoy with two workers, these clusters, of one host each, and this configuration.
+pub(crate) async fn pool(clusters: &[(&str, SocketAddr)], json: &str) -> Envoy {
+    envoy_of(clusters, json).start().await.unwrap()
+}
+
+/// As [`pool`], with one worker: what the filter remembers is in one place, so that the order of
+/// its choices can be told beforehand.
+pub(crate) async fn pool_of_one_worker(clusters: &[(&str, SocketAddr)], json: &str) -> Envoy {
+    envoy_of(clusters, json)
+        .concurrency(1)
+        .start()
+        .await
+        .unwrap()
+}
+
+/// A request with these headers (a name may be given twice) and this body.
+pub(crate) fn request_of(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Request<Bytes> {
+    headers
+        .iter()
+        .fold(
+            Request::builder().method(method).uri(path),
+            |request, &(name, value)| request.header(name, value),
+        )
+        .body(body.into())
+        .unwrap()
+}
+
+/// Sends a request without a body on a connection of its own.
+pub(crate) async fn ask(
+    envoy: &Envoy,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    Client::one_shot()
+        .request(
+            envoy.addr(),
+            request_of(method, path, headers, Bytes::new()),
+        )
+        .await
+        .unwrap()
+}
+
+/// GET `/` so many times, one after the other, on one connection and so at one worker: the bodies
+/// of the answers, which [`steerage_harness::Upstream::named`] makes the upstreams' names.
+pub(crate) async fn bodies(envoy: &Envoy, requests: usize) -> Vec<String> {
+    let client = Client::new();
+    let mut bodies = Vec::new();
+    for _ in 0..requests {
+        let answer = client.get(envoy.addr(), "/").await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        bodies.push(answer.text());
+    }
+    bodies
+}
+
+/// How often each text occurs.
+pub(crate) fn tally(texts: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for text in texts {
+        *counts.entry(text).or_default() += 1;
+    }
+    counts
+}
+
+/// The middle one (the upper of two).
+pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+/// That the filter came through a test well: its VM was never restarted after a trap, and it had no
+/// error to log.
+pub(crate) async fn assert_unharmed(envoy: &Envoy) {
+    let reloads = envoy.stats("^wasm\\..*vm_reload").await.unwrap();
+    assert!(reloads.values().all(|&count| count == 0), "{reloads:?}");
+    let log = envoy.log();
+    let complaints: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("[wasm]"))
+        .filter(|line| line.contains("[error]") || line.contains("[critical]"))
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
