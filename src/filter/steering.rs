@@ -150,10 +150,12 @@ fn route(
         // What cannot be removed must not keep the request from being steered.
         let mut done = Ok(());
         for name in request.control_headers() {
-            done = done.and(host::remove_header(Map::Request, name));
+            let removed = host::remove_header(Map::Request, name);
+            done = done.and(removed);
         }
         for (name, value) in writes {
-            done = done.and(host::set_header(Map::Request, name, value));
+            let written = host::set_header(Map::Request, name, value);
+            done = done.and(written);
         }
         return done;
     }
