@@ -52,7 +52,7 @@ lint: ## formatting, clippy and documentation, warnings as errors
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 	cargo clippy --locked --package steerage --lib --target $(WASM_TARGET) -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
 ci: lint test ## what CI runs
 

@@ -47,7 +47,7 @@ fn nothing_is_left_of_retries_whose_clients_have_gone() {
 /// Clients leave `a`, which does as `reply` says, and then `a` gets its half of the requests again.
 fn check(config: &str, reply: &Reply) {
     run(async {
-        for workers in [1, 2, 4] {
+        for workers in [1, 4] {
             let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
             let reply = reply.clone();
             let a = Upstream::start(move |_, _| reply.clone()).await.unwrap();
@@ -166,7 +166,7 @@ async fn hang_up(envoy: &Envoy, sick: &Upstream, clients: usize) {
         }
         let connections = connections.join_all().await;
         if number % 5 > 0 {
-            let arrived = async || (sick.count() == 50).then_some(());
+            let arrived = async || (sick.count() >= 50).then_some(());
             eventually("all attempts", TEN_SECONDS, arrived)
                 .await
                 .unwrap();

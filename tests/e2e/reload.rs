@@ -71,7 +71,7 @@ fn version(number: usize) -> String {
 #[test]
 fn a_delay_and_a_retry_under_way_end_as_they_began() {
     run(async {
-        for workers in [1, 2, 4] {
+        for workers in [1, 4] {
             // The delay of a client of the old configuration, and the answer to another's retry,
             // take until long after the new one has taken over.
             let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
