@@ -344,10 +344,15 @@ fn hostile_answers() -> Vec<(&'static str, Script, Expected, Expected)> {
     ];
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(500);
     let short = of(OK, b"content-length: 9\r\n\r\nshort");
+    let hint = of(b"HTTP/1.1 103 Early Hints\r\n\r\n", b"");
+    let cut_off = of(BUSY, b"content-length: 9\r\n\r\nshort");
     let bad_chunk = of(OK, &[CHUNKED, b"zz\r\n"].concat());
     let mut all = vec![
         // After an interim answer Envoy tells the client of a failure past all filters.
         ("continue, and no more", of(&interim, b""), Any, Well),
+        ("a hint, and no more", hint, Any, Well),
+        // The same when a failure breaks off while it is held back for the retry.
+        ("a 503 that is cut off", cut_off, Any, Well),
         // When a routed answer breaks off its head is with the client; a call's is not.
         ("too short a body", short, Own, Well),
         ("a bad chunk", bad_chunk, Any, Well),
