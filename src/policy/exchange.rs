@@ -3,7 +3,7 @@
 //! The shell reports what happens and performs what is decided:
 //!
 //! ```text
-//! begin ─► attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
+//! begin ─► choose, attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
 //!              │                             └────► Stop(reason): the last answer goes out
 //!              └► Declined: refuse the request, or give the last answer
 //! ```
@@ -22,7 +22,8 @@ use rand::Rng;
 
 use crate::backoff::MAX_ATTEMPTS;
 use crate::balance::{Candidates, HashKey};
-use crate::endpoint::EndpointIndex;
+use crate::breaker::{Admission, Pass};
+use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::idempotency::Repeatability;
 use crate::outcome::Outcome;
 use crate::pool::{Pool, PoolState};
@@ -79,36 +80,60 @@ impl Exchange {
         self.tried.last()
     }
 
-    /// Chooses the endpoint of the next attempt and counts it as active.
+    /// Chooses the endpoint of the next attempt. It is not begun yet: if the endpoint's breaker
+    /// wants a trial, the shell first asks the other workers for a permit.
     ///
     /// # Errors
     /// [`Declined`] if there is no endpoint or no time.
-    pub fn attempt(
-        &mut self,
+    pub fn choose(
+        &self,
         pool: &Pool,
         state: &mut PoolState,
         now: Instant,
         rng: &mut dyn Rng,
-    ) -> Result<Attempt, Declined> {
+    ) -> Result<Choice, Declined> {
         if now >= self.deadline {
             return Err(Declined::TimeIsUp);
         }
-        let candidates = Candidates::new(&pool.endpoints, &state.endpoints, &self.tried);
+        let candidates = self.candidates(pool, &state.endpoints, now);
         let endpoint = state
             .balancer
             .pick(&candidates, self.key, pool.decay, now, rng)
             .ok_or(Declined::Unavailable)?;
-        if let Some(state) = state.endpoints.get_mut(endpoint.position()) {
+        let breaker = state
+            .endpoint(endpoint)
+            .map(EndpointState::breaker)
+            .ok_or(Declined::Unavailable)?;
+        Ok(Choice {
+            endpoint,
+            free_pass: match breaker.admission(&pool.breaker, now) {
+                Admission::Free => Some(breaker.free_pass()),
+                Admission::Trial | Admission::Refused => None,
+            },
+        })
+    }
+
+    /// Begins the next attempt and counts it as active.
+    pub fn attempt(
+        &mut self,
+        pool: &Pool,
+        state: &mut PoolState,
+        endpoint: EndpointIndex,
+        pass: Pass,
+        now: Instant,
+    ) -> Attempt {
+        if let Some(state) = state.endpoint_mut(endpoint) {
             state.attempt_started();
         }
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
-        Ok(Attempt {
+        Attempt {
             endpoint,
+            pass,
             number: self.attempts,
             sent: now,
             timeout: pool.timeouts.read().min(self.deadline.since(now)),
-        })
+        }
     }
 
     /// An attempt has ended with `outcome`, which is recorded already: what follows?
@@ -126,8 +151,7 @@ impl Exchange {
             outcome,
             waited: self.waited,
             repeatability: self.repeatability,
-            untried_left: !Candidates::new(&pool.endpoints, &state.endpoints, &self.tried)
-                .all_tried(),
+            untried_left: !self.candidates(pool, &state.endpoints, now).all_tried(),
             deadline: self.deadline,
         };
         let decision = retry::decide(&pool.retry, &ended, now, rng);
@@ -135,6 +159,15 @@ impl Exchange {
             self.waited = delay;
         }
         decision
+    }
+
+    fn candidates<'a>(
+        &'a self,
+        pool: &'a Pool,
+        states: &'a [EndpointState],
+        now: Instant,
+    ) -> Candidates<'a> {
+        Candidates::new(&pool.endpoints, states, &self.tried, &pool.breaker, now)
     }
 
     /// Whether the deadline is what ended this attempt: its time ends with the exchange's and it ran
@@ -153,11 +186,21 @@ impl Exchange {
 /// By how much the proxy's own timer may come early.
 const PROXY_TIMER: Duration = Duration::from_millis(2);
 
+/// Where the next attempt goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// The endpoint.
+    pub endpoint: EndpointIndex,
+    /// What the attempt is admitted as; `None` if it takes a permit for a trial.
+    pub free_pass: Option<Pass>,
+}
+
 /// A request under way to one endpoint.
 #[derive(Debug)]
 #[must_use = "an attempt that does not reach `PoolState::end` counts as active for ever"]
 pub struct Attempt {
     endpoint: EndpointIndex,
+    pass: Pass,
     number: u8,
     sent: Instant,
     timeout: Duration,
@@ -168,6 +211,12 @@ impl Attempt {
     #[must_use]
     pub const fn endpoint(&self) -> EndpointIndex {
         self.endpoint
+    }
+
+    /// What the endpoint's breaker admitted it as.
+    #[must_use]
+    pub const fn pass(&self) -> Pass {
+        self.pass
     }
 
     /// Its number in the exchange, from 1.
@@ -237,7 +286,7 @@ impl Tried {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Endpoint;
+    use crate::endpoint::{Agreed, Endpoint};
     use alloc::vec::Vec;
     use rand::{SeedableRng as _, rngs::SmallRng};
     #[cfg(target_arch = "wasm32")]
@@ -252,17 +301,27 @@ mod tests {
         Instant::ORIGIN + crate::time::from_seconds(seconds)
     }
 
+    /// Chooses and begins the next attempt, as the shell does while all breakers are closed.
+    fn next(
+        exchange: &mut Exchange,
+        pool: &Pool,
+        state: &mut PoolState,
+        now: Instant,
+    ) -> Result<Attempt, Declined> {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let choice = exchange.choose(pool, state, now, &mut rng)?;
+        let pass = choice.free_pass.ok_or(Declined::Unavailable)?;
+        Ok(exchange.attempt(pool, state, choice.endpoint, pass, now))
+    }
+
     #[test]
     fn an_exchange_walks_over_all_endpoints_and_then_starts_again() {
         let pool = Pool::new("p", ["a", "b", "c"].map(Endpoint::new).to_vec());
         let mut state = PoolState::new(&pool);
-        let mut rng = SmallRng::seed_from_u64(1);
         let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
         let mut visited = Vec::new();
         for _ in 0..4 {
-            let attempt = exchange
-                .attempt(&pool, &mut state, at(0.0), &mut rng)
-                .unwrap();
+            let attempt = next(&mut exchange, &pool, &mut state, at(0.0)).unwrap();
             visited.push(attempt.endpoint().position());
             assert_eq!(state.endpoint(attempt.endpoint()).unwrap().active(), 1);
             state.end(attempt);
@@ -276,16 +335,11 @@ mod tests {
     fn an_attempts_timeout_never_outlasts_the_deadline() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut rng = SmallRng::seed_from_u64(1);
         let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
-        let first = exchange
-            .attempt(&pool, &mut state, at(0.0), &mut rng)
-            .unwrap();
+        let first = next(&mut exchange, &pool, &mut state, at(0.0)).unwrap();
         assert_eq!(first.timeout(), Duration::from_secs(30));
         assert!(!exchange.expired_with(&first, Outcome::Timeout, at(30.0)));
-        let second = exchange
-            .attempt(&pool, &mut state, at(30.1), &mut rng)
-            .unwrap();
+        let second = next(&mut exchange, &pool, &mut state, at(30.1)).unwrap();
         assert_eq!(second.timeout(), Duration::from_millis(29_900));
         assert!(exchange.expired_with(&second, Outcome::Timeout, at(60.0)));
         assert!(exchange.expired_with(&second, Outcome::Reset, at(60.0)));
@@ -299,12 +353,13 @@ mod tests {
     fn without_an_available_endpoint_there_is_no_attempt() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut rng = SmallRng::seed_from_u64(1);
         let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
         for endpoint in &mut state.endpoints {
-            endpoint.set_health(crate::health::Health::Unhealthy);
+            let mut agreed = Agreed::default();
+            agreed.health.fail_immediately();
+            endpoint.agree(agreed);
         }
-        let refused = exchange.attempt(&pool, &mut state, at(0.0), &mut rng);
+        let refused = next(&mut exchange, &pool, &mut state, at(0.0));
         assert_eq!(
             refused.map(|attempt| attempt.number()),
             Err(Declined::Unavailable)
@@ -316,9 +371,8 @@ mod tests {
     fn a_late_timer_begins_no_attempt_after_the_deadline() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut rng = SmallRng::seed_from_u64(1);
         let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
-        let late = exchange.attempt(&pool, &mut state, at(60.0), &mut rng);
+        let late = next(&mut exchange, &pool, &mut state, at(60.0));
         assert_eq!(
             late.map(|attempt| attempt.number()),
             Err(Declined::TimeIsUp)

@@ -1,10 +1,28 @@
-//! The verdict on an endpoint's health, from active checks or from an operator.
+//! The verdict on an endpoint's health: what active checks and marks on live answers say.
 //!
-//! No checker writes it yet: every endpoint is [`Health::Unknown`], which is available. The verdict
-//! stands here because strategies already weigh it.
+//! A check *finds* an endpoint healthy, degraded or unhealthy by the status of its answer; a verdict
+//! takes a row of findings, so that one lost packet does not take an endpoint out. The first verdict
+//! needs one check only: until then nothing is known, and any news is better. Degraded counts as
+//! good in the row, because a degraded endpoint is usable.
+//!
+//! The record is shared by all workers, and with it the time of the next check: whoever comes first
+//! when it is due claims it and moves it on, so each check is made once. There is no worker in charge
+//! that could die; if one dies with a check in hand, that check is missed and the next one is not.
+//!
+//! Example, `unhealthy_threshold` 2: 200 → HEALTHY; 500 → still HEALTHY; 500 → UNHEALTHY; 404 →
+//! DEGRADED with `healthy_threshold` 1.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::retry::Statuses;
+use crate::time::Instant;
 
 /// The verdict on one endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
     /// Fully operational.
     Healthy,
@@ -27,5 +45,314 @@ impl Health {
             Self::Degraded => 0.25,
             Self::Unhealthy => 0.0,
         }
+    }
+}
+
+/// How the endpoints of a pool are checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckPolicy {
+    /// From one check of an endpoint to the next.
+    pub interval: Duration,
+    /// The same while it is unhealthy.
+    pub unhealthy_interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// What is asked for, unless the endpoint says otherwise.
+    pub path: Box<str>,
+    /// The method of the request.
+    pub method: Box<str>,
+    /// `:authority` of the request, unless the endpoint says otherwise; the cluster's name if
+    /// neither does.
+    pub host: Option<Box<str>>,
+    /// Headers added to the request.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// Answers that find it healthy.
+    pub healthy_statuses: Statuses,
+    /// Answers that find it degraded, if they do not find it healthy.
+    pub degraded_statuses: Statuses,
+    /// Good findings in a row that make an unhealthy endpoint usable again, 1 or more.
+    pub healthy_threshold: u32,
+    /// Bad findings in a row that make it unhealthy, 1 or more.
+    pub unhealthy_threshold: u32,
+    /// Share of the interval by which each check is early or late, 0.0..=1.0.
+    pub jitter: f64,
+}
+
+impl Default for CheckPolicy {
+    /// What a configuration that turns checks on and says no more gets.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            unhealthy_interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            path: "/health".into(),
+            method: "GET".into(),
+            host: None,
+            headers: Vec::new(),
+            healthy_statuses: Statuses::new([200..=299].to_vec()),
+            degraded_statuses: Statuses::new([400..=499].to_vec()),
+            healthy_threshold: 1,
+            unhealthy_threshold: 2,
+            jitter: 0.1,
+        }
+    }
+}
+
+impl CheckPolicy {
+    /// What an answer with `status` finds; a check without an answer finds the endpoint unhealthy.
+    #[must_use]
+    pub fn finding(&self, status: Option<u16>) -> Finding {
+        match status {
+            Some(status) if self.healthy_statuses.contains(status) => Finding::Healthy,
+            Some(status) if self.degraded_statuses.contains(status) => Finding::Degraded,
+            Some(_) | None => Finding::Unhealthy,
+        }
+    }
+
+    /// From one check to the next, with `draw` (0.0..=1.0) deciding how early or late.
+    #[must_use]
+    pub fn pause(&self, health: Health, draw: f64) -> Duration {
+        let interval = if health == Health::Unhealthy {
+            self.unhealthy_interval
+        } else {
+            self.interval
+        };
+        // Never nothing, or a check could be claimed twice at once.
+        let share = (1.0 + self.jitter * (2.0 * draw - 1.0)).max(LEAST_PAUSE);
+        crate::time::from_seconds(interval.as_secs_f64() * share)
+    }
+}
+
+/// The shortest pause between two checks, as a share of the interval.
+const LEAST_PAUSE: f64 = 0.1;
+
+/// What one check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The endpoint answered as it should.
+    Healthy,
+    /// It answered in a way that means trouble, but it answered.
+    Degraded,
+    /// It did not answer, or badly.
+    Unhealthy,
+}
+
+impl Finding {
+    /// Whether the endpoint is usable by this.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Healthy | Self::Degraded)
+    }
+}
+
+/// What is known of one endpoint's health, as all workers share it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthRecord {
+    verdict: Health,
+    /// Good or bad findings in a row, whichever the newest was.
+    row: u32,
+    row_is_good: bool,
+    /// When the newest check ended.
+    checked: Option<Instant>,
+    /// When the next check is due; at once if there is none yet.
+    due: Option<Instant>,
+    /// Until when live answers make it degraded.
+    degraded_until: Option<Instant>,
+}
+
+impl HealthRecord {
+    /// The verdict that counts `now`: live answers can make a usable endpoint degraded, and nothing
+    /// can make an unhealthy one usable but a check.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        match self.verdict {
+            Health::Unhealthy => Health::Unhealthy,
+            _ if self.degraded_until.is_some_and(|until| now < until) => Health::Degraded,
+            verdict => verdict,
+        }
+    }
+
+    /// When the newest check ended.
+    #[must_use]
+    pub const fn checked(&self) -> Option<Instant> {
+        self.checked
+    }
+
+    /// Claims the check that is due, so that no other worker does it too; `false` if none is due.
+    /// `draw` (0.0..=1.0) decides how early or late the next one is.
+    pub fn claim_check(&mut self, policy: &CheckPolicy, draw: f64, now: Instant) -> bool {
+        if !self.check_is_due(now) {
+            return false;
+        }
+        let pause = policy.pause(self.health(now), draw);
+        // From when it was due, not from now: being a little late each time must not add up. If it
+        // is very late, nobody was there to check; what was missed is not made up for.
+        let due = self.due.unwrap_or(now) + pause;
+        self.due = Some(if due > now { due } else { now + pause });
+        true
+    }
+
+    /// Whether a check is due.
+    #[must_use]
+    pub fn check_is_due(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| due <= now)
+    }
+
+    /// Takes in what a check has found.
+    pub fn take_finding(&mut self, policy: &CheckPolicy, finding: Finding, now: Instant) {
+        let good = finding.is_good();
+        self.row = if good == self.row_is_good {
+            self.row.saturating_add(1)
+        } else {
+            1
+        };
+        self.row_is_good = good;
+        self.checked = Some(now);
+        let first = self.verdict == Health::Unknown;
+        match finding {
+            Finding::Unhealthy => {
+                if first || self.row >= policy.unhealthy_threshold {
+                    self.verdict = Health::Unhealthy;
+                }
+            }
+            Finding::Healthy | Finding::Degraded => {
+                // Between healthy and degraded no row is needed: both are usable.
+                let usable = self.verdict != Health::Unhealthy;
+                if first || usable || self.row >= policy.healthy_threshold {
+                    self.verdict = if finding == Finding::Healthy {
+                        Health::Healthy
+                    } else {
+                        Health::Degraded
+                    };
+                }
+            }
+        }
+    }
+
+    /// Whether a live answer that says that the endpoint is degraded is news. The mark lasts for
+    /// [`DEGRADED_FOR`] and is renewed when half of it is over: an endpoint whose hosts disagree
+    /// would otherwise be written about with every answer.
+    #[must_use]
+    pub fn degraded_is_news(&self, now: Instant) -> bool {
+        self.degraded_until
+            .is_none_or(|until| until.since(now) < DEGRADED_FOR / 2)
+    }
+
+    /// A live answer carried `x-envoy-degraded`.
+    pub fn mark_degraded(&mut self, now: Instant) {
+        self.degraded_until = Some(now + DEGRADED_FOR);
+    }
+
+    /// A live answer carried `x-envoy-immediate-health-check-fail`: unhealthy at once, until checks
+    /// say otherwise.
+    pub const fn fail_immediately(&mut self) {
+        self.verdict = Health::Unhealthy;
+        self.row = 0;
+        self.row_is_good = false;
+    }
+}
+
+/// How long a live answer that says `x-envoy-degraded` makes its endpoint degraded.
+pub const DEGRADED_FOR: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// Feeds the statuses of checks (0 = no answer) and compares the verdicts after each.
+    #[track_caller]
+    fn check(policy: &CheckPolicy, statuses: &[u16], verdicts: &[Health]) {
+        let mut record = HealthRecord::default();
+        let seen: Vec<_> = statuses
+            .iter()
+            .map(|&status| {
+                let status = (status > 0).then_some(status);
+                record.take_finding(policy, policy.finding(status), Instant::ORIGIN);
+                record.health(Instant::ORIGIN)
+            })
+            .collect();
+        assert_eq!(seen, verdicts);
+    }
+
+    use Health::{Degraded, Healthy, Unhealthy};
+
+    #[test]
+    fn the_first_verdict_needs_one_check_and_the_others_a_row() {
+        let policy = CheckPolicy {
+            healthy_threshold: 2,
+            ..CheckPolicy::default()
+        };
+        check(&policy, &[500], &[Unhealthy]);
+        check(
+            &policy,
+            &[200, 500, 200, 500, 0, 200, 500, 200, 204],
+            &[
+                Healthy, Healthy, Healthy, Healthy, Unhealthy, Unhealthy, Unhealthy, Unhealthy,
+                Healthy,
+            ],
+        );
+    }
+
+    #[test]
+    fn degraded_is_usable_and_needs_no_row() {
+        let policy = CheckPolicy::default();
+        check(
+            &policy,
+            &[404, 200, 404, 500, 302, 404],
+            &[Degraded, Healthy, Degraded, Degraded, Unhealthy, Degraded],
+        );
+    }
+
+    #[test]
+    fn live_answers_degrade_a_usable_endpoint_for_a_while_and_checks_outrank_them() {
+        let policy = CheckPolicy::default();
+        let at = |seconds| Instant::ORIGIN + Duration::from_secs(seconds);
+        let mut record = HealthRecord::default();
+        assert!(record.degraded_is_news(at(0)));
+        record.mark_degraded(at(0));
+        assert_eq!(record.health(at(9)), Degraded);
+        assert!(!record.degraded_is_news(at(4)) && record.degraded_is_news(at(6)));
+        record.fail_immediately();
+        assert_eq!(record.health(at(9)), Unhealthy);
+        record.take_finding(&policy, Finding::Healthy, at(9));
+        assert_eq!(record.health(at(9)), Degraded);
+        assert_eq!(record.health(at(10)), Healthy);
+    }
+
+    #[test]
+    fn a_check_is_claimed_once_and_being_late_does_not_add_up() {
+        let policy = CheckPolicy::default();
+        let at = |seconds| Instant::ORIGIN + Duration::from_millis(seconds);
+        let mut record = HealthRecord::default();
+        assert!(record.claim_check(&policy, 0.5, at(1_000)));
+        assert!(!record.claim_check(&policy, 0.5, at(30_999)));
+        assert!(record.claim_check(&policy, 0.5, at(31_090)), "90 ms late");
+        assert!(
+            record.claim_check(&policy, 0.5, at(61_000)),
+            "30 s after it was due"
+        );
+        assert!(
+            record.claim_check(&policy, 0.5, at(300_000)),
+            "after a long pause"
+        );
+        assert!(
+            !record.claim_check(&policy, 0.5, at(300_001)),
+            "nothing is made up for"
+        );
+    }
+
+    #[test]
+    fn pauses_stay_within_the_jitter() {
+        let policy = CheckPolicy {
+            unhealthy_interval: Duration::from_secs(5),
+            ..CheckPolicy::default()
+        };
+        let seconds = |health, draw| policy.pause(health, draw).as_secs_f64();
+        assert_eq!(seconds(Healthy, 0.0), 27.0);
+        assert_eq!(seconds(Health::Unknown, 0.5), 30.0);
+        assert_eq!(seconds(Healthy, 1.0), 33.0);
+        assert_eq!(seconds(Unhealthy, 0.5), 5.0);
     }
 }

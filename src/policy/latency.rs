@@ -7,9 +7,9 @@
 //! same at 1 and at 10,000 requests per second. After Finagle's peak EWMA
 //! (<https://twitter.github.io/finagle/guide/Clients.html>).
 //!
-//! [`Average::at`] reads the average as it stands some time after the last sample: it drifts
-//! towards a value that the caller gives, the mean of the pool. Drifting to zero instead would make
-//! an endpoint that nobody asks look like the fastest of all.
+//! [`drifted`] tells what an average is worth some time after the last sample: it drifts towards a
+//! value that the caller gives, the mean of the pool. Drifting to zero instead would make an endpoint
+//! that nobody asks look like the fastest of all.
 //!
 //! Example, `decay` 10 s: 10 ms, then 200 ms → 200 ms at once; 10 s later a sample of 10 ms →
 //! 200·e⁻¹ + 10·(1 − e⁻¹) ≈ 79.9 ms.
@@ -47,21 +47,17 @@ impl Average {
         self.updated.map(|_| self.seconds)
     }
 
-    /// The average in seconds as of `now`, having drifted towards `mean` since the last sample;
-    /// `mean` itself before the first.
+    /// When the last sample arrived; `None` before the first.
     #[must_use]
-    pub fn at(&self, now: Instant, decay: Duration, mean: f64) -> f64 {
-        match self.updated {
-            Some(updated) => mean + (self.seconds - mean) * kept_share(now.since(updated), decay),
-            None => mean,
-        }
+    pub const fn updated(&self) -> Option<Instant> {
+        self.updated
     }
+}
 
-    /// Time since the last sample; `None` before the first.
-    #[must_use]
-    pub fn age(&self, now: Instant) -> Option<Duration> {
-        self.updated.map(|updated| now.since(updated))
-    }
+/// An average of `seconds` after `silence` without a sample: it drifts towards `mean`.
+#[must_use]
+pub fn drifted(seconds: f64, mean: f64, silence: Duration, decay: Duration) -> f64 {
+    mean + (seconds - mean) * kept_share(silence, decay)
 }
 
 /// A plain time-weighted moving average of response times, in seconds: up as slowly as down.
@@ -130,13 +126,9 @@ mod tests {
 
     #[test]
     fn an_idle_average_drifts_to_the_mean_and_not_to_zero() {
-        let mut average = Average::default();
-        assert_eq!(average.at(at(0), DECAY, 0.05), 0.05);
-        average.observe(ms(2_000), at(0), DECAY);
-        assert_eq!(average.at(at(0), DECAY, 0.05), 2.0);
-        let after_a_minute = average.at(at(60), DECAY, 0.05);
+        assert_eq!(drifted(2.0, 0.05, Duration::ZERO, DECAY), 2.0);
+        let after_a_minute = drifted(2.0, 0.05, Duration::from_secs(60), DECAY);
         assert!((after_a_minute - 0.0548).abs() < 1e-3, "{after_a_minute}");
-        assert_eq!(average.seconds(), Some(2.0), "reading must not change it");
     }
 
     #[test]
@@ -147,6 +139,6 @@ mod tests {
             assert!(average.seconds().is_some_and(f64::is_finite));
         }
         average.observe(ms(5), at(0), DECAY);
-        assert_eq!(average.age(at(1)), Some(Duration::ZERO));
+        assert_eq!(average.updated(), Some(at(1)));
     }
 }

@@ -14,8 +14,8 @@
 //! configuration: values arrive valid, because their constructors refuse what is not.
 //!
 //! ## Reading order
-//! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`window`] and [`health`] what
-//! is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`] and
+//! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`window`], [`health`]
+//! and [`breaker`] what is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`] and
 //! [`retry`] judge a failure; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
 //! request through all of it.
 
@@ -33,6 +33,8 @@ pub mod health;
 pub mod latency;
 pub mod outcome;
 pub mod window;
+
+pub mod breaker;
 
 pub mod balance;
 

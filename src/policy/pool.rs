@@ -9,8 +9,10 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::balance::{Balancer, Strategy};
-use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
+use crate::breaker::{BreakerPolicy, Pass, Verdict};
+use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
 use crate::exchange::Attempt;
+use crate::health::CheckPolicy;
 use crate::latency::Mean;
 use crate::matching::Matcher;
 use crate::outcome::{Class, Outcome};
@@ -34,6 +36,10 @@ pub struct Pool {
     pub retry: RetryPolicy,
     /// Limits in time.
     pub timeouts: Timeouts,
+    /// When an endpoint's breaker opens, and how it closes again.
+    pub breaker: BreakerPolicy,
+    /// How the endpoints are checked; `None` if they are not.
+    pub checks: Option<CheckPolicy>,
     /// Whether the client is told the endpoint and the number of attempts.
     pub response_headers: bool,
 }
@@ -50,6 +56,8 @@ impl Pool {
             decay: DEFAULT_DECAY,
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
+            breaker: BreakerPolicy::default(),
+            checks: None,
             response_headers: false,
         }
     }
@@ -173,7 +181,7 @@ impl PoolState {
             endpoints: pool
                 .endpoints
                 .iter()
-                .map(|_| EndpointState::default())
+                .map(|_| EndpointState::new(pool.breaker.window))
                 .collect(),
             good_answers: Mean::default(),
         }
@@ -185,17 +193,67 @@ impl PoolState {
         self.endpoints.get(index.position())
     }
 
-    /// Learns what an attempt came to. The attempt may still be under way: an answer that has begun
-    /// is judged before its body ends.
-    pub fn record(&mut self, pool: &Pool, attempt: &Attempt, outcome: Outcome, now: Instant) {
-        let took = now.since(attempt.sent());
-        if outcome.class() == Class::Success {
-            self.good_answers.observe(took, now, pool.decay);
+    /// The same, to take in what the other workers tell.
+    pub fn endpoint_mut(&mut self, index: EndpointIndex) -> Option<&mut EndpointState> {
+        self.endpoints.get_mut(index.position())
+    }
+
+    /// Every endpoint with what is known of it, in the order of the configuration.
+    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointIndex, &EndpointState)> {
+        self.endpoints
+            .iter()
+            .enumerate()
+            .filter_map(|(position, state)| Some((EndpointIndex::new(position)?, state)))
+    }
+
+    /// The same, to take in what the other workers tell.
+    pub fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut EndpointState> {
+        self.endpoints.iter_mut()
+    }
+
+    /// Learns what an attempt came to, and says whether its breaker must hear of it. The attempt may
+    /// still be under way: an answer that has begun is judged before its body ends.
+    #[must_use = "a breaker that hears nothing stays as it is"]
+    pub fn record(
+        &mut self,
+        pool: &Pool,
+        attempt: &Attempt,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Judgement> {
+        let time = now.since(attempt.sent());
+        let class = outcome.class();
+        if class == Class::Success {
+            self.good_answers.observe(time, now, pool.decay);
         }
-        let penalty = self.penalty();
-        if let Some(state) = self.endpoints.get_mut(attempt.endpoint().position()) {
-            state.record(outcome, took, penalty, now, pool.decay);
-        }
+        let slow_calls = pool.breaker.slow_calls;
+        let took = Took {
+            time,
+            penalty: self.penalty(),
+            slow: slow_calls.is_some_and(|slow| time > slow.duration),
+        };
+        let state = self.endpoints.get_mut(attempt.endpoint().position())?;
+        state.record(attempt.pass(), outcome, took, now, pool.decay);
+        let verdict = match class {
+            Class::Success => Verdict::Success,
+            Class::Failure => Verdict::Failure {
+                in_row: outcome != Outcome::Answered(TOO_MANY_REQUESTS),
+            },
+            Class::Neutral => Verdict::Neutral,
+        };
+        // Only what makes a share worse can make it too bad.
+        let exceeded =
+            (class == Class::Failure || took.slow) && pool.breaker.is_exceeded(state.counts(now));
+        let judgement = Judgement {
+            endpoint: attempt.endpoint(),
+            pass: attempt.pass(),
+            verdict,
+            exceeded,
+        };
+        state
+            .breaker()
+            .is_concerned(judgement.pass, verdict, exceeded)
+            .then_some(judgement)
     }
 
     /// The attempt is over: it counts as active no longer.
@@ -218,6 +276,27 @@ impl PoolState {
             .map_or(FIRST_PENALTY, |mean| mean.saturating_mul(PENALTY_FACTOR))
     }
 }
+
+/// What an attempt means to its endpoint's breaker, which all workers share.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement {
+    /// Whose breaker it is.
+    pub endpoint: EndpointIndex,
+    pass: Pass,
+    verdict: Verdict,
+    exceeded: bool,
+}
+
+impl Judgement {
+    /// Carries it out on what the workers share of the endpoint.
+    pub fn apply(&self, pool: &Pool, agreed: &mut Agreed, now: Instant) {
+        agreed
+            .breaker
+            .judge(&pool.breaker, self.pass, self.verdict, self.exceeded, now);
+    }
+}
+
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// `load_balancer.decay` unless given.
 pub const DEFAULT_DECAY: Duration = Duration::from_secs(10);

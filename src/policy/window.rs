@@ -1,38 +1,85 @@
-//! Exact counts of successes and failures over the last ten seconds.
+//! Exact counts of what attempts came to, over a trailing window.
 //!
-//! A ring of ten one-second buckets. Counts and not an average: a share over exact counts does not
-//! depend on the rate of traffic, and ten buckets are so few that summing them again for every
-//! question is cheaper than keeping a running total right.
+//! A ring of ten buckets, each a tenth of the window long. Counts and not an average: a share over
+//! exact counts does not depend on the rate of traffic, and ten buckets are so few that summing them
+//! again for every question is cheaper than keeping a running total right.
 //!
-//! Example: 30 successes and 10 failures in second 3, nothing after. Until second 13 the success
-//! rate reads 0.75; from then on nothing is known and it reads `None`.
+//! Example, a window of 10 s: 30 successes and 10 failures in second 3, nothing after. Until second
+//! 13 the success rate reads 0.75; from then on nothing is known.
+
+use core::ops::AddAssign;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 
-/// Counts of the attempts that ended within the last [`Window::SECONDS`].
-#[derive(Clone, Debug, Default)]
+/// What the attempts of a window came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Attempts whose endpoint did its work.
+    pub successes: u64,
+    /// Attempts whose endpoint was at fault.
+    pub failures: u64,
+    /// Attempts of either kind that took too long.
+    pub slow: u64,
+}
+
+impl Counts {
+    /// All attempts that were judged.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.successes.saturating_add(self.failures)
+    }
+
+    /// Share of successes, 0.0..=1.0; `None` without attempts.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+        (self.total() > 0).then(|| self.successes as f64 / self.total() as f64)
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.successes = self.successes.saturating_add(other.successes);
+        self.failures = self.failures.saturating_add(other.failures);
+        self.slow = self.slow.saturating_add(other.slow);
+    }
+}
+
+/// Counts of the attempts that ended within a trailing window.
+#[derive(Clone, Debug)]
 pub struct Window {
     buckets: [Bucket; BUCKETS],
+    /// Length of one bucket in nanoseconds, at least 1.
+    bucket_nanos: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    /// The second since the clock's origin that these counts belong to, plus one; 0 = never used.
+    /// Number of the bucket since the clock's origin, plus one; 0 = never used.
     epoch: u64,
-    successes: u32,
-    failures: u32,
+    counts: Counts,
 }
 
 impl Window {
-    /// Length of the window in seconds.
-    pub const SECONDS: u64 = 10;
+    /// Counts over the trailing `length`, to a tenth of it.
+    #[must_use]
+    pub fn new(length: Duration) -> Self {
+        let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            buckets: [Bucket::default(); BUCKETS],
+            bucket_nanos: (nanos / BUCKETS as u64).max(1),
+        }
+    }
 
     /// Counts one attempt that ended `now`.
-    pub fn record(&mut self, success: bool, now: Instant) {
-        let epoch = epoch(now);
-        let slot = usize::try_from(epoch % Self::SECONDS).unwrap_or(0);
+    pub fn record(&mut self, success: bool, slow: bool, now: Instant) {
+        let epoch = self.epoch(now);
+        let slot = usize::try_from(epoch % BUCKETS as u64).unwrap_or(0);
         let Some(bucket) = self.buckets.get_mut(slot) else {
-            return; // OK because a remainder by SECONDS is below BUCKETS.
+            return; // OK because a remainder by BUCKETS is below it.
         };
         if bucket.epoch != epoch {
             *bucket = Bucket {
@@ -40,42 +87,51 @@ impl Window {
                 ..Bucket::default()
             };
         }
-        let count = if success {
-            &mut bucket.successes
-        } else {
-            &mut bucket.failures
+        bucket.counts += Counts {
+            successes: u64::from(success),
+            failures: u64::from(!success),
+            slow: u64::from(slow),
         };
-        *count = count.saturating_add(1);
     }
 
-    /// Share of successes among the attempts of the window, 0.0..=1.0; `None` when there were none.
+    /// What the attempts of the window came to.
     #[must_use]
-    pub fn success_rate(&self, now: Instant) -> Option<f64> {
-        let epoch = epoch(now);
-        let (mut successes, mut total) = (0_u64, 0_u64);
+    pub fn counts(&self, now: Instant) -> Counts {
+        let epoch = self.epoch(now);
+        let mut counts = Counts::default();
         for bucket in &self.buckets {
-            if bucket.epoch + Self::SECONDS > epoch && bucket.epoch <= epoch {
-                successes += u64::from(bucket.successes);
-                total += u64::from(bucket.successes) + u64::from(bucket.failures);
+            if bucket.epoch <= epoch && bucket.epoch + BUCKETS as u64 > epoch {
+                counts += bucket.counts;
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-        (total > 0).then(|| successes as f64 / total as f64)
+        counts
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.buckets = [Bucket::default(); BUCKETS];
+    }
+
+    /// The bucket's epoch that `now` falls into; never 0.
+    const fn epoch(&self, now: Instant) -> u64 {
+        now.as_nanos() / self.bucket_nanos + 1
     }
 }
 
-/// The bucket's epoch that `now` falls into; never 0.
-fn epoch(now: Instant) -> u64 {
-    now.as_nanos() / NANOS_PER_SECOND + 1
+impl Default for Window {
+    fn default() -> Self {
+        Self::new(DEFAULT_LENGTH)
+    }
 }
 
+/// Length of a window unless configured.
+pub const DEFAULT_LENGTH: Duration = Duration::from_secs(10);
+
 const BUCKETS: usize = 10;
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::time::Duration;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -84,31 +140,47 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_exact_and_is_forgotten_after_ten_seconds() {
+    fn counts_are_exact_and_are_forgotten_after_the_window() {
         let mut window = Window::default();
-        assert_eq!(window.success_rate(second(3)), None);
+        assert_eq!(window.counts(second(3)).success_rate(), None);
         for n in 0..40 {
-            window.record(n % 4 != 0, second(3));
+            window.record(n % 4 != 0, n == 0, second(3));
         }
-        assert_eq!(window.success_rate(second(3)), Some(0.75));
-        assert_eq!(window.success_rate(second(12)), Some(0.75));
-        assert_eq!(window.success_rate(second(13)), None);
+        let counts = Counts {
+            successes: 30,
+            failures: 10,
+            slow: 1,
+        };
+        assert_eq!(window.counts(second(3)), counts);
+        assert_eq!(window.counts(second(12)).success_rate(), Some(0.75));
+        assert_eq!(window.counts(second(13)), Counts::default());
     }
 
     #[test]
     fn a_bucket_is_reused_only_after_a_whole_round() {
         let mut window = Window::default();
-        window.record(false, second(0));
-        window.record(true, second(10));
-        assert_eq!(window.success_rate(second(10)), Some(1.0));
+        window.record(false, false, second(0));
+        window.record(true, false, second(10));
+        assert_eq!(window.counts(second(10)).success_rate(), Some(1.0));
     }
 
     #[test]
     fn a_clock_that_steps_back_loses_nothing_but_precision() {
         let mut window = Window::default();
-        window.record(true, second(20));
-        assert_eq!(window.success_rate(second(5)), None);
-        window.record(false, second(5));
-        assert_eq!(window.success_rate(second(20)), Some(1.0));
+        window.record(true, false, second(20));
+        assert_eq!(window.counts(second(5)).total(), 0);
+        window.record(false, false, second(5));
+        assert_eq!(window.counts(second(20)).success_rate(), Some(1.0));
+    }
+
+    #[test]
+    fn any_length_is_a_window() {
+        for length in [Duration::ZERO, Duration::from_nanos(3), Duration::MAX] {
+            let mut window = Window::new(length);
+            window.record(true, false, second(1));
+            assert_eq!(window.counts(second(1)).total(), 1, "{length:?}");
+            window.clear();
+            assert_eq!(window.counts(second(1)).total(), 0);
+        }
     }
 }

@@ -24,12 +24,11 @@ pub(super) fn pick(
     now: Instant,
     rng: &mut dyn Rng,
 ) -> Option<EndpointIndex> {
-    let mean = mean_seconds(candidates);
+    let mean = mean_seconds(candidates, now);
     let seconds = |candidate: &Candidate<'_>| {
         candidate
             .state
-            .response_time()
-            .at(now, decay, mean)
+            .seconds_drifted(now, decay, mean)
             .max(LEAST_SECONDS)
     };
     let fastest = candidates
@@ -40,7 +39,7 @@ pub(super) fn pick(
         || {
             candidates.iter().map(move |candidate| {
                 let share = candidate.weight
-                    * candidate.state.health().factor()
+                    * candidate.state.health(now).factor()
                     * candidate.state.success_rate(now)
                     * (fastest / seconds(&candidate));
                 (candidate.index, share)

@@ -41,10 +41,10 @@ pub(super) fn pick(
     if let Some(explored) = random::cheapest(unknown, rng) {
         return Some(explored);
     }
-    let mean = mean_seconds(candidates);
+    let mean = mean_seconds(candidates, now);
     random::cheapest(
         candidates.iter().map(|candidate| {
-            let seconds = candidate.state.response_time().at(now, decay, mean);
+            let seconds = candidate.state.seconds_drifted(now, decay, mean);
             let load = load(candidate.state.active(), candidate.weight);
             let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
             let cost = seconds.max(LEAST_SECONDS) * load / success_rate;
@@ -56,15 +56,15 @@ pub(super) fn pick(
 
 /// Whether too little is known of its speed to judge it.
 fn is_unknown(candidate: &Candidate<'_>, decay: Duration, now: Instant) -> bool {
-    let age = candidate.state.response_time().age(now);
-    age.is_none_or(|age| age > decay)
+    let silence = candidate.state.silence(now);
+    silence.is_none_or(|silence| silence > decay)
 }
 
 /// The mean of the candidates' averages in seconds; an arbitrary number while none has one.
-pub(super) fn mean_seconds(candidates: &Candidates<'_>) -> f64 {
+pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
     let (sum, count) = candidates
         .iter()
-        .filter_map(|candidate| candidate.state.response_time().seconds())
+        .filter_map(|candidate| candidate.state.seconds(now))
         .fold((0.0, 0.0), |(sum, count), seconds| {
             (sum + seconds, count + 1.0)
         });

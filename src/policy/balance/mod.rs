@@ -29,6 +29,7 @@ pub use consistent_hash::{HashKey, HashOn};
 pub use round_robin::RoundRobin;
 pub use weighted_round_robin::WeightedRoundRobin;
 
+use crate::breaker::BreakerPolicy;
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
 use crate::exchange::Tried;
 use crate::time::Instant;
@@ -159,6 +160,8 @@ pub struct Candidates<'a> {
     endpoints: &'a [Endpoint],
     states: &'a [EndpointState],
     tried: &'a Tried,
+    breaker: &'a BreakerPolicy,
+    now: Instant,
     /// The rank of all candidates; `None` when no endpoint is available.
     best: Option<Rank>,
 }
@@ -174,11 +177,19 @@ struct Rank {
 impl<'a> Candidates<'a> {
     /// The candidates of a pool. `states` belong to `endpoints` by position.
     #[must_use]
-    pub fn new(endpoints: &'a [Endpoint], states: &'a [EndpointState], tried: &'a Tried) -> Self {
+    pub fn new(
+        endpoints: &'a [Endpoint],
+        states: &'a [EndpointState],
+        tried: &'a Tried,
+        breaker: &'a BreakerPolicy,
+        now: Instant,
+    ) -> Self {
         let mut candidates = Self {
             endpoints,
             states,
             tried,
+            breaker,
+            now,
             best: None,
         };
         candidates.best = candidates
@@ -213,11 +224,12 @@ impl<'a> Candidates<'a> {
     fn available(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
+        let (breaker, now) = (self.breaker, self.now);
         self.endpoints
             .iter()
             .zip(self.states)
             .enumerate()
-            .filter(|(_, (_, state))| state.exclusion().is_none())
+            .filter(move |(_, (_, state))| state.exclusion(breaker, now).is_none())
             .filter_map(|(position, (endpoint, state))| {
                 Some((EndpointIndex::new(position)?, endpoint, state))
             })

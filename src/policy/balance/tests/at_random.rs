@@ -43,8 +43,8 @@ fn weights_too_small_to_add_up_to_anything_count_alike() {
 #[test]
 fn health_based_counts_each_state_of_health_as_documented() {
     let mut scene = Scene::new(&Strategy::HealthBased, "a b c !d");
-    scene.state("a").set_health(Health::Healthy);
-    scene.state("c").set_health(Health::Degraded);
+    scene.state("a").agree(found(Health::Healthy));
+    scene.state("c").agree(found(Health::Degraded));
     check_shares(&mut scene, &[1.0, 0.5, 0.25, 0.0]);
 }
 
@@ -87,7 +87,7 @@ fn health_based_takes_an_endpoint_without_history_for_an_average_one() {
 #[test]
 fn health_based_multiplies_all_that_it_counts() {
     let mut scene = Scene::new(&Strategy::HealthBased, "a:1 b:2");
-    scene.state("a").set_health(Health::Healthy);
+    scene.state("a").agree(found(Health::Healthy));
     scene.answered("a", 10, 9);
     scene.failed("a", 10, 1);
     scene.answered("b", 20, 4);

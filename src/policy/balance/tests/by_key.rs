@@ -98,9 +98,9 @@ fn a_retry_goes_where_the_key_would_go_without_the_first() {
         scene.tried.add(scene.index(&first));
         let second = scene.owner(key);
         scene.tried = Tried::default();
-        scene.state(&first).set_health(Health::Unhealthy);
+        scene.state(&first).agree(found(Health::Unhealthy));
         assert_eq!(scene.owner(key), second);
-        scene.state(&first).set_health(Health::Healthy);
+        scene.state(&first).agree(found(Health::Healthy));
     }
 }
 

@@ -31,11 +31,11 @@ fn round_robin_skips_unavailable_endpoints() {
 fn an_endpoint_that_leaves_or_returns_shifts_nobodys_turn() {
     let mut scene = Scene::new(&Strategy::RoundRobin, "a b c d");
     assert_eq!(scene.picks(2), "a b");
-    scene.state("c").set_health(Health::Unhealthy);
+    scene.state("c").agree(found(Health::Unhealthy));
     assert_eq!(scene.picks(1), "d", "c's turn goes to the next one");
-    scene.state("c").set_health(Health::Healthy);
+    scene.state("c").agree(found(Health::Healthy));
     assert_eq!(scene.picks(4), "a b c d");
-    scene.state("d").set_health(Health::Unhealthy);
+    scene.state("d").agree(found(Health::Unhealthy));
     assert_eq!(scene.picks(2), "a b", "the last one chosen may be gone");
 }
 
@@ -51,8 +51,8 @@ fn a_retry_takes_its_turn_like_any_other_attempt() {
 fn round_robin_starts_again_in_a_tier_that_comes_back() {
     let mut scene = Scene::new(&Strategy::RoundRobin, "a@1 b c@1 d");
     assert_eq!(scene.picks(3), "b d b");
-    scene.state("b").set_health(Health::Unhealthy);
-    scene.state("d").set_health(Health::Unhealthy);
+    scene.state("b").agree(found(Health::Unhealthy));
+    scene.state("d").agree(found(Health::Unhealthy));
     assert_eq!(scene.picks(3), "c a c");
 }
 
@@ -96,9 +96,9 @@ fn weights_of_very_different_size_are_exact_too() {
 #[test]
 fn an_unavailable_endpoint_takes_no_weight_and_gets_none_back() {
     let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "a:2 b:1 c:5");
-    scene.state("c").set_health(Health::Unhealthy);
+    scene.state("c").agree(found(Health::Unhealthy));
     assert_eq!(scene.counts(300), [200, 100, 0]);
-    scene.state("c").set_health(Health::Healthy);
+    scene.state("c").agree(found(Health::Healthy));
     // Nothing is made up for: c would else get the next 375 choices all alone.
     assert_eq!(scene.counts(8), [2, 1, 5]);
 }
@@ -148,7 +148,7 @@ proptest! {
             let mut endpoint = Endpoint::new("any");
             endpoint.weight = Weight::new(f64::from(*weight)).unwrap();
             scene.endpoints.push(endpoint);
-            scene.states.push(EndpointState::default());
+            scene.states.push(EndpointState::new(DEFAULT_LENGTH));
         }
         let mut reference = Reference {
             weights: weights.iter().copied().map(i64::from).collect(),
@@ -156,7 +156,7 @@ proptest! {
         };
         for available in availability {
             for (state, there) in scene.states.iter_mut().zip(&available) {
-                state.set_health(if *there { Health::Healthy } else { Health::Unhealthy });
+                state.agree(found(if *there { Health::Healthy } else { Health::Unhealthy }));
             }
             let expected = reference.pick(available[..weights.len()].to_vec());
             prop_assert_eq!(scene.pick().map(EndpointIndex::position), expected);
@@ -172,7 +172,7 @@ proptest! {
             let mut endpoint = Endpoint::new("any");
             endpoint.weight = Weight::new(*weight).unwrap();
             scene.endpoints.push(endpoint);
-            scene.states.push(EndpointState::default());
+            scene.states.push(EndpointState::new(DEFAULT_LENGTH));
         }
         let total: f64 = weights.iter().sum();
         let mut counts = vec![0.0; weights.len()];

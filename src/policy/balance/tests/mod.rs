@@ -19,9 +19,11 @@ use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
-use crate::endpoint::Weight;
-use crate::health::Health;
+use crate::breaker::TrialId;
+use crate::endpoint::{Agreed, Took, Weight};
+use crate::health::{CheckPolicy, Finding, Health};
 use crate::outcome::Outcome;
+use crate::window::DEFAULT_LENGTH;
 
 const DECAY: Duration = Duration::from_secs(10);
 
@@ -46,6 +48,7 @@ struct Scene {
     states: Vec<EndpointState>,
     tried: Tried,
     balancer: Balancer,
+    breaker: BreakerPolicy,
     key: Option<HashKey>,
     now: Instant,
     /// Not `SmallRng`, which is another generator on 32-bit machines: a test must see the same
@@ -61,6 +64,7 @@ impl Scene {
             states,
             tried: Tried::default(),
             balancer: Balancer::new(strategy),
+            breaker: BreakerPolicy::default(),
             key: None,
             now: Instant::ORIGIN + Duration::from_secs(1_000),
             rng: Xoshiro256PlusPlus::seed_from_u64(1),
@@ -68,7 +72,13 @@ impl Scene {
     }
 
     fn pick(&mut self) -> Option<EndpointIndex> {
-        let candidates = Candidates::new(&self.endpoints, &self.states, &self.tried);
+        let candidates = Candidates::new(
+            &self.endpoints,
+            &self.states,
+            &self.tried,
+            &self.breaker,
+            self.now,
+        );
         self.balancer
             .pick(&candidates, self.key, DECAY, self.now, &mut self.rng)
     }
@@ -123,21 +133,53 @@ impl Scene {
 
     /// The endpoint has answered `count` times within `milliseconds` each, just now.
     fn answered(&mut self, name: &str, milliseconds: u64, count: u32) {
-        let (now, took) = (self.now, Duration::from_millis(milliseconds));
-        for _ in 0..count {
-            self.state(name)
-                .record(Outcome::Answered(200), took, took, now, DECAY);
-        }
+        let time = Duration::from_millis(milliseconds);
+        self.record(name, Outcome::Answered(200), time, time, count);
     }
 
     /// The endpoint has failed `count` times; each counts as `milliseconds`.
     fn failed(&mut self, name: &str, milliseconds: u64, count: u32) {
-        let (now, penalty) = (self.now, Duration::from_millis(milliseconds));
+        let penalty = Duration::from_millis(milliseconds);
+        self.record(name, Outcome::Answered(500), Duration::ZERO, penalty, count);
+    }
+
+    fn record(
+        &mut self,
+        name: &str,
+        outcome: Outcome,
+        time: Duration,
+        penalty: Duration,
+        count: u32,
+    ) {
+        let now = self.now;
+        let took = Took {
+            time,
+            penalty,
+            slow: false,
+        };
         for _ in 0..count {
-            self.state(name)
-                .record(Outcome::Answered(500), Duration::ZERO, penalty, now, DECAY);
+            let state = self.state(name);
+            let pass = state.breaker().free_pass();
+            state.record(pass, outcome, took, now, DECAY);
         }
     }
+}
+
+/// What all workers agree on once the first check of an endpoint has found it so.
+fn found(health: Health) -> Agreed {
+    let mut agreed = Agreed::default();
+    let finding = match health {
+        Health::Healthy => Finding::Healthy,
+        Health::Degraded => Finding::Degraded,
+        Health::Unhealthy => Finding::Unhealthy,
+        Health::Unknown => return agreed,
+    };
+    let checks = CheckPolicy::default();
+    agreed
+        .health
+        .take_finding(&checks, finding, Instant::ORIGIN);
+    assert_eq!(agreed.health.health(Instant::ORIGIN), health);
+    agreed
 }
 
 /// `!name:weight@priority+active`; all but the name may be left out.
@@ -149,9 +191,9 @@ fn parsed(text: &str) -> (Endpoint, EndpointState) {
     let mut endpoint = Endpoint::new(name);
     endpoint.weight = Weight::new(weight.parse().unwrap()).unwrap();
     endpoint.priority = priority.parse().unwrap();
-    let mut state = EndpointState::default();
+    let mut state = EndpointState::new(DEFAULT_LENGTH);
     if text.starts_with('!') {
-        state.set_health(Health::Unhealthy);
+        state.agree(found(Health::Unhealthy));
     }
     for _ in 0..active.parse().unwrap() {
         state.attempt_started();
@@ -187,6 +229,28 @@ fn without_an_available_endpoint_there_is_no_choice() {
     for strategy in all_strategies() {
         check(&strategy, "", "- -");
         check(&strategy, "!a !b:5", "- -");
+    }
+}
+
+#[test]
+fn an_endpoint_whose_breaker_refuses_is_not_chosen_until_it_admits_a_trial() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a b@1");
+        scene.breaker.failure_threshold = 1;
+        let mut agreed = Agreed::default();
+        agreed.breaker.checked(&scene.breaker, false, scene.now);
+        scene.state("a").agree(agreed.clone());
+        assert_eq!(scene.picks(2), "b b", "{strategy:?}: open");
+        scene.now = scene.now + scene.breaker.timeout;
+        assert_eq!(scene.picks(2), "a a", "{strategy:?}: its time is over");
+        let expires = scene.now + DECAY;
+        let trial = TrialId(1);
+        let pass = agreed
+            .breaker
+            .begin_trial(&scene.breaker, trial, expires, scene.now);
+        assert!(pass.is_some());
+        scene.state("a").agree(agreed);
+        assert_eq!(scene.picks(2), "b b", "{strategy:?}: its permit is taken");
     }
 }
 
@@ -266,7 +330,13 @@ fn all_tried_tells_whether_the_next_choice_is_a_second_try() {
     let mut scene = Scene::new(&Strategy::RoundRobin, "a b:0 !c");
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let candidates = Candidates::new(&scene.endpoints, &scene.states, &scene.tried);
+        let candidates = Candidates::new(
+            &scene.endpoints,
+            &scene.states,
+            &scene.tried,
+            &scene.breaker,
+            scene.now,
+        );
         seen.push(candidates.all_tried());
         scene.picks_of_one_exchange(1);
     }

@@ -79,8 +79,8 @@ fn scene(strategy: &Strategy, endpoints: &Endpoints, seed: u64) -> Scene {
         endpoint.weight = Weight::new(*weight).unwrap();
         endpoint.priority = *priority;
         scene.endpoints.push(endpoint);
-        scene.states.push(EndpointState::default());
-        scene.state(&name).set_health(*health);
+        scene.states.push(EndpointState::new(DEFAULT_LENGTH));
+        scene.state(&name).agree(found(*health));
         for _ in 0..*active {
             scene.state(&name).attempt_started();
         }
@@ -103,11 +103,11 @@ fn walk(
 ) -> Result<(), TestCaseError> {
     for (changed, available, milliseconds, key, fails) in steps {
         let changed = changed % scene.states.len();
-        scene.states[changed].set_health(if *available {
+        scene.states[changed].agree(found(if *available {
             Health::Healthy
         } else {
             Health::Unhealthy
-        });
+        }));
         scene.now = scene.now + Duration::from_millis(u64::from(*milliseconds));
         scene.key = key.map(|key| HashKey::of(&key.to_le_bytes()));
         let chosen = scene.pick();
@@ -123,7 +123,7 @@ fn walk(
 /// A choice is right: it is available, and no better one is, as the contract ranks them.
 fn is_right(scene: &Scene, chosen: Option<usize>) -> Result<(), TestCaseError> {
     let mut left: Vec<_> = (0..scene.states.len())
-        .filter(|&position| scene.states[position].health() != Health::Unhealthy)
+        .filter(|&position| scene.states[position].health(scene.now) != Health::Unhealthy)
         .collect();
     let Some(chosen) = chosen else {
         prop_assert!(left.is_empty(), "no choice although {:?} are there", left);

@@ -1,4 +1,8 @@
 //! Random cases: a pool with its policy, and requests with what becomes of them.
+//!
+//! Those of [`steady`] have one worker and breakers that never open, so every endpoint is available
+//! all the time. Those of [`guarded`] have breakers that open soon and not for long, several workers
+//! and a good deal of traffic.
 
 use std::time::Duration;
 
@@ -7,6 +11,7 @@ use proptest::strategy::Strategy as Generator;
 use proptest::{collection, option, sample};
 use steerage_policy::backoff::Backoff;
 use steerage_policy::balance::{HashOn, Strategy};
+use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
 use steerage_policy::endpoint::{Endpoint, Weight};
 use steerage_policy::idempotency::{Obstacle, Repeatability};
 use steerage_policy::jitter::{Bounds, Jitter};
@@ -39,11 +44,15 @@ pub(crate) struct Case {
     /// The statuses that the pool's policy lists.
     pub(crate) statuses: Vec<u16>,
     pub(crate) requests: Vec<Request>,
+    /// Health checks that end: when, of which endpoint, and whether they are good.
+    pub(crate) checks: Vec<(Duration, usize, bool)>,
+    /// Requests and checks go to one after the other.
+    pub(crate) workers: usize,
     pub(crate) seed: u64,
 }
 
 /// Mostly what a request takes, sometimes nothing, sometimes what nobody would configure.
-fn duration() -> impl Generator<Value = Duration> {
+fn duration() -> impl Generator<Value = Duration> + Clone {
     prop_oneof![
         1 => Just(Duration::ZERO),
         8 => (0_u64..2_000).prop_map(Duration::from_millis),
@@ -105,7 +114,46 @@ fn retry_policy() -> impl Generator<Value = (RetryPolicy, Vec<u16>)> {
         )
 }
 
-fn pool() -> impl Generator<Value = (Pool, Vec<u16>)> {
+/// Breakers that never open.
+fn closed_for_good() -> impl Generator<Value = BreakerPolicy> {
+    Just(BreakerPolicy {
+        failure_threshold: u32::MAX,
+        minimum_requests: u32::MAX,
+        ..BreakerPolicy::default()
+    })
+}
+
+/// Breakers that have a good deal to do.
+fn touchy() -> impl Generator<Value = BreakerPolicy> {
+    let slow_calls = option::of(
+        (0_u64..2_000, 0.1..1.0).prop_map(|(duration, rate)| SlowCalls {
+            duration: Duration::from_millis(duration),
+            rate,
+        }),
+    );
+    let times = (1_u64..1_000, 1_u64..4_000, 1_u64..10_000);
+    let rate = (0.1..1.0, 1_u32..20);
+    ((1_u32..5, rate, times, slow_calls), 1_u32..4, 1_u32..4).prop_map(
+        |((failure_threshold, rate, times, slow_calls), half_open_requests, success_threshold)| {
+            BreakerPolicy {
+                failure_threshold,
+                failure_rate: rate.0,
+                minimum_requests: rate.1,
+                window: Duration::from_millis(times.2),
+                slow_calls,
+                timeout: Duration::from_millis(times.0),
+                max_timeout: Duration::from_millis(times.1),
+                half_open_requests,
+                success_threshold,
+            }
+        },
+    )
+}
+
+fn pool(
+    breaker: impl Generator<Value = BreakerPolicy>,
+    duration: impl Generator<Value = Duration> + Clone,
+) -> impl Generator<Value = (Pool, Vec<u16>)> {
     let endpoint = (sample::select(&[0.0, 0.5, 1.0, 1.0, 4.0]), 0_u32..2);
     let strategy = sample::select(vec![
         Strategy::RoundRobin,
@@ -117,38 +165,43 @@ fn pool() -> impl Generator<Value = (Pool, Vec<u16>)> {
         Strategy::HealthBased,
         Strategy::ConsistentHash(HashOn::Path),
     ]);
-    let timeouts = (duration(), duration(), duration()).prop_map(|(connect, read, more)| {
-        let least = Duration::from_millis(1);
-        let (connect, read) = (connect.max(least), read.max(least));
-        Timeouts::new(connect, read, read, connect + read + more).unwrap_or_default()
-    });
+    let timeouts =
+        (duration.clone(), duration.clone(), duration).prop_map(|(connect, read, more)| {
+            let least = Duration::from_millis(1);
+            let (connect, read) = (connect.max(least), read.max(least));
+            Timeouts::new(connect, read, read, connect + read + more).unwrap_or_default()
+        });
     (
         collection::vec(endpoint, 1..6),
         strategy,
         timeouts,
         retry_policy(),
+        breaker,
     )
-        .prop_map(|(endpoints, strategy, timeouts, (retry, statuses))| {
-            let endpoints = endpoints
-                .into_iter()
-                .enumerate()
-                .map(|(position, (weight, priority))| Endpoint {
-                    weight: Weight::new(weight).unwrap_or(Weight::ONE),
-                    priority,
-                    ..Endpoint::new(&format!("cluster-{position}"))
-                })
-                .collect();
-            let pool = Pool {
-                strategy,
-                timeouts,
-                retry,
-                ..Pool::new("pool", endpoints)
-            };
-            (pool, statuses)
-        })
+        .prop_map(
+            |(endpoints, strategy, timeouts, (retry, statuses), breaker)| {
+                let endpoints = endpoints
+                    .into_iter()
+                    .enumerate()
+                    .map(|(position, (weight, priority))| Endpoint {
+                        weight: Weight::new(weight).unwrap_or(Weight::ONE),
+                        priority,
+                        ..Endpoint::new(&format!("cluster-{position}"))
+                    })
+                    .collect();
+                let pool = Pool {
+                    strategy,
+                    timeouts,
+                    retry,
+                    breaker,
+                    ..Pool::new("pool", endpoints)
+                };
+                (pool, statuses)
+            },
+        )
 }
 
-fn fate() -> impl Generator<Value = Fate> {
+fn fate(took: impl Generator<Value = Duration>) -> impl Generator<Value = Fate> {
     let outcome = prop_oneof![
         6 => sample::select(&STATUSES).prop_map(Outcome::Answered),
         2 => Just(Outcome::ConnectFailure),
@@ -168,30 +221,77 @@ fn fate() -> impl Generator<Value = Fate> {
         ]).prop_map(Some),
     ];
     let allowed = prop_oneof![4 => Just(true), 1 => Just(false)];
-    (outcome, duration(), allowed, obstacle).prop_map(|(outcome, took, allowed, obstacle)| Fate {
+    (outcome, took, allowed, obstacle).prop_map(|(outcome, took, allowed, obstacle)| Fate {
         outcome,
         took,
         repeatability: Repeatability { allowed, obstacle },
     })
 }
 
-pub(crate) fn case() -> impl Generator<Value = Case> {
+fn requests(
+    arrives: impl Generator<Value = Duration>,
+    took: impl Generator<Value = Duration>,
+    attempts: usize,
+    most: usize,
+) -> impl Generator<Value = Vec<Request>> {
     let request = (
-        duration(),
+        arrives,
         option::of(any::<u64>()),
-        collection::vec(fate(), 1..11),
+        collection::vec(fate(took), 1..=attempts),
     )
         .prop_map(|(arrives, key, fates)| Request {
             arrives,
             key,
             fates,
         });
-    (pool(), collection::vec(request, 1..6), any::<u64>()).prop_map(
-        |((pool, statuses), requests, seed)| Case {
+    collection::vec(request, 1..=most)
+}
+
+/// A worker whose endpoints are always available.
+pub(crate) fn steady() -> impl Generator<Value = Case> {
+    (
+        pool(closed_for_good(), duration()),
+        requests(duration(), duration(), 10, 5),
+        any::<u64>(),
+    )
+        .prop_map(|((pool, statuses), requests, seed)| Case {
             pool,
             statuses,
             requests,
+            checks: Vec::new(),
+            workers: 1,
             seed,
-        },
+        })
+}
+
+/// Workers whose endpoints are not available at times.
+pub(crate) fn guarded() -> impl Generator<Value = Case> {
+    // Often at the same time, so that workers meet.
+    let duration = || {
+        prop_oneof![0_u64..10_000, (0_u64..20).prop_map(|half| half * 500)]
+            .prop_map(Duration::from_millis)
+    };
+    let took = prop_oneof![
+        1 => Just(Duration::ZERO),
+        6 => (0_u64..500).prop_map(Duration::from_millis),
+        1 => duration(),
+    ];
+    (
+        pool(touchy(), duration().boxed()),
+        requests(duration(), took, 4, 40),
+        collection::vec((duration(), 0_usize..6, any::<bool>()), 0..10),
+        1_usize..=4,
+        any::<u64>(),
     )
+        .prop_map(|((pool, statuses), requests, mut checks, workers, seed)| {
+            checks.sort_unstable();
+            Case {
+                pool,
+                statuses,
+                requests,
+                checks,
+                workers,
+                seed,
+            }
+        })
 }

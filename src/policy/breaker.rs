@@ -1,0 +1,345 @@
+//! The circuit breaker of one endpoint, as all workers share it.
+//!
+//! ```text
+//!            a row of failures, or a high share of failures or slow calls
+//!   closed ─────────────────────────────────────────────────────────────► open
+//!      ▲                                                                  │ its time is over
+//!      │ enough good trials                                               ▼
+//!      └───────────────────────────────────────────────────────────── half-open
+//!                                            a bad trial: open again, for longer
+//! ```
+//!
+//! A [`Breaker`] is plain data: the shell reads it from what the workers share, lets one of the
+//! functions here change it, and writes it back if nobody else was faster. So every function is a
+//! step from an old state to a new one and knows nothing of sharing.
+//!
+//! **Generations.** Every transition starts a new generation, and every attempt carries the one it
+//! was admitted under. An answer from before the last transition is counted in the statistics and
+//! not judged here: a slow failure of the old days must not open a breaker that has just closed.
+//!
+//! **Trials.** A half-open endpoint serves at most `half_open_requests` attempts at a time, over all
+//! workers. Each holds a permit, freed when the attempt ends; a permit whose worker died with it
+//! expires.
+//!
+//! **Growth.** The open time doubles with each opening. It starts over only after real recovery: the
+//! breaker has stayed closed for as long as it was open last. A single good trial proves little
+//! (<https://github.com/envoyproxy/envoy/issues/21142>).
+//!
+//! Example, threshold 3, timeout 1 s, one trial: failures at 0.1, 0.2 and 0.3 s open it until 1.3 s.
+//! At 1.4 s a trial is admitted, which fails: open until 3.4 s. At 3.5 s a trial succeeds: closed. A
+//! row of three failures at 4 s opens it for 4 s, because it was closed for half a second only; at
+//! 9 s it would have been 1 s again.
+
+mod policy;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Instant;
+
+pub use policy::{BreakerPolicy, SlowCalls};
+
+/// The breaker of one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaker {
+    state: State,
+    /// Which state this is, counted from the first.
+    generation: Generation,
+    /// When this state began.
+    since: Instant,
+    /// Failures in a row while closed.
+    row: u32,
+    /// Openings without recovery in between.
+    openings: u32,
+    /// How long it was open last.
+    open_time: Duration,
+}
+
+/// Counts the states of one breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation(u32);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        until: Instant,
+    },
+    HalfOpen {
+        successes: u32,
+        permits: Vec<Permit>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Permit {
+    trial: TrialId,
+    expires: Instant,
+}
+
+/// Identifies one trial among all workers; drawn at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialId(pub u64);
+
+/// The state's name, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateName {
+    /// Traffic flows.
+    Closed,
+    /// Limited trials are admitted.
+    HalfOpen,
+    /// Nothing is admitted.
+    Open,
+}
+
+/// Whether a breaker lets an attempt through now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Free,
+    /// As a trial, if [`Breaker::begin_trial`] grants a permit.
+    Trial,
+    /// No.
+    Refused,
+}
+
+/// How an attempt that was admitted has ended, to its breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The endpoint did its work.
+    Success,
+    /// The endpoint was at fault.
+    Failure {
+        /// Whether it counts in the row. An endpoint that says 429 has no room but is alive: that
+        /// counts in the rate only. As a trial it fails all the same.
+        in_row: bool,
+    },
+    /// Nothing can be said.
+    Neutral,
+}
+
+/// What an attempt was admitted as; it is judged by this when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    generation: Generation,
+    trial: Option<TrialId>,
+}
+
+impl Pass {
+    /// The state of the breaker that admitted it.
+    #[must_use]
+    pub const fn generation(self) -> Generation {
+        self.generation
+    }
+
+    /// The trial's number, if it was admitted as one.
+    #[must_use]
+    pub const fn trial(self) -> Option<TrialId> {
+        self.trial
+    }
+}
+
+impl Breaker {
+    /// Whether an attempt is let through `now`.
+    #[must_use]
+    pub fn admission(&self, policy: &BreakerPolicy, now: Instant) -> Admission {
+        match &self.state {
+            State::Closed => Admission::Free,
+            State::Open { until } if now < *until => Admission::Refused,
+            State::Open { .. } => Admission::Trial,
+            State::HalfOpen { permits, .. } => {
+                if live(permits, now) < policy.half_open_requests.max(1) {
+                    Admission::Trial
+                } else {
+                    Admission::Refused
+                }
+            }
+        }
+    }
+
+    /// The pass of an attempt that is let through freely.
+    #[must_use]
+    pub const fn free_pass(&self) -> Pass {
+        Pass {
+            generation: self.generation,
+            trial: None,
+        }
+    }
+
+    /// Asks for a permit for a trial, which expires at `expires` if nobody frees it. `None` if
+    /// there is none, because others were faster.
+    pub fn begin_trial(
+        &mut self,
+        policy: &BreakerPolicy,
+        trial: TrialId,
+        expires: Instant,
+        now: Instant,
+    ) -> Option<Pass> {
+        match self.admission(policy, now) {
+            Admission::Free => return Some(self.free_pass()),
+            Admission::Refused => return None,
+            Admission::Trial => {}
+        }
+        if let State::Open { .. } = self.state {
+            let half_open = State::HalfOpen {
+                successes: 0,
+                permits: Vec::new(),
+            };
+            self.enter(half_open, now);
+        }
+        if let State::HalfOpen { permits, .. } = &mut self.state {
+            permits.retain(|permit| now < permit.expires);
+            permits.push(Permit { trial, expires });
+        }
+        Some(Pass {
+            generation: self.generation,
+            trial: Some(trial),
+        })
+    }
+
+    /// Whether [`Breaker::judge`] would change anything, so that the healthy path need not ask what
+    /// is shared. A breaker that others have changed since is judged by its newest state in any
+    /// case, because a failure always asks.
+    #[must_use]
+    pub const fn is_concerned(&self, pass: Pass, verdict: Verdict, exceeded: bool) -> bool {
+        match verdict {
+            Verdict::Success => pass.trial.is_some() || self.row > 0 || exceeded,
+            Verdict::Failure { .. } => {
+                self.generation.0 == pass.generation.0 || pass.trial.is_some()
+            }
+            Verdict::Neutral => pass.trial.is_some(),
+        }
+    }
+
+    /// Judges an attempt that has ended. `exceeded` says that the attempts of the window are bad
+    /// enough to open it.
+    pub fn judge(
+        &mut self,
+        policy: &BreakerPolicy,
+        pass: Pass,
+        verdict: Verdict,
+        exceeded: bool,
+        now: Instant,
+    ) {
+        let current = pass.generation == self.generation;
+        match &mut self.state {
+            State::Closed if current => {
+                match verdict {
+                    Verdict::Success => self.row = 0,
+                    Verdict::Failure { in_row: true } => self.row = self.row.saturating_add(1),
+                    Verdict::Failure { in_row: false } => {}
+                    Verdict::Neutral => return,
+                }
+                if exceeded || self.row >= policy.failure_threshold.max(1) {
+                    self.open(policy, now);
+                }
+            }
+            State::HalfOpen { successes, permits } => {
+                permits.retain(|permit| Some(permit.trial) != pass.trial);
+                if !current || pass.trial.is_none() {
+                    return;
+                }
+                match verdict {
+                    Verdict::Success => {
+                        *successes = successes.saturating_add(1);
+                        if *successes >= policy.success_threshold {
+                            self.enter(State::Closed, now);
+                        }
+                    }
+                    Verdict::Failure { .. } => self.open(policy, now),
+                    Verdict::Neutral => {}
+                }
+            }
+            State::Closed | State::Open { .. } => {}
+        }
+    }
+
+    /// A health check has ended. A good one serves as a trial of an endpoint that waits for one; a
+    /// bad one counts in the row and fails a half-open endpoint.
+    pub fn checked(&mut self, policy: &BreakerPolicy, good: bool, now: Instant) {
+        let trial = TrialId(0);
+        let verdict = if good {
+            Verdict::Success
+        } else {
+            Verdict::Failure { in_row: true }
+        };
+        let pass = match self.admission(policy, now) {
+            Admission::Free => self.free_pass(),
+            // A check is no load: it needs no free permit, only the state.
+            Admission::Trial | Admission::Refused => match &self.state {
+                State::Open { until } if now < *until => return,
+                State::Open { .. } => match self.begin_trial(policy, trial, now, now) {
+                    Some(pass) => pass,
+                    None => return,
+                },
+                State::Closed | State::HalfOpen { .. } => Pass {
+                    generation: self.generation,
+                    trial: Some(trial),
+                },
+            },
+        };
+        self.judge(policy, pass, verdict, false, now);
+    }
+
+    /// The state's name. An open breaker whose time is over is still open: nobody has tried yet.
+    #[must_use]
+    pub const fn name(&self) -> StateName {
+        match self.state {
+            State::Closed => StateName::Closed,
+            State::HalfOpen { .. } => StateName::HalfOpen,
+            State::Open { .. } => StateName::Open,
+        }
+    }
+
+    /// Until when it is open; `None` if it is not.
+    #[must_use]
+    pub const fn open_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Open { until } => Some(until),
+            State::Closed | State::HalfOpen { .. } => None,
+        }
+    }
+
+    /// Which state this is. Statistics from before it say nothing about it.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Failures in a row.
+    #[must_use]
+    pub const fn row(&self) -> u32 {
+        self.row
+    }
+
+    fn open(&mut self, policy: &BreakerPolicy, now: Instant) {
+        let recovered = self.state == State::Closed && now.since(self.since) >= self.open_time;
+        self.openings = if recovered {
+            1
+        } else {
+            self.openings.saturating_add(1)
+        };
+        self.open_time = policy.open_time(self.openings);
+        let until = now + self.open_time;
+        self.enter(State::Open { until }, now);
+    }
+
+    fn enter(&mut self, state: State, now: Instant) {
+        self.state = state;
+        self.generation = Generation(self.generation.0.wrapping_add(1));
+        self.since = now;
+        self.row = 0;
+    }
+}
+
+/// How many permits are held.
+fn live(permits: &[Permit], now: Instant) -> u32 {
+    let count = permits.iter().filter(|permit| now < permit.expires).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;
