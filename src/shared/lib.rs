@@ -1,0 +1,33 @@
+//! # steerage-shared: what the workers of one proxy share
+//!
+//! Workers are separate VMs that see a few named byte strings in common: [`store::Store`]. Two kinds
+//! of things are shared through them, and they are shared differently.
+//!
+//! - What each worker *counts* (attempts under way, response times, outcomes) it publishes in a
+//!   [`slot`] of its own, which nobody else writes. Readers add up. There is no contention however
+//!   many workers there are.
+//! - What the workers must *agree on* (breakers, health) is one [`agreement`] a pool, changed by
+//!   compare-and-swap, and only when something has failed or is to be checked.
+//!
+//! The healthy path does neither: workers publish and read on their timer, every `sync_interval`.
+//!
+//! The store cannot delete and lists no keys. So their number is bounded by design: one a slot, one
+//! a pool. Every value begins with a checksum; bytes that do not check out (a neighbour under the
+//! same `vm_id`, another layout) read as if nothing were there, and are counted.
+//!
+//! ## What this crate does not do
+//! It decides nothing: breakers and health change by the rules of `steerage-policy`. It knows no
+//! host: the filter gives it a [`store::Store`], and so does a simulation.
+
+#![forbid(unsafe_code)]
+
+pub mod store;
+
+pub mod codec;
+pub mod key;
+
+pub mod agreement;
+pub mod slot;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,146 @@
+//! What has happened in a run, to be judged afterwards.
+
+use core::time::Duration;
+
+use steerage_policy::breaker::StateName;
+use steerage_policy::time::Instant;
+
+/// Everything that has happened.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Attempts, in the order in which they were sent.
+    pub(crate) sent: Vec<Sent>,
+    /// What breakers did, as the store shows it.
+    pub(crate) transitions: Vec<Transition>,
+    /// Health checks, in the order in which they were sent.
+    pub(crate) checks: Vec<Check>,
+    /// Exchanges that ended with a good answer.
+    pub(crate) served: u32,
+    /// Exchanges that ended with a failure, or for which there was no endpoint.
+    pub(crate) failed: u32,
+    /// Changes of what the workers agree on that were to be written.
+    pub(crate) changes: u32,
+    /// Those that were not.
+    pub(crate) lost: u32,
+    /// Writes that somebody else's was faster than.
+    pub(crate) conflicts: u32,
+    /// Records that were none.
+    pub(crate) unreadable: u32,
+}
+
+/// An attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) at: Instant,
+    /// When the endpoint has done with it, whether its worker still lives or not.
+    pub(crate) ends: Instant,
+    pub(crate) worker: usize,
+    pub(crate) endpoint: usize,
+    /// Whether it holds a permit for a trial.
+    pub(crate) trial: bool,
+}
+
+/// A breaker has entered a state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transition {
+    pub(crate) at: Instant,
+    pub(crate) endpoint: usize,
+    pub(crate) to: StateName,
+    /// Until when, if it is open.
+    pub(crate) until: Option<Instant>,
+}
+
+/// A health check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) at: Instant,
+    pub(crate) worker: usize,
+    pub(crate) endpoint: usize,
+}
+
+impl Log {
+    /// Adds an attempt, and gives its position.
+    pub(crate) fn attempt(&mut self, sent: Sent) -> usize {
+        self.sent.push(sent);
+        self.sent.len() - 1
+    }
+
+    /// How many attempts were sent to an endpoint from `from` until before `until`.
+    pub(crate) fn sent_to(&self, endpoint: usize, from: Instant, until: Instant) -> usize {
+        let within = |sent: &&Sent| (from..until).contains(&sent.at);
+        let to = |sent: &&Sent| sent.endpoint == endpoint;
+        self.sent.iter().filter(within).filter(to).count()
+    }
+
+    /// An endpoint's share of all attempts of this time.
+    pub(crate) fn share(&self, endpoint: usize, from: Instant, until: Instant) -> f64 {
+        let within = |sent: &&Sent| (from..until).contains(&sent.at);
+        let all = self.sent.iter().filter(within).count();
+        count(self.sent_to(endpoint, from, until)) / count(all)
+    }
+
+    /// An endpoint's attempts under way at one time, as the endpoint itself would count them.
+    pub(crate) fn under_way(&self, endpoint: usize, now: Instant) -> usize {
+        let under_way = |sent: &&Sent| (sent.at..sent.ends).contains(&now);
+        let to = |sent: &&Sent| sent.endpoint == endpoint;
+        self.sent.iter().filter(under_way).filter(to).count()
+    }
+
+    /// The same on average over this time.
+    pub(crate) fn mean_under_way(&self, endpoint: usize, from: Instant, until: Instant) -> f64 {
+        let overlap = |sent: &Sent| sent.ends.min(until).since(sent.at.max(from));
+        let to = |sent: &&Sent| sent.endpoint == endpoint;
+        let sum: Duration = self.sent.iter().filter(to).map(overlap).sum();
+        sum.as_secs_f64() / until.since(from).as_secs_f64()
+    }
+
+    /// Most trials of an endpoint at a time.
+    pub(crate) fn most_trials(&self, endpoint: usize) -> usize {
+        let trials = || {
+            let to = |sent: &&Sent| sent.endpoint == endpoint && sent.trial;
+            self.sent.iter().filter(to)
+        };
+        let at_once = |now: Instant| {
+            let under_way = |sent: &&Sent| (sent.at..sent.ends).contains(&now);
+            trials().filter(under_way).count()
+        };
+        trials().map(|sent| at_once(sent.at)).max().unwrap_or(0)
+    }
+
+    /// The times at which an endpoint's breaker has opened, with when it could be tried again.
+    pub(crate) fn openings(&self, endpoint: usize) -> Vec<(Instant, Instant)> {
+        let of = |transition: &&Transition| transition.endpoint == endpoint;
+        let open = |transition: &Transition| Some((transition.at, transition.until?));
+        self.transitions
+            .iter()
+            .filter(of)
+            .filter_map(open)
+            .collect()
+    }
+
+    /// When an endpoint's breaker has closed last.
+    pub(crate) fn closed(&self, endpoint: usize) -> Option<Instant> {
+        let closed = |transition: &&Transition| {
+            transition.endpoint == endpoint && transition.to == StateName::Closed
+        };
+        self.transitions
+            .iter()
+            .rfind(closed)
+            .map(|transition| transition.at)
+    }
+
+    /// When an endpoint was checked.
+    pub(crate) fn checks_of(&self, endpoint: usize) -> Vec<Instant> {
+        let of = |check: &&Check| check.endpoint == endpoint;
+        self.checks
+            .iter()
+            .filter(of)
+            .map(|check| check.at)
+            .collect()
+    }
+}
+
+/// A number of things as a float.
+pub(crate) fn count(things: usize) -> f64 {
+    f64::from(u32::try_from(things).unwrap())
+}

@@ -1,0 +1,88 @@
+//! Several workers and several endpoints in virtual time: what a user of the proxy would see.
+//!
+//! Everything that decides is the real thing: exchanges, balancers, breakers and health of
+//! `steerage-policy`, the records and the codec of this crate, and a store with the host's rules. Only
+//! the host and the upstreams are played, by a script with a seed. Workers are interleaved where the
+//! real ones are: between one's reading and its writing others run, so writes really conflict.
+//!
+//! A run is decided by its seed. On failure the seed is printed; a test of that seed alone is a
+//! change of [`SEEDS`].
+//!
+//! | file | what a user would see |
+//! |---|---|
+//! | [`breaking`] | an endpoint that fails everything |
+//! | [`checking`] | health checks |
+//! | [`balancing`] | the load of slow and fast endpoints |
+//! | [`dying`] | workers that are gone |
+//! | [`contending`] | changes under contention |
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may panic as the tests themselves"
+)]
+
+mod balancing;
+mod breaking;
+mod checking;
+mod contending;
+mod dying;
+
+mod log;
+mod upstream;
+mod worker;
+mod world;
+
+/// The crate's own store in memory, which is no part of the crate that others see.
+#[expect(dead_code, reason = "a simulation needs no hooks and no hostile bytes")]
+#[path = "../../testing.rs"]
+mod memory;
+/// Where `memory` expects it.
+use steerage_shared::store;
+
+use core::ops::Range;
+use core::time::Duration;
+use std::thread;
+
+use steerage_policy::endpoint::Endpoint;
+use steerage_policy::pool::{Pool, Timeouts};
+use steerage_policy::time::Instant;
+
+/// Runs `test` with every seed.
+fn each_seed(test: impl Fn(u64)) {
+    for seed in SEEDS {
+        let _told = TellSeed(seed);
+        test(seed);
+    }
+}
+
+const SEEDS: Range<u64> = 0..5;
+
+/// Tells the seed of the run that fails.
+struct TellSeed(u64);
+
+impl Drop for TellSeed {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("this was seed {}", self.0);
+        }
+    }
+}
+
+/// The instant `seconds` after the beginning of the run.
+fn at(seconds: f64) -> Instant {
+    Instant::ORIGIN + Duration::from_secs(1_000) + span(seconds)
+}
+
+fn span(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap()
+}
+
+/// A pool of so many endpoints, whose exchanges take 5 s at most.
+fn pool(endpoints: usize) -> Pool {
+    let endpoints = (0..endpoints).map(|n| Endpoint::new(&format!("cluster-{n}")));
+    let mut pool = Pool::new("default", endpoints.collect());
+    let [connect, read, total] = [1, 3, 5].map(Duration::from_secs);
+    pool.timeouts = Timeouts::new(connect, read, total, total).unwrap();
+    pool
+}

@@ -1,0 +1,312 @@
+//! One worker, which does what the filter does.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::endpoint::{Agreed, EndpointIndex};
+use steerage_policy::exchange::{Attempt, Declined, Exchange};
+use steerage_policy::idempotency::Repeatability;
+use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::retry::Decision;
+use steerage_policy::time::Instant;
+use steerage_shared::agreement::{Agreement, News};
+use steerage_shared::key;
+use steerage_shared::slot::{EndpointReport, PoolReport, Slots, WorkerId};
+use steerage_shared::store::Store;
+
+use crate::log::{Check, Sent, Transition};
+use crate::world::{Event, Place, World};
+
+/// A worker and what it knows.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Its place; whoever follows in it after its death is another worker.
+    pub(crate) place: Place,
+    pub(crate) state: PoolState,
+    agreement: Agreement,
+    slots: Slots,
+    rng: Xoshiro256PlusPlus,
+    /// Requests under way, by number.
+    streams: BTreeMap<u64, Stream>,
+    arrived: u64,
+}
+
+#[derive(Debug)]
+struct Stream {
+    exchange: Exchange,
+    /// `None` while it waits for a retry.
+    attempt: Option<Attempt>,
+    /// The newest attempt's position in the log.
+    logged: usize,
+}
+
+impl Worker {
+    /// A worker that has seen nothing yet.
+    pub(crate) fn new(place: Place, pool: &Pool, interval: Duration, seed: u64) -> Self {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        Self {
+            place,
+            state: PoolState::new(pool),
+            agreement: Agreement::new(key::agreement(&pool.name)),
+            slots: Slots::new(WorkerId(rng.random())).syncing_every(interval),
+            rng,
+            streams: BTreeMap::new(),
+            arrived: 0,
+        }
+    }
+
+    /// Takes in what happens to it `now`.
+    pub(crate) fn handle(&mut self, event: Event, world: &World, store: &impl Store, now: Instant) {
+        match event {
+            Event::Round => self.sync(world, store, now),
+            Event::Arrival => {
+                let repeatability = Repeatability {
+                    allowed: true,
+                    obstacle: None,
+                };
+                let exchange = Exchange::begin(&world.pool, repeatability, None, now);
+                self.arrived += 1;
+                self.attempt(self.arrived, exchange, world, store, now);
+            }
+            Event::Retry { stream } => {
+                let Stream { exchange, .. } = self.streams.remove(&stream).unwrap();
+                self.attempt(stream, exchange, world, store, now);
+            }
+            Event::Answer { stream, status } => self.answered(stream, status, world, store, now),
+            Event::Checked { endpoint, status } => {
+                let checks = world.pool.checks.as_ref().unwrap();
+                let finding = checks.finding(Some(status));
+                self.change(endpoint, world, store, now, |pool, agreed| {
+                    agreed.health.take_finding(checks, finding, now);
+                    let good = finding.is_good();
+                    agreed.breaker.checked(&pool.breaker, good, now);
+                });
+            }
+        }
+    }
+
+    /// Attempts under way to an endpoint, in all workers as far as this one has heard.
+    pub(crate) fn active(&self, endpoint: usize) -> u32 {
+        let index = EndpointIndex::new(endpoint).unwrap();
+        self.state.endpoint(index).unwrap().active()
+    }
+
+    fn sync(&mut self, world: &World, store: &impl Store, now: Instant) {
+        let unreadable = self.agreement.refresh(store) == News::Unreadable;
+        self.take_over(world);
+        let reports = [self.report(world, now)].to_vec();
+        let trouble = self.slots.sync(store, reports, now);
+        world.log.borrow_mut().unreadable += trouble.unreadable + u32::from(unreadable);
+        let pool = &world.pool;
+        let endpoints = pool.endpoints.iter().zip(self.state.endpoints_mut());
+        for (position, (endpoint, state)) in endpoints.enumerate() {
+            let cluster = &endpoint.cluster;
+            state.hear(self.slots.others(&pool.name, cluster, position, now));
+        }
+        self.agreement.forget_unless(store, |endpoint| {
+            self.slots.is_configured(&pool.name, endpoint, now)
+        });
+        self.check(world, store, now);
+    }
+
+    fn report(&self, world: &World, now: Instant) -> PoolReport {
+        let states = self.state.endpoints().map(|(_, state)| state);
+        let endpoints = world.pool.endpoints.iter().zip(states);
+        PoolReport {
+            pool: world.pool.name.to_string(),
+            endpoints: endpoints
+                .map(|(endpoint, state)| EndpointReport {
+                    endpoint: endpoint.cluster.to_string(),
+                    now: state.report(now),
+                    totals: state.totals(),
+                })
+                .collect(),
+        }
+    }
+
+    fn take_over(&mut self, world: &World) {
+        if self.agreement.take_news() {
+            let endpoints = world.pool.endpoints.iter();
+            for (endpoint, state) in endpoints.zip(self.state.endpoints_mut()) {
+                state.agree(self.agreement.get(&endpoint.cluster));
+            }
+        }
+    }
+
+    /// Makes the health checks that are due and that it is the first to claim.
+    fn check(&mut self, world: &World, store: &impl Store, now: Instant) {
+        let Some(checks) = &world.pool.checks else {
+            return;
+        };
+        let endpoints = self.state.endpoints();
+        let due: Vec<_> = endpoints
+            .filter(|(_, state)| state.agreed().health.check_is_due(now))
+            .map(|(index, _)| index)
+            .collect();
+        for index in due {
+            let draw = self.rng.random();
+            let claimed = self.change(index, world, store, now, |_, agreed| {
+                agreed.health.claim_check(checks, draw, now)
+            });
+            if claimed == Some(true) {
+                let (worker, endpoint) = (self.place.number, index.position());
+                let check = Check {
+                    at: now,
+                    worker,
+                    endpoint,
+                };
+                world.log.borrow_mut().checks.push(check);
+                let (status, takes) = world.answer(endpoint, now);
+                let event = Event::Checked {
+                    endpoint: index,
+                    status,
+                };
+                world.schedule(now + takes, self.place, event);
+            }
+        }
+    }
+
+    /// Sends the next attempt of an exchange.
+    fn attempt(
+        &mut self,
+        stream: u64,
+        mut exchange: Exchange,
+        world: &World,
+        store: &impl Store,
+        now: Instant,
+    ) {
+        let Ok(attempt) = self.begin(&mut exchange, world, store, now) else {
+            world.log.borrow_mut().failed += 1;
+            return;
+        };
+        let endpoint = attempt.endpoint().position();
+        let (status, takes) = world.answer(endpoint, now);
+        let logged = world.log.borrow_mut().attempt(Sent {
+            at: now,
+            ends: now + takes,
+            worker: self.place.number,
+            endpoint,
+            trial: attempt.pass().trial().is_some(),
+        });
+        world.schedule(now + takes, self.place, Event::Answer { stream, status });
+        let attempt = Some(attempt);
+        let sent = Stream {
+            exchange,
+            attempt,
+            logged,
+        };
+        self.streams.insert(stream, sent);
+    }
+
+    fn begin(
+        &mut self,
+        exchange: &mut Exchange,
+        world: &World,
+        store: &impl Store,
+        now: Instant,
+    ) -> Result<Attempt, Declined> {
+        for _ in 0..=world.pool.endpoints.len() {
+            let choice = exchange.choose(&world.pool, &mut self.state, now, &mut self.rng)?;
+            let expires = exchange.deadline() + PERMIT_GRACE;
+            let pass = choice
+                .free_pass
+                .or_else(|| self.begin_trial(choice.endpoint, expires, world, store, now));
+            if let Some(pass) = pass {
+                let state = &mut self.state;
+                return Ok(exchange.attempt(&world.pool, state, choice.endpoint, pass, now));
+            }
+        }
+        Err(Declined::Unavailable)
+    }
+
+    fn begin_trial(
+        &mut self,
+        endpoint: EndpointIndex,
+        expires: Instant,
+        world: &World,
+        store: &impl Store,
+        now: Instant,
+    ) -> Option<Pass> {
+        let trial = TrialId(self.rng.random());
+        self.change(endpoint, world, store, now, |pool, agreed| {
+            let breaker = &mut agreed.breaker;
+            breaker.begin_trial(&pool.breaker, trial, expires, now)
+        })
+        .flatten()
+    }
+
+    fn answered(&mut self, id: u64, status: u16, world: &World, store: &impl Store, now: Instant) {
+        let stream = self.streams.remove(&id).unwrap();
+        let (mut exchange, logged) = (stream.exchange, stream.logged);
+        let attempt = stream.attempt.unwrap();
+        // Perhaps a little earlier than planned, to be between another worker's read and write.
+        world.log.borrow_mut().sent[logged].ends = now;
+        let (pool, outcome) = (&world.pool, Outcome::Answered(status));
+        if let Some(judgement) = self.state.record(pool, &attempt, outcome, now) {
+            self.change(judgement.endpoint, world, store, now, |pool, agreed| {
+                judgement.apply(pool, agreed, now);
+            });
+        }
+        let rng = &mut self.rng;
+        let decision = exchange.ended(pool, &self.state, &attempt, outcome, now, rng);
+        self.state.end(attempt);
+        match decision {
+            Decision::Again(delay) => {
+                let waiting = Stream {
+                    exchange,
+                    attempt: None,
+                    logged,
+                };
+                self.streams.insert(id, waiting);
+                world.schedule(now + delay, self.place, Event::Retry { stream: id });
+            }
+            Decision::Stop(_) if outcome.class() == Class::Success => {
+                world.log.borrow_mut().served += 1;
+            }
+            Decision::Stop(_) => world.log.borrow_mut().failed += 1,
+        }
+    }
+
+    /// Changes what the workers agree on, and logs what came of it.
+    fn change<T>(
+        &mut self,
+        index: EndpointIndex,
+        world: &World,
+        store: &impl Store,
+        now: Instant,
+        change: impl Fn(&Pool, &mut Agreed) -> T,
+    ) -> Option<T> {
+        let endpoint = world.pool.endpoint(index).unwrap();
+        let (mut old, mut new) = (Agreed::default(), Agreed::default());
+        let (answer, written) = self.agreement.change(store, &endpoint.cluster, |agreed| {
+            old = agreed.clone();
+            let answer = change(&world.pool, agreed);
+            new = agreed.clone();
+            answer
+        });
+        let state = self.state.endpoint_mut(index).unwrap();
+        state.agree(self.agreement.get(&endpoint.cluster));
+        let mut log = world.log.borrow_mut();
+        log.changes += u32::from(old != new);
+        if written.is_err() {
+            log.lost += 1;
+            return None;
+        }
+        if old.breaker.generation() != new.breaker.generation() {
+            log.transitions.push(Transition {
+                at: now,
+                endpoint: index.position(),
+                to: new.breaker.name(),
+                until: new.breaker.open_until(),
+            });
+        }
+        Some(answer)
+    }
+}
+
+/// As in the filter.
+const PERMIT_GRACE: Duration = Duration::from_secs(1);

@@ -1,0 +1,280 @@
+//! Virtual time, the store, and what happens when.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::pool::Pool;
+use steerage_policy::time::Instant;
+use steerage_shared::store::{NotWritten, Store, Version, Versioned};
+
+use crate::log::Log;
+use crate::memory::Memory;
+use crate::upstream::Upstream;
+use crate::worker::Worker;
+use crate::{at, span};
+
+/// From one round of a worker to the next.
+pub(crate) const SYNC: Duration = Duration::from_millis(100);
+
+/// Where a worker runs: the thread's number, and the how-manieth VM there it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) number: usize,
+    life: u32,
+}
+
+/// What happens to a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// It publishes and reads.
+    Round,
+    /// A client's request arrives.
+    Arrival,
+    /// The delay of a retry is over.
+    Retry { stream: u64 },
+    /// An attempt is answered.
+    Answer { stream: u64, status: u16 },
+    /// A health check is answered.
+    Checked {
+        endpoint: EndpointIndex,
+        status: u16,
+    },
+}
+
+/// A proxy with its workers and upstreams.
+pub(crate) struct World {
+    pub(crate) pool: Pool,
+    pub(crate) log: RefCell<Log>,
+    upstreams: Vec<Upstream>,
+    workers: Vec<RefCell<Worker>>,
+    /// Whether the worker of each place is alive.
+    alive: Vec<Cell<bool>>,
+    /// By time, and by the order in which they came up.
+    events: RefCell<BTreeMap<(Instant, u64), (Place, Event)>>,
+    scheduled: Cell<u64>,
+    now: Cell<Instant>,
+    rng: RefCell<Xoshiro256PlusPlus>,
+    store: Memory,
+    /// Requests a second and worker.
+    rate: Cell<f64>,
+    /// How often a write is overtaken by somebody's, besides those that are by chance.
+    conflicts: f64,
+}
+
+impl World {
+    /// So many workers begin to serve requests, `rate` a second each.
+    pub(crate) fn new(
+        pool: Pool,
+        upstreams: Vec<Upstream>,
+        workers: usize,
+        rate: f64,
+        seed: u64,
+    ) -> Self {
+        assert_eq!(pool.endpoints.len(), upstreams.len());
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let place = |number| Place { number, life: 0 };
+        let all = (0..workers)
+            .map(|number| RefCell::new(Worker::new(place(number), &pool, SYNC, rng.random())))
+            .collect();
+        let world = Self {
+            pool,
+            log: RefCell::default(),
+            upstreams,
+            workers: all,
+            alive: vec![Cell::new(true); workers],
+            events: RefCell::default(),
+            scheduled: Cell::new(0),
+            now: Cell::new(at(0.0)),
+            rng: RefCell::new(rng),
+            store: Memory::default(),
+            rate: Cell::new(rate),
+            conflicts: 0.0,
+        };
+        (0..workers).for_each(|number| world.begin(place(number)));
+        world
+    }
+
+    /// The same with this share of writes overtaken, whatever else happens.
+    pub(crate) fn with_conflicts(self, conflicts: f64) -> Self {
+        Self { conflicts, ..self }
+    }
+
+    /// Lets time pass until `seconds` after the beginning.
+    pub(crate) fn run_until(&self, seconds: f64) {
+        let end = at(seconds);
+        while let Some((time, place, event)) = self.pop(end) {
+            self.now.set(self.now.get().max(time));
+            self.happen(place, event);
+        }
+        self.now.set(end);
+    }
+
+    /// Lets time pass until `seconds` after the beginning or until `done`, which is asked every
+    /// 10 ms, and gives the seconds since the beginning.
+    pub(crate) fn run_until_or(&self, seconds: f64, done: impl Fn(&Self) -> bool) -> f64 {
+        let mut passed = self.now.get().since(at(0.0)).as_secs_f64();
+        while passed < seconds && !done(self) {
+            passed += 0.01;
+            self.run_until(passed);
+        }
+        passed
+    }
+
+    /// No more requests arrive, or so many a second and worker.
+    pub(crate) fn set_rate(&self, rate: f64) {
+        self.rate.set(rate);
+    }
+
+    /// A worker dies as a VM does in a trap: it does nothing any more, and tells nobody.
+    pub(crate) fn kill(&self, number: usize) {
+        self.alive[number].set(false);
+    }
+
+    /// A fresh VM starts in the place of the one that died.
+    pub(crate) fn replace(&self, number: usize) {
+        assert!(!self.alive[number].replace(true));
+        let mut worker = self.workers[number].borrow_mut();
+        let life = worker.place.life + 1;
+        let place = Place { number, life };
+        let seed = self.rng.borrow_mut().random();
+        *worker = Worker::new(place, &self.pool, SYNC, seed);
+        drop(worker);
+        self.begin(place);
+    }
+
+    /// The workers that are alive, one after the other.
+    pub(crate) fn each_worker(&self, mut look: impl FnMut(&Worker)) {
+        for (worker, alive) in self.workers.iter().zip(&self.alive) {
+            if alive.get() {
+                look(&worker.borrow());
+            }
+        }
+    }
+
+    /// Whether it is so in the eyes of every worker that is alive.
+    pub(crate) fn all_workers(&self, such: impl Fn(&Worker) -> bool) -> bool {
+        let mut all = true;
+        self.each_worker(|worker| all &= such(worker));
+        all
+    }
+
+    pub(crate) fn schedule(&self, time: Instant, place: Place, event: Event) {
+        let number = self.scheduled.get();
+        self.scheduled.set(number + 1);
+        let mut events = self.events.borrow_mut();
+        events.insert((time, number), (place, event));
+    }
+
+    /// What an endpoint makes of a request that arrives `now`.
+    pub(crate) fn answer(&self, endpoint: usize, now: Instant) -> (u16, Duration) {
+        self.upstreams[endpoint].answer(now, &mut *self.rng.borrow_mut())
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Rounds and requests of a worker that has just started. Workers do not tick together.
+    fn begin(&self, place: Place) {
+        let first = SYNC.as_secs_f64() * self.draw();
+        self.schedule(self.now() + span(first), place, Event::Round);
+        self.schedule(
+            self.now() + self.until_next_request(),
+            place,
+            Event::Arrival,
+        );
+    }
+
+    fn until_next_request(&self) -> Duration {
+        span(-(1.0 - self.draw()).ln() / self.rate.get().max(1e-6))
+    }
+
+    fn draw(&self) -> f64 {
+        self.rng.borrow_mut().random()
+    }
+
+    fn pop(&self, end: Instant) -> Option<(Instant, Place, Event)> {
+        let mut events = self.events.borrow_mut();
+        let entry = events.first_entry().filter(|entry| entry.key().0 <= end)?;
+        let ((time, _), (place, event)) = entry.remove_entry();
+        Some((time, place, event))
+    }
+
+    fn happen(&self, place: Place, event: Event) {
+        if !self.alive[place.number].get() {
+            return;
+        }
+        let mut worker = self.workers[place.number].borrow_mut();
+        if worker.place != place {
+            return;
+        }
+        let now = self.now();
+        match event {
+            Event::Round => self.schedule(now + SYNC, place, event),
+            Event::Arrival if self.rate.get() == 0.0 => return,
+            Event::Arrival => self.schedule(now + self.until_next_request(), place, event),
+            _ => {}
+        }
+        worker.handle(event, self, &Interleaved(self), now);
+    }
+
+    /// Another worker runs between what the running one has read and what it is about to write: one
+    /// to which something happens within [`AT_ONCE`].
+    fn let_another_run(&self) {
+        let soon = self.now() + AT_ONCE;
+        let idle = |place: Place| self.workers[place.number].try_borrow_mut().is_ok();
+        let mut events = self.events.borrow_mut();
+        let next = events
+            .range(..(soon, 0))
+            .find(|(_, (place, _))| idle(*place))
+            .map(|(key, _)| *key);
+        let Some((place, event)) = next.and_then(|key| events.remove(&key)) else {
+            return;
+        };
+        drop(events);
+        self.happen(place, event);
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store as one of several workers sees it that run at the same time.
+struct Interleaved<'a>(&'a World);
+
+impl Store for Interleaved<'_> {
+    fn read(&self, key: &str) -> Option<Versioned> {
+        self.0.store.read(key)
+    }
+
+    fn write(&self, key: &str, bytes: &[u8], version: Option<Version>) -> Result<(), NotWritten> {
+        let world = self.0;
+        if world.draw() < OVERTAKEN {
+            world.let_another_run();
+        }
+        if world.draw() < world.conflicts {
+            world.store.touch(key);
+        }
+        let written = world.store.write(key, bytes, version);
+        let conflict = written == Err(NotWritten::Conflict);
+        world.log.borrow_mut().conflicts += u32::from(conflict);
+        written
+    }
+}
+
+/// What happens within this time may as well happen at once.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// How often another worker runs between reading and writing, if there is one to which something
+/// happens at that time.
+const OVERTAKEN: f64 = 0.5;
