@@ -155,6 +155,9 @@ fn scalar(kind: &Kind, json: &Json) -> Result<(), Problem> {
         (Kind::Span { zero }, _) => {
             duration::read(json).is_some_and(|duration| *zero || !duration.is_zero())
         }
+        (Kind::SpanWithin { min, max }, _) => {
+            duration::read(json).is_some_and(|duration| (*min..=*max).contains(&duration))
+        }
         (Kind::Choice(names), Json::Text(text)) => names.contains(&&**text),
         (Kind::Text(rule), Json::Text(text)) => return text::check(*rule, text),
         _ => false,

@@ -53,6 +53,8 @@ mod properties;
 #[cfg(test)]
 mod testing;
 
+use core::time::Duration;
+
 use steerage_policy::pool::Pool;
 
 pub use error::{ConfigError, ConfigErrors, Problem};
@@ -62,6 +64,8 @@ pub use error::{ConfigError, ConfigErrors, Problem};
 pub struct Config {
     /// The request header in which the route looks for the cluster, in lower case.
     pub cluster_header: Box<str>,
+    /// How often a worker publishes and reads what is shared, 10 ms to 10 s.
+    pub sync_interval: Duration,
     /// At least one, in the order in which requests are matched.
     pub pools: Vec<Pool>,
 }

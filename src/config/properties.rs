@@ -1,13 +1,18 @@
 //! What holds for every input: [`parse`] never panics, an error says at least one line, and what it
 //! accepts keeps the promises that the filter relies on.
 
+use core::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use steerage_policy::backoff::MAX_ATTEMPTS;
 use steerage_policy::endpoint::MAX_ENDPOINTS;
 
 use crate::parse;
-use crate::schema::{ENDPOINT, LOAD_BALANCER, MATCH, POOL, RETRY_POLICY, ROOT, TIMEOUT};
+use crate::schema::{
+    CIRCUIT_BREAKER, ENDPOINT, HEALTH_CHECK, LOAD_BALANCER, MATCH, POOL, RETRY_POLICY, ROOT,
+    TIMEOUT,
+};
 
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     let config = match parse(bytes) {
@@ -20,12 +25,24 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
         }
     };
     prop_assert!(!config.cluster_header.is_empty() && !config.pools.is_empty());
+    let sync_intervals = Duration::from_millis(10)..=Duration::from_secs(10);
+    prop_assert!(sync_intervals.contains(&config.sync_interval));
     for pool in &config.pools {
         prop_assert!((1..=MAX_ENDPOINTS).contains(&pool.endpoints.len()));
         prop_assert!((1..=MAX_ATTEMPTS).contains(&pool.retry.max_attempts));
         let timeouts = pool.timeouts;
         prop_assert!(timeouts.total() >= timeouts.connect() + timeouts.read());
         prop_assert!(!pool.decay.is_zero() && !timeouts.read().is_zero());
+        let breaker = &pool.breaker;
+        prop_assert!(breaker.failure_threshold > 0 && breaker.success_threshold > 0);
+        prop_assert!((1..=16).contains(&breaker.half_open_requests));
+        prop_assert!(!breaker.timeout.is_zero() && breaker.max_timeout >= breaker.timeout);
+        if let Some(checks) = &pool.checks {
+            prop_assert!(!checks.interval.is_zero() && !checks.unhealthy_interval.is_zero());
+            prop_assert!(!checks.timeout.is_zero() && checks.path.starts_with('/'));
+            prop_assert!(checks.healthy_threshold > 0 && checks.unhealthy_threshold > 0);
+            prop_assert!((0.0..=1.0).contains(&checks.jitter));
+        }
         let bounds = pool.retry.bounds;
         prop_assert!(bounds.base <= bounds.max);
         for n in 1..=9 {
@@ -49,7 +66,7 @@ fn complete() -> Value {
                 "endpoints": [
                     "a",
                     {"cluster": "b", "weight": 2.5, "priority": 1, "authority": "b.org",
-                     "path_prefix": "/v1", "name": "beta"}
+                     "path_prefix": "/v1", "health_check_path": "/up", "name": "beta"}
                 ],
                 "load_balancer": {
                     "strategy": "consistent_hash", "decay": 5, "hash_on": {"header": "x-user"}
@@ -62,12 +79,26 @@ fn complete() -> Value {
                     "max_request_bytes": 1024
                 },
                 "timeout": {"connect": 1, "read": "2s", "write": 3, "total": "1m"},
+                "circuit_breaker": {
+                    "failure_threshold": 3, "failure_rate": 0.4, "minimum_requests": 10,
+                    "window": 5, "slow_call_duration": "2s", "slow_call_rate": 0.9, "timeout": 30,
+                    "max_timeout": "10m", "half_open_requests": 2, "success_threshold": 2,
+                    "max_open_fraction": 1
+                },
+                "health_check": {
+                    "interval": 10, "timeout": 1, "path": "/up", "method": "HEAD",
+                    "host": "a.org", "headers": {"x-probe": "1"}, "healthy_statuses": [204],
+                    "degraded_statuses": ["3xx"], "healthy_threshold": 2, "unhealthy_threshold": 3,
+                    "jitter": 0.2, "unhealthy_interval": 5
+                },
+                "enable_health_checks": true,
                 "response_headers": true,
                 "on_exhausted": "last_response"
             },
             {"endpoints": ["c"], "retry_policy": {"strategy": "fibonacci"}}
         ],
-        "cluster_header": "x-cluster"
+        "cluster_header": "x-cluster",
+        "sync_interval": "50ms"
     })
 }
 
@@ -121,6 +152,8 @@ fn any_key() -> impl Strategy<Value = String> {
         &LOAD_BALANCER,
         &RETRY_POLICY,
         &TIMEOUT,
+        &CIRCUIT_BREAKER,
+        &HEALTH_CHECK,
     ];
     let names: Vec<_> = sections
         .into_iter()
@@ -171,14 +204,14 @@ proptest! {
     }
 
     #[test]
-    fn any_change_of_one_value(nth in 0_usize..80, other in any_json()) {
+    fn any_change_of_one_value(nth in 0_usize..120, other in any_json()) {
         let mut json = complete();
         change_nth(&mut json, &mut { nth }, &mut |json| *json = other.clone());
         check(json.to_string().as_bytes())?;
     }
 
     #[test]
-    fn any_change_of_one_key(nth in 0_usize..80, which in 0_usize..16, key in any_key()) {
+    fn any_change_of_one_key(nth in 0_usize..120, which in 0_usize..16, key in any_key()) {
         let mut json = complete();
         change_nth(&mut json, &mut { nth }, &mut |json| {
             if let Value::Object(object) = json {

@@ -73,6 +73,7 @@ fn described(object: &Object, path: &str) -> Result<Endpoint, Reported> {
         priority: fields.whole("priority")?.unwrap_or(default.priority),
         authority: fields.text("authority")?.map(Into::into),
         path_prefix: fields.text("path_prefix")?.map(Into::into),
+        health_check_path: fields.text("health_check_path")?.map(Into::into),
         ..default
     })
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this | the document, pools, timeouts |
 //! | [`balance`] | endpoints and the load balancer's strategy |
+//! | [`health`] | the circuit breaker's policy, and that of health checks |
 //! | [`matching`] | which requests belong to a pool |
 //! | [`retry`] | the retry policy |
 //!
@@ -14,8 +15,11 @@
 //! `endpoints[1]` is the same as `endpoints[0]`.
 
 mod balance;
+mod health;
 mod matching;
 mod retry;
+
+use core::time::Duration;
 
 use steerage_policy::pool::{Pool, Timeouts, TotalTooShort};
 
@@ -49,8 +53,10 @@ pub(crate) fn config(document: &Object, errors: &mut Vec<ConfigError>) -> Result
     let cluster_header = root
         .text("cluster_header")?
         .unwrap_or(DEFAULT_CLUSTER_HEADER);
+    let sync_interval = root.span("sync_interval")?;
     Ok(Config {
         cluster_header: cluster_header.to_ascii_lowercase().into(),
+        sync_interval: sync_interval.unwrap_or(DEFAULT_SYNC_INTERVAL),
         pools: pools?,
     })
 }
@@ -99,6 +105,9 @@ fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Repo
         errors,
     );
     let timeouts = timeouts(&fields.object("timeout", &schema::TIMEOUT), errors);
+    let circuit_breaker = fields.object("circuit_breaker", &schema::CIRCUIT_BREAKER);
+    let breaker = health::breaker(&circuit_breaker, &load_balancer, errors);
+    let checks = health::checks(fields, &load_balancer);
 
     let name = fields.text("name")?.unwrap_or(DEFAULT_POOL);
     let default = Pool::new(name, endpoints?);
@@ -108,6 +117,8 @@ fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Repo
         decay: load_balancer.span("decay")?.unwrap_or(default.decay),
         retry: retry?,
         timeouts: timeouts?,
+        breaker: breaker?,
+        checks: checks?,
         response_headers: fields
             .flag("response_headers")?
             .unwrap_or(default.response_headers),
@@ -164,6 +175,7 @@ fn duplicate(path: String, value: &str, of: &str) -> ConfigError {
 }
 
 const DEFAULT_CLUSTER_HEADER: &str = "x-steerage-cluster";
+const DEFAULT_SYNC_INTERVAL: Duration = Duration::from_millis(100);
 const DEFAULT_POOL: &str = "default";
 
 #[cfg(test)]

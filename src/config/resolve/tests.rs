@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::testing::{check, pool};
-use core::time::Duration;
+use steerage_policy::balance::Strategy;
+use steerage_policy::jitter::{Bounds, Jitter};
 
 #[test]
 fn the_smallest_configuration_has_the_defaults() {
@@ -21,14 +22,17 @@ fn the_smallest_configuration_has_the_defaults() {
     assert_eq!(pool.decay, default.decay);
     assert_eq!(pool.retry, default.retry);
     assert_eq!(pool.timeouts, default.timeouts);
+    assert_eq!(pool.breaker, default.breaker);
+    assert_eq!(pool.checks, None);
     assert!(!pool.response_headers);
+    assert_eq!(config.sync_interval, Duration::from_millis(100));
 }
 
-/// The one-pool configuration of the documentation. What it lacks is not built yet.
+/// The one-pool configuration of the documentation.
 #[test]
 fn the_documented_configuration() {
-    check(
-        r#"{
+    let config = crate::parse(
+        br#"{
             "endpoints": ["api_east", {"cluster": "api_west", "weight": 2.0}],
             "load_balancer": {"strategy": "least_response_time", "health_check_interval": 30.0,
                 "failure_threshold": 3, "circuit_breaker_timeout": 60.0},
@@ -36,12 +40,24 @@ fn the_documented_configuration() {
                 "max_delay": 10.0, "jitter": true},
             "timeout": {"connect": 5.0, "read": 30.0, "write": 30.0, "total": 60.0}
         }"#,
-        &[
-            "load_balancer.health_check_interval: not supported yet, got 30.0",
-            "load_balancer.failure_threshold: not supported yet, got 3",
-            "load_balancer.circuit_breaker_timeout: not supported yet, got 60.0",
-        ],
     );
+    let pool = config.unwrap().pools.remove(0);
+    let seconds = Duration::from_secs;
+    assert_eq!(pool.strategy, Strategy::LeastResponseTime);
+    let weights = pool.endpoints.iter();
+    let weights: Vec<_> = weights.map(|endpoint| endpoint.weight.value()).collect();
+    assert_eq!(weights, [1.0, 2.0]);
+    assert_eq!(pool.breaker.failure_threshold, 3);
+    assert_eq!(pool.breaker.timeout, seconds(60));
+    assert_eq!(pool.checks.map(|checks| checks.interval), Some(seconds(30)));
+    assert_eq!(pool.retry.max_attempts, 4);
+    assert_eq!(pool.retry.jitter, Jitter::Range(0.1));
+    let bounds = Bounds {
+        base: Duration::from_millis(500),
+        max: seconds(10),
+    };
+    assert_eq!(pool.retry.bounds, bounds);
+    assert_eq!(pool.timeouts, Timeouts::default());
 }
 
 #[test]
@@ -143,18 +159,11 @@ fn pools_have_names_that_differ() {
 fn each_value_has_one_spelling() {
     check(
         r#"{"endpoints": ["a"], "max_connections": 1, "max_keepalive_connections": 2,
-            "keepalive_expiry": 3, "load_balancer": {"health_check_interval": 4,
-                "health_check_timeout": 5, "health_check_path": "/a", "failure_threshold": 6,
-                "circuit_breaker_timeout": 7}}"#,
+            "keepalive_expiry": 3}"#,
         &[
             "max_connections: not supported yet, got 1",
             "max_keepalive_connections: not supported yet, got 2",
             "keepalive_expiry: not supported yet, got 3",
-            "load_balancer.health_check_interval: not supported yet, got 4",
-            "load_balancer.health_check_timeout: not supported yet, got 5",
-            "load_balancer.health_check_path: not supported yet, got \"/a\"",
-            "load_balancer.failure_threshold: not supported yet, got 6",
-            "load_balancer.circuit_breaker_timeout: not supported yet, got 7",
         ],
     );
     let both = |json: &str, expected: &[&str]| {
@@ -242,6 +251,28 @@ fn timeouts_leave_room_for_one_attempt() {
 }
 
 #[test]
+fn workers_share_neither_too_seldom_nor_all_the_time() {
+    for (given, milliseconds) in [("0.01", 10), ("\"250ms\"", 250), ("10", 10_000)] {
+        let json = format!(r#"{{"pools": [{{"endpoints": ["a"]}}], "sync_interval": {given}}}"#);
+        let config = crate::parse(json.as_bytes()).unwrap();
+        assert_eq!(config.sync_interval, Duration::from_millis(milliseconds));
+    }
+    for bad in ["0", "\"9ms\"", "10.001", "true"] {
+        check(
+            &format!(r#"{{"endpoints": ["a"], "sync_interval": {bad}}}"#),
+            &[&format!(
+                "sync_interval: must be a duration from 0.01 s to 10 s: seconds (0.25) or text \
+                 (\"250ms\", \"30s\", \"5m\", \"1h\"), got {bad}"
+            )],
+        );
+    }
+    check(
+        r#"{"pools": [{"endpoints": ["a"], "sync_interval": 1}]}"#,
+        &["pools[0].sync_interval: unknown field"],
+    );
+}
+
+#[test]
 fn answers_to_the_client() {
     assert!(pool(r#""response_headers": true"#).response_headers);
     assert!(!pool(r#""on_exhausted": "last_response""#).response_headers);
@@ -276,10 +307,9 @@ fn what_is_off_anyway_is_accepted() {
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
            "retry_policy": {"retry_when": [], "respect_retry_after": false, "budget": false,
                "stop_nested": false, "hedge": null},
-           "health_check": {"headers": {}}, "connection_pool": {"dynamic": false},
+           "circuit_breaker": {"max_open_fraction": 1}, "connection_pool": {"dynamic": false},
            "interceptors": {"request": [], "response": [], "logging": false},
-           "enable_logging_interceptor": false, "enable_metrics_interceptor": false,
-           "enable_health_checks": false"#,
+           "enable_logging_interceptor": false, "enable_metrics_interceptor": false"#,
     );
     pool(r#""retry_policy": {"hedge": false}"#);
 }
@@ -287,9 +317,8 @@ fn what_is_off_anyway_is_accepted() {
 #[test]
 fn what_is_not_built_is_checked_nevertheless() {
     check(
-        r#"{"endpoints": ["a", {"cluster": "b", "health_check_path": "/up?x=1"}],
-            "circuit_breaker": {"failure_rate": 1.5, "timeout": "1m", "half_open": 1},
-            "health_check": {"healthy_statuses": ["2xx", "6xx"], "method": "get"},
+        r#"{"endpoints": ["a"],
+            "circuit_breaker": {"max_open_fraction": 1.5},
             "connection_pool": {"expected_rps": 0, "dynamic": true},
             "interceptors": {
                 "request": [{"set_header": {"x-a": "{attempt}"}, "when": {"status": ["5xx"],
@@ -297,7 +326,6 @@ fn what_is_not_built_is_checked_nevertheless() {
                 "response": [{"add_header": {}, "remove_header": "x-a"}, {"when": {}}],
                 "logging": {"level": "loud"}},
             "admin": {"path": "steerage", "token": ""},
-            "sync_interval": 0.1,
             "retry_policy": {
                 "retry_when": [{"response_header": {"x-should-retry": "true"}},
                     {"faster_than": 2.0}, {}],
@@ -308,13 +336,7 @@ fn what_is_not_built_is_checked_nevertheless() {
                 "hedge": {"delay": "p95", "max": 1, "ratio": 0.05}}
         }"#,
         &[
-            "endpoints[1].health_check_path: not supported yet, got \"/up?x=1\"",
-            "circuit_breaker.failure_rate: must be a number above 0 and at most 1, got 1.5",
-            "circuit_breaker.timeout: not supported yet, got \"1m\"",
-            "circuit_breaker.half_open: unknown field",
-            "health_check.healthy_statuses[1]: must be a whole number from 100 to 599, or \
-             statuses such as \"500-504\" or \"5xx\", got \"6xx\"",
-            "health_check.method: must be an HTTP method in upper case, got \"get\"",
+            "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
             "connection_pool.expected_rps: must be a number above 0 and at most 1000000000, \
              got 0",
             "connection_pool.dynamic: not supported yet, got true",
@@ -327,7 +349,6 @@ fn what_is_not_built_is_checked_nevertheless() {
              critical, got \"loud\"",
             "admin.path: must be a path that begins with `/`, without query, got \"steerage\"",
             "admin.token: must be text that is not empty",
-            "sync_interval: not supported yet, got 0.1",
             "retry_policy.retry_when[2]: must have exactly one of response_header, faster_than",
             "retry_policy.respect_retry_after: not supported yet, got true",
             "retry_policy.max_retry_after: not supported yet, got 300",

@@ -18,7 +18,6 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         "30",
         "see health_check.interval",
     )
-    .planned(Off::Never)
     .same_as("health_check.interval"),
     field(
         "health_check_timeout",
@@ -26,7 +25,6 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         "5",
         "see health_check.timeout",
     )
-    .planned(Off::Never)
     .same_as("health_check.timeout"),
     field(
         "health_check_path",
@@ -34,7 +32,6 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         "\"/health\"",
         "see health_check.path",
     )
-    .planned(Off::Never)
     .same_as("health_check.path"),
     field(
         "failure_threshold",
@@ -42,7 +39,6 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         "5",
         "see circuit_breaker.failure_threshold",
     )
-    .planned(Off::Never)
     .same_as("circuit_breaker.failure_threshold"),
     field(
         "circuit_breaker_timeout",
@@ -50,7 +46,6 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         "60",
         "see circuit_breaker.timeout",
     )
-    .planned(Off::Never)
     .same_as("circuit_breaker.timeout"),
     field(
         "slow_start",

@@ -20,6 +20,7 @@ mod pool;
 mod retry;
 
 use core::fmt;
+use core::time::Duration;
 
 pub use balance::{CONNECTION_POOL, HASH_ON, LOAD_BALANCER};
 pub use health::{CIRCUIT_BREAKER, HEALTH_CHECK};
@@ -139,6 +140,8 @@ pub enum Off {
     Never,
     /// 0.
     Zero,
+    /// 1.
+    One,
     /// `false`, or `null` where the field takes it.
     False,
     /// A list or an object with nothing in it.
@@ -148,6 +151,7 @@ pub enum Off {
 impl Off {
     pub(crate) fn is(self, json: &Json) -> bool {
         match (self, json) {
+            (Self::One, _) => json.whole() == Some(1),
             (Self::Zero, _) => crate::duration::read(json).is_some_and(|span| span.is_zero()),
             (Self::False, Json::Flag(false) | Json::Null) => true,
             (Self::Empty, Json::List(list)) => list.is_empty(),
@@ -185,6 +189,13 @@ pub enum Kind {
         /// Whether it may be 0.
         zero: bool,
     },
+    /// A duration of which neither much less nor much more makes sense.
+    SpanWithin {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
     /// One of these texts.
     Choice(&'static [&'static str]),
     /// A text.
@@ -213,7 +224,9 @@ impl Kind {
             Self::Flag | Self::Off => matches!(json, Json::Flag(_)),
             Self::Null => matches!(json, Json::Null),
             Self::Number { .. } | Self::Whole { .. } => matches!(json, Json::Number(_)),
-            Self::Span { .. } => matches!(json, Json::Number(_) | Json::Text(_)),
+            Self::Span { .. } | Self::SpanWithin { .. } => {
+                matches!(json, Json::Number(_) | Json::Text(_))
+            }
             Self::Choice(_) | Self::Text(_) => matches!(json, Json::Text(_)),
             Self::List { .. } => matches!(json, Json::List(_)),
             Self::Object(_) | Self::Headers(_) => matches!(json, Json::Object(_)),
@@ -239,11 +252,11 @@ impl fmt::Display for Kind {
                 } else {
                     "above 0 and at most 24 h"
                 };
-                write!(
-                    f,
-                    "a duration {range}: seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \
-                     \"1h\")"
-                )
+                write!(f, "a duration {range}: {SPAN_FORMS}")
+            }
+            Self::SpanWithin { min, max } => {
+                let (min, max) = (min.as_secs_f64(), max.as_secs_f64());
+                write!(f, "a duration from {min} s to {max} s: {SPAN_FORMS}")
             }
             Self::Choice([only]) => f.write_str(only),
             Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
@@ -327,6 +340,9 @@ impl fmt::Display for TextRule {
         })
     }
 }
+
+/// How a duration is written.
+const SPAN_FORMS: &str = "seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\")";
 
 const SPAN: Kind = Kind::Span { zero: false };
 const SPAN_OR_ZERO: Kind = Kind::Span { zero: true };

@@ -1,5 +1,7 @@
 //! The document, a pool, its endpoints, and which requests belong to it.
 
+use core::time::Duration;
+
 use steerage_policy::endpoint::{MAX_ENDPOINTS, Weight};
 
 use super::{
@@ -31,11 +33,13 @@ pub static ROOT: Section = Section {
         .planned(Off::Never),
         field(
             "sync_interval",
-            SPAN,
+            Kind::SpanWithin {
+                min: Duration::from_millis(10),
+                max: Duration::from_secs(10),
+            },
             "0.1",
             "how often a worker publishes and reads shared state",
-        )
-        .planned(Off::Never),
+        ),
     ],
     and: Some(&POOL),
     exactly_one: &[],
@@ -150,10 +154,9 @@ pub static POOL: Section = Section::of(&[
     field(
         "enable_health_checks",
         Kind::Flag,
-        "true iff any health_check field is given",
+        "true iff any health_check* field is given",
         "whether endpoints are checked",
-    )
-    .planned(Off::False),
+    ),
     field(
         "response_headers",
         Kind::Flag,
@@ -262,8 +265,7 @@ pub static ENDPOINT: Section = Section::of(&[
         Kind::Text(TextRule::PathAndQuery),
         "health_check.path",
         "the path of this endpoint's health checks",
-    )
-    .planned(Off::Never),
+    ),
     field(
         "name",
         Kind::Text(TextRule::Label),

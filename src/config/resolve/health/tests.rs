@@ -1,0 +1,339 @@
+//! What each field of `circuit_breaker` and `health_check` does, and what none of them may be.
+
+use super::*;
+use crate::testing::{check, pool};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The breaker of a pool with these fields of `circuit_breaker`.
+#[track_caller]
+fn breaker_of(fields: &str) -> BreakerPolicy {
+    pool(&format!(r#""circuit_breaker": {{{fields}}}"#)).breaker
+}
+
+/// The checks of a pool with these fields of `health_check`.
+#[track_caller]
+fn checks_of(fields: &str) -> CheckPolicy {
+    let pool = pool(&format!(r#""health_check": {{{fields}}}"#));
+    pool.checks.unwrap_or_else(|| panic!("{fields}"))
+}
+
+#[test]
+fn each_field_of_the_breaker_arrives() {
+    let default = BreakerPolicy::default();
+    for (field, expected) in [
+        (
+            r#""failure_threshold": 3"#,
+            BreakerPolicy {
+                failure_threshold: 3,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""failure_rate": 0.25"#,
+            BreakerPolicy {
+                failure_rate: 0.25,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""minimum_requests": 7"#,
+            BreakerPolicy {
+                minimum_requests: 7,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""window": "1m""#,
+            BreakerPolicy {
+                window: 60 * SECOND,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""timeout": 9"#,
+            BreakerPolicy {
+                timeout: 9 * SECOND,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""max_timeout": "2m""#,
+            BreakerPolicy {
+                max_timeout: 120 * SECOND,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""half_open_requests": 16"#,
+            BreakerPolicy {
+                half_open_requests: 16,
+                ..default.clone()
+            },
+        ),
+        (
+            r#""success_threshold": 4"#,
+            BreakerPolicy {
+                success_threshold: 4,
+                ..default.clone()
+            },
+        ),
+        (r#""max_open_fraction": 1.0"#, default),
+    ] {
+        assert_eq!(breaker_of(field), expected, "{field}");
+    }
+}
+
+#[test]
+fn slow_calls_matter_only_with_a_duration() {
+    let slow = |fields| breaker_of(fields).slow_calls;
+    let duration = Duration::from_millis(800);
+    assert_eq!(slow(r#""slow_call_rate": 0.5"#), None);
+    assert_eq!(
+        slow(r#""slow_call_duration": "800ms""#),
+        Some(SlowCalls {
+            duration,
+            rate: 1.0
+        })
+    );
+    assert_eq!(
+        slow(r#""slow_call_duration": 0.8, "slow_call_rate": 0.5"#),
+        Some(SlowCalls {
+            duration,
+            rate: 0.5
+        })
+    );
+}
+
+#[test]
+fn the_longest_open_time_is_not_below_the_first() {
+    let both = |pool: steerage_policy::pool::Pool| {
+        let breaker = pool.breaker;
+        (breaker.timeout.as_secs(), breaker.max_timeout.as_secs())
+    };
+    let of = |fields| both(pool(&format!(r#""circuit_breaker": {{{fields}}}"#)));
+    assert_eq!(of(""), (60, 300));
+    assert_eq!(of(r#""timeout": 301"#), (301, 301));
+    assert_eq!(of(r#""timeout": 400, "max_timeout": 400"#), (400, 400));
+    assert_eq!(
+        both(pool(
+            r#""load_balancer": {"circuit_breaker_timeout": "10m"}"#
+        )),
+        (600, 600)
+    );
+    let rule = "circuit_breaker.max_timeout: must be at least";
+    check(
+        r#"{"pools": [
+            {"name": "a", "endpoints": ["a"], "circuit_breaker": {"timeout": 30, "max_timeout": 29}},
+            {"name": "b", "endpoints": ["a"], "circuit_breaker": {"max_timeout": "59s"}},
+            {"name": "c", "endpoints": ["a"], "circuit_breaker": {"max_timeout": 100},
+             "load_balancer": {"circuit_breaker_timeout": 101}}
+        ]}"#,
+        &[
+            &format!("pools[0].{rule} timeout = 30 s, got 29"),
+            &format!("pools[1].{rule} timeout = 60 s, got \"59s\""),
+            &format!("pools[2].{rule} load_balancer.circuit_breaker_timeout = 101 s, got 100"),
+        ],
+    );
+    // One mistake is one error: nothing is compared with what is unusable.
+    check(
+        r#"{"endpoints": ["a"], "circuit_breaker": {"timeout": -1, "max_timeout": 1}}"#,
+        &[
+            "circuit_breaker.timeout: must be a duration above 0 and at most 24 h: seconds (0.25) \
+           or text (\"250ms\", \"30s\", \"5m\", \"1h\"), got -1",
+        ],
+    );
+}
+
+#[test]
+fn each_field_of_the_breaker_has_its_rule() {
+    let count = "must be a whole number from 1 to 1000000";
+    let share = "must be a number above 0 and at most 1";
+    let span = "must be a duration above 0 and at most 24 h: seconds (0.25) or text (\"250ms\", \
+                \"30s\", \"5m\", \"1h\")";
+    check(
+        r#"{"endpoints": ["a"], "circuit_breaker": {"failure_threshold": 0, "failure_rate": 0,
+            "minimum_requests": 0, "window": 0, "slow_call_duration": 0, "slow_call_rate": 1.5,
+            "timeout": 0, "max_timeout": 0, "half_open_requests": 17, "success_threshold": 0,
+            "max_open_fraction": 0.5}}"#,
+        &[
+            &format!("circuit_breaker.failure_threshold: {count}, got 0"),
+            &format!("circuit_breaker.failure_rate: {share}, got 0"),
+            &format!("circuit_breaker.minimum_requests: {count}, got 0"),
+            &format!("circuit_breaker.window: {span}, got 0"),
+            &format!("circuit_breaker.slow_call_duration: {span}, got 0"),
+            &format!("circuit_breaker.slow_call_rate: {share}, got 1.5"),
+            &format!("circuit_breaker.timeout: {span}, got 0"),
+            &format!("circuit_breaker.max_timeout: {span}, got 0"),
+            "circuit_breaker.half_open_requests: must be a whole number from 1 to 16, got 17",
+            &format!("circuit_breaker.success_threshold: {count}, got 0"),
+            "circuit_breaker.max_open_fraction: not supported yet, got 0.5",
+        ],
+    );
+}
+
+#[test]
+fn each_field_of_the_checks_arrives() {
+    let default = CheckPolicy::default();
+    assert_eq!(
+        checks_of(r#""path": "/up?deep=1", "method": "HEAD", "host": "a.org:81""#),
+        CheckPolicy {
+            path: "/up?deep=1".into(),
+            method: "HEAD".into(),
+            host: Some("a.org:81".into()),
+            ..default.clone()
+        }
+    );
+    assert_eq!(
+        checks_of(r#""timeout": "1s", "jitter": 0, "headers": {"X-Probe": "a b", "x-b": ""}"#),
+        CheckPolicy {
+            timeout: SECOND,
+            jitter: 0.0,
+            headers: [("x-probe".into(), "a b".into()), ("x-b".into(), "".into())].to_vec(),
+            ..default.clone()
+        }
+    );
+    assert_eq!(
+        checks_of(
+            r#""healthy_statuses": [200, "300-304"], "degraded_statuses": [],
+               "healthy_threshold": 3, "unhealthy_threshold": 4"#
+        ),
+        CheckPolicy {
+            healthy_statuses: Statuses::new([200..=200, 300..=304].to_vec()),
+            degraded_statuses: Statuses::new(Vec::new()),
+            healthy_threshold: 3,
+            unhealthy_threshold: 4,
+            ..default
+        }
+    );
+}
+
+#[test]
+fn an_unhealthy_endpoint_is_checked_as_often_as_others_unless_given() {
+    let intervals = |fields| {
+        let checks = checks_of(fields);
+        (
+            checks.interval.as_secs(),
+            checks.unhealthy_interval.as_secs(),
+        )
+    };
+    assert_eq!(intervals(r#""interval": 7"#), (7, 7));
+    assert_eq!(intervals(r#""unhealthy_interval": 2"#), (30, 2));
+    assert_eq!(
+        intervals(r#""interval": 7, "unhealthy_interval": "1m""#),
+        (7, 60)
+    );
+    let seeds = pool(r#""load_balancer": {"health_check_interval": 8}"#).checks;
+    let intervals = seeds.map(|checks| (checks.interval, checks.unhealthy_interval));
+    assert_eq!(intervals, Some((8 * SECOND, 8 * SECOND)));
+}
+
+#[test]
+fn each_field_of_the_checks_has_its_rule() {
+    let count = "must be a whole number from 1 to 1000000";
+    let span = "must be a duration above 0 and at most 24 h: seconds (0.25) or text (\"250ms\", \
+                \"30s\", \"5m\", \"1h\")";
+    check(
+        r#"{"endpoints": ["a", {"cluster": "b", "health_check_path": "up"}], "health_check": {
+            "interval": 0, "timeout": 0, "path": "health", "method": "get", "host": "http://a",
+            "headers": {"a b": "c", "x-a": "\n", "X-A": "d", "x-b": 1}, "healthy_statuses": [],
+            "degraded_statuses": [600], "healthy_threshold": 0, "unhealthy_threshold": 0,
+            "jitter": 1.1, "unhealthy_interval": 0}, "enable_health_checks": "yes"}"#,
+        &[
+            "endpoints[1].health_check_path: must be a path that begins with `/`, got \"up\"",
+            &format!("health_check.interval: {span}, got 0"),
+            &format!("health_check.timeout: {span}, got 0"),
+            "health_check.path: must be a path that begins with `/`, got \"health\"",
+            "health_check.method: must be an HTTP method in upper case, got \"get\"",
+            "health_check.host: must be a host such as `example.com` or `example.com:8080`, got \
+             \"http://a\"",
+            "health_check.headers[\"a b\"]: must be the name of a header, got \"a b\"",
+            "health_check.headers.x-a: must be text without control characters, got \"\\n\"",
+            "health_check.headers.X-A: must be given only once",
+            "health_check.headers.x-b: must be text without control characters, got 1",
+            "health_check.healthy_statuses: must have 1 to 1000 entries, got []",
+            "health_check.degraded_statuses[0]: must be a whole number from 100 to 599, or \
+             statuses such as \"500-504\" or \"5xx\", got 600",
+            &format!("health_check.healthy_threshold: {count}, got 0"),
+            &format!("health_check.unhealthy_threshold: {count}, got 0"),
+            "health_check.jitter: must be a number from 0 to 1, got 1.1",
+            &format!("health_check.unhealthy_interval: {span}, got 0"),
+            "enable_health_checks: must be true or false, got \"yes\"",
+        ],
+    );
+}
+
+#[test]
+fn checks_may_take_longer_than_their_interval() {
+    let checks = checks_of(r#""interval": 1, "timeout": 2"#);
+    assert_eq!((checks.interval, checks.timeout), (SECOND, 2 * SECOND));
+}
+
+#[test]
+fn endpoints_are_checked_if_anything_is_said_of_checks() {
+    for (fields, expected) in [
+        (r#""timeout": {}"#, false),
+        // The default of the field, which changes nothing.
+        (r#""health_check": {}"#, false),
+        (r#""load_balancer": {"failure_threshold": 3}"#, false),
+        (r#""health_check": {"interval": 30}"#, true),
+        (r#""health_check": {"headers": {}}"#, true),
+        (r#""load_balancer": {"health_check_interval": 30}"#, true),
+        (r#""load_balancer": {"health_check_timeout": 5}"#, true),
+        (r#""load_balancer": {"health_check_path": "/health"}"#, true),
+        (r#""enable_health_checks": true"#, true),
+        (r#""enable_health_checks": false"#, false),
+        (
+            r#""enable_health_checks": false, "health_check": {"interval": 5}"#,
+            false,
+        ),
+        (
+            r#""enable_health_checks": false, "load_balancer": {"health_check_path": "/up"}"#,
+            false,
+        ),
+    ] {
+        assert_eq!(pool(fields).checks.is_some(), expected, "{fields}");
+    }
+    let default = pool(r#""enable_health_checks": true"#).checks;
+    assert_eq!(default, Some(CheckPolicy::default()));
+    // What is off is checked nevertheless.
+    check(
+        r#"{"endpoints": ["a"], "enable_health_checks": false, "health_check": {"method": ""}}"#,
+        &["health_check.method: must be an HTTP method in upper case, got \"\""],
+    );
+}
+
+#[test]
+fn an_endpoint_may_have_its_own_path() {
+    let config = crate::parse(
+        br#"{"endpoints": ["a", {"cluster": "b", "health_check_path": "/up?deep=1"}]}"#,
+    );
+    let pool = config.unwrap().pools.remove(0);
+    let paths: Vec<_> = pool
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.health_check_path.as_deref())
+        .collect();
+    assert_eq!(paths, [None, Some("/up?deep=1")]);
+    // It says something of checks, so there are some.
+    assert_eq!(pool.checks, Some(CheckPolicy::default()));
+}
+
+#[test]
+fn the_seeds_spellings_mean_the_same() {
+    let seeds = pool(
+        r#""load_balancer": {"health_check_interval": 4, "health_check_timeout": "3s",
+            "health_check_path": "/a", "failure_threshold": 6, "circuit_breaker_timeout": 7}"#,
+    );
+    let ours = pool(
+        r#""health_check": {"interval": 4, "timeout": "3s", "path": "/a"},
+           "circuit_breaker": {"failure_threshold": 6, "timeout": 7}"#,
+    );
+    assert_eq!(seeds.breaker, ours.breaker);
+    assert_eq!(seeds.checks, ours.checks);
+    assert_eq!(ours.breaker.failure_threshold, 6);
+    assert_eq!(ours.breaker.timeout, 7 * SECOND);
+    let checks = ours.checks.unwrap();
+    assert_eq!((checks.interval, checks.timeout), (4 * SECOND, 3 * SECOND));
+    assert_eq!(&*checks.path, "/a");
+}
