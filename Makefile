@@ -1,6 +1,7 @@
 # Steerage: build, test and run. `make help` lists the targets.
 
 WASM        := target/steerage.wasm
+SABOTAGE    := target/steerage-sabotage.wasm
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
@@ -25,13 +26,19 @@ $(WASM): $(SOURCES)
 	@cp target/$(WASM_TARGET)/release/steerage.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
+# The filter with a self-destruct, for the tests of what happens then.
+$(SABOTAGE): $(SOURCES)
+	cargo build --quiet --release --locked --package steerage --lib --target $(WASM_TARGET) \
+		--features sabotage --target-dir target/sabotage
+	@cp target/sabotage/$(WASM_TARGET)/release/steerage.wasm $@
+
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
 
 test: test-native test-core test-e2e ## run every test
 
 test-native: build ## policy, configuration, the filter under a fake host, documents
-	cargo test --locked --workspace --exclude steerage-harness --lib \
+	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
 		--test filter --test tidy --test wasm --test exchange --example demo
 	cargo test --locked --workspace --doc
 
@@ -44,14 +51,14 @@ $(RUNNER): Cargo.lock
 	cargo install --quiet wasm-bindgen-cli --version $(WASM_BINDGEN) --root $(TOOLS)
 	@touch $@
 
-test-e2e: build ## the shipped filter on a real Envoy against real servers
+test-e2e: build $(SABOTAGE) ## the shipped filter on a real Envoy against real servers
 	@$(FIND_ENVOY) && cargo test --locked --package steerage-harness && cargo test --locked --test e2e
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo clippy --locked --package steerage --lib --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --package steerage --lib --features sabotage --target $(WASM_TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
 ci: lint test ## what CI runs

@@ -7,6 +7,7 @@
 #[expect(unsafe_code, reason = "hostcalls are foreign functions")]
 mod abi;
 mod header_map;
+mod shared_data;
 
 use core::ptr::{null, null_mut};
 use std::collections::hash_map::RandomState;
@@ -18,6 +19,7 @@ use proxy_wasm::types::Status;
 use steerage_policy::time::Instant;
 
 pub(crate) use header_map::HeaderMap;
+pub(crate) use shared_data::SharedData;
 
 /// The host did not do what it was asked; holds the ABI's status.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +82,7 @@ pub(crate) fn configuration() -> Vec<u8> {
 
 /// All headers of `map`.
 pub(crate) fn header_map(map: Map) -> Result<HeaderMap, Refused> {
-    // SAFETY: see `returned`.
+    // SAFETY: see `taken_over`.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(map as u32, data, size) })
         .map(HeaderMap::from_host)
@@ -96,7 +98,7 @@ pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(),
 
 /// The first value of the header `name`; empty if there is none.
 pub(crate) fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `returned`; `name` is valid for the call.
+    // SAFETY: see `taken_over`; `name` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe {
         abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
@@ -136,7 +138,7 @@ pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
 /// The property at `path`, e.g. `["response", "code_details"]`; empty if it has no value now.
 pub(crate) fn property(path: &[&str]) -> Vec<u8> {
     let path = header_map::encoded_path(path);
-    // SAFETY: see `returned`; `path` is valid for the call.
+    // SAFETY: see `taken_over`; `path` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) })
         .unwrap_or_default()
@@ -213,13 +215,36 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refused> {
     done(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds(period)) })
 }
 
+/// A counter of the host's, known by its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counter(u32);
+
+impl Counter {
+    /// Defines the counter `name`. Workers that define the same name count together.
+    pub(crate) fn define(name: &str) -> Result<Self, Refused> {
+        const COUNTER: u32 = 0;
+        let mut id = 0;
+        // SAFETY: `name` and the pointer are valid for the call.
+        #[expect(unsafe_code, reason = "a hostcall")]
+        done(unsafe { abi::proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) })?;
+        Ok(Self(id))
+    }
+
+    /// Adds one.
+    pub(crate) fn increment(self) -> Result<(), Refused> {
+        // SAFETY: no memory is involved.
+        #[expect(unsafe_code, reason = "a hostcall")]
+        done(unsafe { abi::proxy_increment_metric(self.0, 1) })
+    }
+}
+
 /// `duration` in whole milliseconds, as the host counts: never less than it was.
 pub(crate) fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `returned`.
+    // SAFETY: see `taken_over`.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, returned_size| unsafe {
         abi::proxy_get_buffer_bytes(buffer, 0, size, data, returned_size)
@@ -235,20 +260,27 @@ fn done(status: abi::Status) -> Result<(), Refused> {
 }
 
 /// Runs a hostcall that returns bytes; none reads as empty.
-///
-/// The host allocates them with the SDK's `proxy_on_memory_allocate`, which hands out boxed slices
-/// of exactly the size asked for, and gives up their ownership by returning them.
 fn returned(
     hostcall: impl FnOnce(*mut *mut u8, *mut usize) -> abi::Status,
 ) -> Result<Vec<u8>, Refused> {
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
     done(hostcall(&raw mut data, &raw mut size))?;
+    Ok(taken_over(data, size))
+}
+
+/// The bytes that a hostcall has returned; empty if it returned none.
+///
+/// The host allocates them with the SDK's `proxy_on_memory_allocate`, which hands out boxed slices
+/// of exactly the size asked for, and gives up their ownership by returning them.
+fn taken_over(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     // SAFETY: as said above, `data` is an allocation of `size` bytes that is ours now, with the
     // capacity of a boxed slice, which is its length.
     #[expect(unsafe_code, reason = "takes over what the host returned")]
-    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+    unsafe {
+        Vec::from_raw_parts(data, size, size)
+    }
 }

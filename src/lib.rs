@@ -7,12 +7,16 @@
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
+//! - `metrics`: every metric, by name;
+//! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides, and knows neither;
 //! - package `steerage-config` (`src/config`): JSON to validated policy values.
 
 #![deny(unsafe_code)]
 
 mod host;
+
+mod metrics;
 
 mod filter;
 

@@ -190,8 +190,16 @@ fn only_the_shell_knows_the_sdk() {
 #[test]
 fn only_the_configuration_knows_json() {
     none(
-        "uses of serde outside of the configuration",
-        strays(&["serde"], &["src/config/"]),
+        "uses of JSON outside of the configuration",
+        strays(&["serde_json"], &["src/config/"]),
+    );
+}
+
+#[test]
+fn only_what_workers_share_is_written_down() {
+    none(
+        "uses of serde where nothing is shared",
+        strays(&["serde"], &["src/config/", "src/policy/", "src/shared/"]),
     );
 }
 

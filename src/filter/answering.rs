@@ -10,11 +10,13 @@ use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
+use super::checking::{DEGRADED, FAILING};
 use super::classify;
 use super::request::is_hop_by_hop;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};
+use crate::metrics::hostcall_refused;
 
 /// Why the filter answered by itself, for the client.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +75,7 @@ impl Answer {
                 body,
             }),
             Err(refused) => {
-                log::error!("a call's answer cannot be read: {refused:?}");
+                hostcall_refused("to read a call's answer", refused);
                 None
             }
         }
@@ -82,6 +84,16 @@ impl Answer {
     /// What it means.
     pub(super) const fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// Whether it says that its endpoint is degraded.
+    pub(super) fn says_degraded(&self) -> bool {
+        self.headers.get(DEGRADED).is_some()
+    }
+
+    /// Whether it says that its endpoint must not be used.
+    pub(super) fn says_failing(&self) -> bool {
+        self.headers.get(FAILING).is_some()
     }
 
     const fn is_upstreams(&self) -> bool {
@@ -138,10 +150,10 @@ impl Worker {
             Some(answer) => give(&steered.pool, stream, &answer),
         });
         if let Err(refused) = done {
-            log::error!("a client cannot be answered: {refused:?}");
+            hostcall_refused("to answer a client", refused);
             // The paused response is better than none.
             if let Err(refused) = host::resume_response() {
-                log::error!("nor can its response go on: {refused:?}");
+                hostcall_refused("to let a response go on", refused);
             }
         }
         self.stream_answered(id, now);
@@ -151,7 +163,7 @@ impl Worker {
     pub(super) fn expire(&mut self, id: StreamId, now: Instant) {
         let done = host::on_behalf_of(id);
         if let Err(refused) = done {
-            log::error!("a client cannot be told that its time is up: {refused:?}");
+            hostcall_refused("to answer a client whose time is up", refused);
         }
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.phase = Phase::Answering(None);
@@ -172,16 +184,17 @@ impl Worker {
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
             // An endpoint that waits for the client's request is not to blame.
-            if !client_is_late {
-                steered
-                    .state
-                    .record(&steered.pool, &attempt, Outcome::Timeout, now);
-            }
+            let outcome = if client_is_late {
+                Outcome::Neutral
+            } else {
+                Outcome::Timeout
+            };
+            steered.record(&attempt, outcome, now);
             steered.state.end(attempt);
         }
         if client_is_late && now < stream.exchange.deadline() {
             if let Err(refused) = host::on_behalf_of(id) {
-                log::error!("a client cannot be told that it was too slow: {refused:?}");
+                hostcall_refused("to answer a client that was too slow", refused);
             }
             self.refuse(408, Reason::WriteTimeout);
             self.stream_answered(id, now);
@@ -194,7 +207,7 @@ impl Worker {
     pub(super) fn refuse(&self, status: u16, reason: Reason) {
         let headers: [(&[u8], &[u8]); 1] = [(REASON.as_bytes(), reason.name().as_bytes())];
         if let Err(refused) = host::reply(status, reason.details(), &headers, reason.text()) {
-            log::error!("a client cannot be answered: {refused:?}");
+            hostcall_refused("to answer a client", refused);
         }
     }
 
@@ -205,7 +218,7 @@ impl Worker {
         }
         self.wait_until(id, None, now);
         if let Err(refused) = host::on_behalf_of(self.root) {
-            log::error!("the root context is gone: {refused:?}");
+            hostcall_refused("to return to the root context", refused);
         }
     }
 }
@@ -245,7 +258,7 @@ pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
     let marked = host::set_header(Map::Response, ENDPOINT, endpoint.as_bytes())
         .and_then(|()| host::set_header(Map::Response, ATTEMPTS, attempts.as_bytes()));
     if let Err(refused) = marked {
-        log::error!("a response cannot be marked: {refused:?}");
+        hostcall_refused("to mark a response", refused);
     }
 }
 

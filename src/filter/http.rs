@@ -27,6 +27,8 @@ impl Context for Http {}
 
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        #[cfg(feature = "sabotage")]
+        super::sabotage::obey();
         self.worker
             .borrow_mut()
             .request_headers(self.id, end_of_stream)

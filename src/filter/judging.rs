@@ -7,15 +7,18 @@
 use core::mem;
 
 use proxy_wasm::types::Action;
+use steerage_policy::balance::Strategy;
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::Decision;
 
 use super::answering::{REASON, Reason, mark_response};
+use super::checking::{DEGRADED, FAILING};
 use super::classify;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
 use crate::host::{self, Map};
+use crate::metrics::hostcall_refused;
 
 impl Worker {
     /// A response's head is on its way to the client.
@@ -31,12 +34,17 @@ impl Worker {
                 return Action::Continue;
             }
         };
-        let Some(SteeredPool { pool, state }) = self.pools.get_mut(stream.pool) else {
+        let Some(steered) = self.pools.get_mut(stream.pool) else {
             return Action::Continue; // OK because a stream's pool is one of the worker's.
         };
         let now = host::now();
-        let outcome = outcome(pool);
-        state.record(pool, &attempt, outcome, now);
+        let head = Head::read(&steered.pool);
+        let outcome = head.outcome;
+        steered.record(&attempt, outcome, now);
+        if matches!(outcome, Outcome::Answered(_)) {
+            steered.hear_answer(attempt.endpoint(), head.degraded, head.failing, now);
+        }
+        let SteeredPool { pool, state, .. } = steered;
         let exchange = &mut stream.exchange;
         if outcome.class() == Class::Failure || pool.retry.covers(outcome) {
             exchange.repeatability.obstacle = stream.request.obstacle();
@@ -53,7 +61,7 @@ impl Worker {
                 if exchange.expired_with(&attempt, outcome, now) {
                     let reason = Reason::DeadlineExceeded.name().as_bytes();
                     if let Err(refused) = host::set_header(Map::Response, REASON, reason) {
-                        log::error!("a response cannot be marked: {refused:?}");
+                        hostcall_refused("to mark a response", refused);
                     }
                 }
                 mark_response(pool, exchange);
@@ -66,21 +74,47 @@ impl Worker {
     }
 }
 
-/// What the answer at hand means. Who made it is asked only where it matters.
-fn outcome(pool: &Pool) -> Outcome {
-    let status = match host::header(Map::Response, ":status") {
-        Ok(status) => classify::status(&status),
-        Err(refused) => {
-            log::error!("a response's status cannot be read: {refused:?}");
-            None
+/// What the head of the response at hand says.
+struct Head {
+    outcome: Outcome,
+    /// The endpoint says that it is degraded.
+    degraded: bool,
+    /// The endpoint says that it must not be used.
+    failing: bool,
+}
+
+impl Head {
+    /// Reads it. One hostcall for a healthy answer: only its status, or all of its headers if the
+    /// pool wants to know what they say of health. Who made the answer is asked only where it matters.
+    fn read(pool: &Pool) -> Self {
+        let mut head = Self {
+            outcome: Outcome::Neutral,
+            degraded: false,
+            failing: false,
+        };
+        let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
+        let status = if weighs_health {
+            host::header_map(Map::Response).map(|headers| {
+                head.degraded = headers.get(DEGRADED).is_some();
+                head.failing = headers.get(FAILING).is_some();
+                headers.get(":status").and_then(classify::status)
+            })
+        } else {
+            host::header(Map::Response, ":status").map(|status| classify::status(&status))
+        };
+        match status {
+            Ok(Some(status)) => {
+                let answered = Outcome::Answered(status);
+                let suspicious = answered.class() == Class::Failure || pool.retry.covers(answered);
+                head.outcome = if suspicious {
+                    classify::routed(status, &host::property(&["response", "code_details"]))
+                } else {
+                    answered
+                };
+            }
+            Ok(None) => {}
+            Err(refused) => hostcall_refused("to read a response's head", refused),
         }
-    };
-    let Some(status) = status else {
-        return Outcome::Neutral;
-    };
-    let answered = Outcome::Answered(status);
-    if answered.class() == Class::Success && !pool.retry.covers(answered) {
-        return answered;
+        head
     }
-    classify::routed(status, &host::property(&["response", "code_details"]))
 }

@@ -2,15 +2,22 @@
 //! hostcalls.
 //!
 //! In reading order: [`root`] and [`http`] are the callbacks; [`worker`] is what a worker keeps;
-//! then one exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
+//! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
+//! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
 //! attempt, [`judging`] meets its answer, [`retrying`] sends the others, [`answering`] ends it.
 
 pub(crate) mod root;
 
 mod http;
 
+#[cfg(feature = "sabotage")]
+mod sabotage;
+
 mod timers;
 mod worker;
+
+mod checking;
+mod sharing;
 
 mod classify;
 mod request;

@@ -10,6 +10,7 @@ use steerage_policy::idempotency::Obstacle;
 use steerage_policy::matching::RequestHead;
 
 use crate::host::{self, Body, HeaderMap};
+use crate::metrics::hostcall_refused;
 
 /// A request's head and, where it could be repeated, its body.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Request {
             Ok(chunk) if self.body.is_empty() => self.body = chunk,
             Ok(chunk) => self.body.extend_from_slice(&chunk),
             Err(refused) => {
-                log::warn!("the request's body cannot be read ({refused:?}); it is not retried");
+                hostcall_refused("to read a request's body", refused);
                 self.give_up(Obstacle::IncompleteRequest);
             }
         }

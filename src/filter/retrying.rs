@@ -24,19 +24,18 @@ impl Worker {
     pub(super) fn retry(&mut self, id: StreamId) {
         let now = host::now();
         while let Some(stream) = self.streams.get_mut(&id)
-            && let Some(SteeredPool { pool, state }) = self.pools.get_mut(stream.pool)
+            && let Some(steered) = self.pools.get_mut(stream.pool)
         {
-            let exchange = &mut stream.exchange;
-            let attempt = match exchange.attempt(pool, state, now, &mut self.rng) {
+            let attempt = match steered.attempt(&mut stream.exchange, now, &mut self.rng) {
                 Ok(attempt) => attempt,
                 Err(Declined::Unavailable) => return self.finish(id, now),
                 Err(Declined::TimeIsUp) => return self.expire(id, now),
             };
-            match send(pool, &self.cluster_header, stream, &attempt, now) {
+            match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
                     let deadline = stream.exchange.deadline();
                     stream.phase = Phase::Calling(token);
-                    let call = Call {
+                    let call = Call::Attempt {
                         stream: id,
                         pool: stream.pool,
                         attempt,
@@ -48,7 +47,8 @@ impl Worker {
                 Err(refused) => {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
-                    state.record(pool, &attempt, outcome, now);
+                    steered.record(&attempt, outcome, now);
+                    let SteeredPool { pool, state, .. } = steered;
                     let decision =
                         stream
                             .exchange
@@ -69,24 +69,50 @@ impl Worker {
 
     /// A call has been answered, or has failed: then it has no headers.
     pub(crate) fn call_answered(&mut self, token: Token, header_count: usize, body_size: usize) {
-        let Some(Call {
-            stream: id,
-            pool: position,
-            attempt,
-            sent_body,
-        }) = self.calls.remove(&token)
-        else {
+        let Some(call) = self.calls.remove(&token) else {
             return; // OK because only calls made here are answered here.
         };
-        let Some(SteeredPool { pool, state }) = self.pools.get_mut(position) else {
-            return; // OK because a call's pool is one of the worker's.
-        };
         let now = host::now();
+        let sent_body = match &call {
+            Call::Attempt { sent_body, .. } => *sent_body,
+            Call::Check { .. } => false,
+        };
         let answer = (header_count > 0)
             .then(|| Answer::read(body_size, sent_body))
             .flatten();
+        match call {
+            Call::Check { pool, endpoint } => {
+                self.check_answered(pool, endpoint, answer.as_ref(), now);
+            }
+            Call::Attempt {
+                stream,
+                pool,
+                attempt,
+                ..
+            } => self.attempt_answered(token, stream, pool, attempt, answer, now),
+        }
+    }
+
+    /// An attempt has been answered, or has failed: then it has no answer.
+    fn attempt_answered(
+        &mut self,
+        token: Token,
+        id: StreamId,
+        position: usize,
+        attempt: Attempt,
+        answer: Option<Answer>,
+        now: Instant,
+    ) {
+        let Some(steered) = self.pools.get_mut(position) else {
+            return; // OK because a call's pool is one of the worker's.
+        };
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
-        state.record(pool, &attempt, outcome, now);
+        steered.record(&attempt, outcome, now);
+        if let (Outcome::Answered(_), Some(answer)) = (outcome, &answer) {
+            let (degraded, failing) = (answer.says_degraded(), answer.says_failing());
+            steered.hear_answer(attempt.endpoint(), degraded, failing, now);
+        }
+        let SteeredPool { pool, state, .. } = steered;
         let decision = match self.streams.get_mut(&id) {
             Some(stream) if matches!(stream.phase, Phase::Calling(called) if called == token) => {
                 stream.keep_better(answer);

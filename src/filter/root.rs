@@ -49,7 +49,8 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match steerage_config::parse(&host::configuration()) {
             Ok(config) => {
-                let worker = Worker::new(self.id, config);
+                let mut worker = Worker::new(self.id, config);
+                worker.start();
                 self.worker = Some(Rc::new(RefCell::new(worker)));
                 true
             }

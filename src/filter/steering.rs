@@ -16,8 +16,9 @@ use steerage_policy::pool::Pool;
 use super::answering::Reason;
 use super::request::Request;
 use super::timers::StreamId;
-use super::worker::{Phase, SteeredPool, Stream, Worker};
+use super::worker::{Phase, Stream, Worker};
 use crate::host::{self, Map, Refused};
+use crate::metrics::hostcall_refused;
 
 impl Worker {
     /// A request's head has arrived; `complete` says that no body follows.
@@ -25,12 +26,12 @@ impl Worker {
         let headers = match host::header_map(Map::Request) {
             Ok(headers) => headers,
             Err(refused) => {
-                log::error!("a request's headers cannot be read: {refused:?}");
+                hostcall_refused("to read a request's headers", refused);
                 return Action::Continue;
             }
         };
         let mut request = Request::arrived(headers, &self.cluster_header, complete);
-        let Some((position, SteeredPool { pool, state })) = self
+        let Some((position, steered)) = self
             .pools
             .iter_mut()
             .enumerate()
@@ -39,6 +40,7 @@ impl Worker {
             self.leave_alone(&request);
             return Action::Continue;
         };
+        let pool = &steered.pool;
         let now = host::now();
         request.limit_body(pool.retry.max_request_bytes);
         let repeatability = Repeatability {
@@ -47,14 +49,15 @@ impl Worker {
         };
         let key = hash_key(pool, &request);
         let mut exchange = Exchange::begin(pool, repeatability, key, now);
-        let Ok(attempt) = exchange.attempt(pool, state, now, &mut self.rng) else {
+        let Ok(attempt) = steered.attempt(&mut exchange, now, &mut self.rng) else {
             self.refuse(503, Reason::NoEndpointAvailable);
             return Action::Pause;
         };
+        let pool = &steered.pool;
         if let Some(endpoint) = pool.endpoint(attempt.endpoint())
             && let Err(refused) = route(&self.cluster_header, endpoint, &attempt, &request)
         {
-            log::error!("a request cannot be steered: {refused:?}");
+            hostcall_refused("to steer a request", refused);
         }
         let stream = Stream {
             pool: position,
@@ -115,7 +118,7 @@ impl Worker {
         if request.header(&self.cluster_header).is_some()
             && let Err(refused) = host::remove_header(Map::Request, self.cluster_header.as_bytes())
         {
-            log::error!("a client's routing header cannot be removed: {refused:?}");
+            hostcall_refused("to remove a client's routing header", refused);
         }
     }
 }

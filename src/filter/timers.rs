@@ -1,17 +1,18 @@
-//! What is due when, for all streams of a worker, on the one timer that the host gives it.
+//! What is due when, for all streams of a worker, on the one timer that the host gives it; and the
+//! round that comes again and again, in which the worker publishes and reads what is shared.
 //!
 //! A stream waits for at most one thing at a time, so it has at most one entry. Entries leave as
 //! soon as their stream no longer waits: at 10,000 requests a second and a deadline of a minute,
 //! entries that merely expired would be 600,000.
 //!
-//! The host's timer is armed for the earliest entry and re-armed only when an earlier one comes.
-//! Setting it restarts its period, so a filter that set it on every request would postpone the tick
-//! for ever. An armed time whose entry has left is let be: the tick then finds nothing due and
-//! arms the next. A steady flow of requests with the same deadline thus sets the timer once in as
-//! long as the deadline, not once a request.
+//! The host's timer is armed for the earliest of all this and re-armed only when something earlier
+//! comes. Setting it restarts its period, so a filter that set it on every request would postpone the
+//! tick for ever. An armed time whose entry has left is let be: the tick then finds nothing due and
+//! arms the next. Since the next round is never far, requests do not touch the timer at all; only a
+//! retry whose delay ends before the round does.
 //!
-//! Example: requests at 0, 1 and 2 s, deadline 60 s, each answered within 10 ms. The first arms the
-//! timer for 60 s; at 60 s nothing is due, nothing waits, and the timer is stopped.
+//! Example: a round every 100 ms, a request at 30 ms with a deadline of 60 s: the timer stays armed
+//! for 100 ms. A retry due at 55 ms re-arms it; at 55 ms it is armed for 100 ms again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,15 +22,29 @@ use steerage_policy::time::Instant;
 /// A stream, by the host's number for its context.
 pub(crate) type StreamId = u32;
 
-/// The entries and the state of the host's timer.
-#[derive(Debug, Default)]
+/// The entries, the round, and the state of the host's timer.
+#[derive(Debug)]
 pub(crate) struct Timers {
     entries: BTreeSet<(Instant, StreamId)>,
-    /// When the host's timer fires next; `None` while it is stopped.
+    /// From one round to the next.
+    interval: Duration,
+    /// When the next round is due; at once before the first.
+    round: Instant,
+    /// When the host's timer fires next; `None` before it is armed first.
     armed: Option<Instant>,
 }
 
 impl Timers {
+    /// No stream waits yet; rounds come every `interval`.
+    pub(crate) const fn new(interval: Duration) -> Self {
+        Self {
+            entries: BTreeSet::new(),
+            interval,
+            round: Instant::ORIGIN,
+            armed: None,
+        }
+    }
+
     /// `stream`, which waited for `old`, now waits for `new`.
     pub(crate) fn replace(&mut self, stream: StreamId, old: Option<Instant>, new: Option<Instant>) {
         if let Some(due) = old {
@@ -50,31 +65,41 @@ impl Timers {
         Some(stream)
     }
 
-    /// The period to give to the host's timer, if it must change: it fires too late for the
-    /// earliest entry.
+    /// Whether a round is due; it is then taken as done, and the next one is set.
+    pub(crate) fn is_round_due(&mut self, now: Instant) -> bool {
+        let due = self.round <= now;
+        if due {
+            self.round = now + self.interval;
+        }
+        due
+    }
+
+    /// The period to give to the host's timer, if it must change: it fires too late for what is due
+    /// next.
     pub(crate) fn rearm(&mut self, now: Instant) -> Option<Duration> {
-        let (due, _) = *self.entries.first()?;
+        let due = self.next();
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }
         Some(self.arm(due, now))
     }
 
-    /// The period to give to the host's timer after it has fired: until the earliest entry, or zero
-    /// to stop it.
+    /// The period to give to the host's timer after it has fired.
     pub(crate) fn rearm_after_tick(&mut self, now: Instant) -> Duration {
-        match self.entries.first() {
-            Some((due, _)) => self.arm(*due, now),
-            None => {
-                self.armed = None;
-                Duration::ZERO
-            }
-        }
+        self.arm(self.next(), now)
+    }
+
+    /// When something is due next.
+    fn next(&self) -> Instant {
+        self.entries
+            .first()
+            .map_or(self.round, |(due, _)| self.round.min(*due))
     }
 
     fn arm(&mut self, due: Instant, now: Instant) -> Duration {
-        self.armed = Some(due);
         // The host counts in milliseconds, and 0 would stop its timer.
-        due.since(now).max(Duration::from_millis(1))
+        let period = due.since(now).max(Duration::from_millis(1));
+        self.armed = Some(now + period);
+        period
     }
 }

@@ -7,17 +7,23 @@
 
 use std::collections::HashMap;
 
-use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
 use steerage_config::Config;
+use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::time::Instant;
+use steerage_shared::agreement::Agreement;
+use steerage_shared::key;
+use steerage_shared::slot::{Slots, WorkerId};
 
 use super::answering::Answer;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::host::{self, Token};
+use crate::metrics::hostcall_refused;
 
 /// The state of one worker under one configuration.
 #[derive(Debug)]
@@ -26,6 +32,9 @@ pub(crate) struct Worker {
     pub(super) root: u32,
     pub(super) cluster_header: Box<str>,
     pub(super) pools: Vec<SteeredPool>,
+    pub(super) slots: Slots,
+    /// When what is agreed was last looked through for endpoints that nobody has any more.
+    pub(super) tidied: Instant,
     pub(super) streams: HashMap<StreamId, Stream>,
     pub(super) calls: HashMap<Token, Call>,
     pub(super) timers: Timers,
@@ -33,11 +42,12 @@ pub(crate) struct Worker {
     pub(super) rng: Xoshiro256PlusPlus,
 }
 
-/// A pool and what this worker knows of it.
+/// A pool, what this worker knows of it, and what it agrees on with the others.
 #[derive(Debug)]
 pub(super) struct SteeredPool {
     pub(super) pool: Pool,
     pub(super) state: PoolState,
+    pub(super) agreement: Agreement,
 }
 
 /// A request that belongs to a pool.
@@ -74,35 +84,57 @@ pub(super) enum Phase {
     Answering(Option<Attempt>),
 }
 
-/// A call under way. It outlives its stream: the host cannot cancel it, and what it comes to says
-/// something of its endpoint in any case.
+/// A call under way.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) stream: StreamId,
-    pub(super) pool: usize,
-    pub(super) attempt: Attempt,
-    /// Whether the request has a body.
-    pub(super) sent_body: bool,
+pub(super) enum Call {
+    /// An attempt. It outlives its stream: the host cannot cancel it, and what it comes to says
+    /// something of its endpoint in any case.
+    Attempt {
+        stream: StreamId,
+        pool: usize,
+        attempt: Attempt,
+        /// Whether the request has a body.
+        sent_body: bool,
+    },
+    /// A health check.
+    Check {
+        pool: usize,
+        endpoint: EndpointIndex,
+    },
 }
 
 impl Worker {
     /// A worker that has seen nothing yet.
     pub(crate) fn new(root: u32, config: Config) -> Self {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(host::random_seed());
         Self {
             root,
+            slots: Slots::new(WorkerId(rng.random())).syncing_every(config.sync_interval),
+            tidied: Instant::ORIGIN,
             cluster_header: config.cluster_header,
             pools: config
                 .pools
                 .into_iter()
                 .map(|pool| SteeredPool {
                     state: PoolState::new(&pool),
+                    agreement: Agreement::new(key::agreement(&pool.name)),
                     pool,
                 })
                 .collect(),
             streams: HashMap::new(),
             calls: HashMap::new(),
-            timers: Timers::default(),
-            rng: Xoshiro256PlusPlus::seed_from_u64(host::random_seed()),
+            timers: Timers::new(config.sync_interval),
+            rng,
+        }
+    }
+
+    /// Starts the timer. Nothing is shared yet: the host also configures a VM that it only tries the
+    /// configuration on, and that one never sees a tick.
+    pub(crate) fn start(&mut self) {
+        if let Some(period) = self.timers.rearm(host::now())
+            && let Err(refused) = host::set_tick_period(period)
+        {
+            hostcall_refused("to set the timer", refused);
         }
     }
 
@@ -120,9 +152,12 @@ impl Worker {
                 Phase::Answering(_) => {}
             }
         }
+        if self.timers.is_round_due(now) {
+            self.sync(now);
+        }
         let period = self.timers.rearm_after_tick(now);
         if let Err(refused) = host::set_tick_period(period) {
-            log::error!("the timer cannot be set: {refused:?}");
+            hostcall_refused("to set the timer", refused);
         }
     }
 
@@ -132,15 +167,17 @@ impl Worker {
             return; // OK because most often this is a request that belongs to no pool.
         };
         self.timers.replace(id, stream.due, None);
-        if let Phase::Routed(attempt) | Phase::Answering(Some(attempt)) = stream.phase {
-            self.end(stream.pool, attempt);
-        }
-    }
-
-    /// An attempt is over.
-    pub(super) fn end(&mut self, pool: usize, attempt: Attempt) {
-        if let Some(steered) = self.pools.get_mut(pool) {
-            steered.state.end(attempt);
+        let Some(steered) = self.pools.get_mut(stream.pool) else {
+            return; // OK because a stream's pool is one of the worker's.
+        };
+        match stream.phase {
+            Phase::Routed(attempt) => {
+                // Nobody will know what it came to; if it was a trial, its permit is free again.
+                steered.record(&attempt, Outcome::Neutral, host::now());
+                steered.state.end(attempt);
+            }
+            Phase::Answering(Some(attempt)) => steered.state.end(attempt),
+            Phase::Answering(None) | Phase::Waiting | Phase::Calling(_) => {}
         }
     }
 
@@ -154,7 +191,7 @@ impl Worker {
         if let Some(period) = self.timers.rearm(now)
             && let Err(refused) = host::set_tick_period(period)
         {
-            log::error!("the timer cannot be set: {refused:?}");
+            hostcall_refused("to set the timer", refused);
         }
     }
 }

@@ -69,6 +69,31 @@ unsafe extern "C" {
 
     pub(super) fn proxy_continue_stream(stream: u32) -> Status;
 
+    pub(super) fn proxy_get_shared_data(
+        key_data: *const u8,
+        key_size: usize,
+        return_data: *mut *mut u8,
+        return_size: *mut usize,
+        return_cas: *mut u32,
+    ) -> Status;
+
+    pub(super) fn proxy_set_shared_data(
+        key_data: *const u8,
+        key_size: usize,
+        value_data: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> Status;
+
+    pub(super) fn proxy_define_metric(
+        kind: u32,
+        name_data: *const u8,
+        name_size: usize,
+        return_id: *mut u32,
+    ) -> Status;
+
+    pub(super) fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+
     pub(super) fn proxy_set_effective_context(context: u32) -> Status;
 
     pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> Status;

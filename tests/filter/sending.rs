@@ -148,7 +148,8 @@ fn a_timeout_is_never_told_as_none() {
     // Half a millisecond is left for the retry, and the host takes 0 for "no timeout".
     let host = start(
         r#"{"endpoints": ["a", "b"], "timeout": {"connect": 0.1, "read": 0.1, "total": 0.2},
-            "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false}}"#,
+            "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false},
+            "sync_interval": 10}"#,
     );
     let stream = crate::scene::get(&host);
     host.advance(Duration::from_micros(99_500));

@@ -1,0 +1,187 @@
+//! What this worker shares with the others, as `steerage-shared` lays it out.
+//!
+//! On the timer, every `sync_interval`: publish what this worker counts, read what the others do, and
+//! take over what has been agreed on. In between only failures and trials touch what is shared: an
+//! endpoint that answers well costs its worker nothing.
+
+use core::time::Duration;
+
+use rand::{Rng, RngExt as _};
+use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::endpoint::{Agreed, EndpointIndex};
+use steerage_policy::exchange::{Attempt, Declined, Exchange};
+use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::Pool;
+use steerage_policy::time::Instant;
+use steerage_shared::agreement::Lost;
+use steerage_shared::slot::{EndpointReport, PoolReport};
+
+use super::worker::{SteeredPool, Worker};
+use crate::host::SharedData;
+use crate::metrics::InternalError;
+
+impl Worker {
+    /// A round: publishes, reads, and does the health checks that are due.
+    pub(super) fn sync(&mut self, now: Instant) {
+        for steered in &mut self.pools {
+            steered.agreement.refresh(&SharedData);
+            if steered.agreement.take_unreadable() {
+                InternalError::UnreadableRecord.count();
+            }
+            steered.take_over();
+        }
+        let reports = self
+            .pools
+            .iter()
+            .map(|steered| steered.report(now))
+            .collect();
+        let trouble = self.slots.sync(&SharedData, reports, now);
+        for _ in 0..trouble.unreadable {
+            InternalError::UnreadableRecord.count();
+        }
+        if trouble.no_slot {
+            InternalError::NoSlot.count();
+        }
+        if trouble.refused {
+            InternalError::SharedData.count();
+        }
+        let tidies = now.since(self.tidied) >= TIDY_INTERVAL;
+        if tidies {
+            self.tidied = now;
+        }
+        for SteeredPool {
+            pool,
+            state,
+            agreement,
+        } in &mut self.pools
+        {
+            let endpoints = pool.endpoints.iter().zip(state.endpoints_mut());
+            for (position, (endpoint, state)) in endpoints.enumerate() {
+                let cluster = &endpoint.cluster;
+                state.hear(self.slots.others(&pool.name, cluster, position, now));
+            }
+            if tidies {
+                agreement.forget_unless(&SharedData, |endpoint| {
+                    self.slots.is_configured(&pool.name, endpoint, now)
+                });
+            }
+        }
+        self.check_health(now);
+    }
+}
+
+impl SteeredPool {
+    /// Chooses and begins the next attempt of an exchange, with a permit from the other workers
+    /// where it takes one.
+    pub(super) fn attempt(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Result<Attempt, Declined> {
+        // A permit that is refused shows in the state, so the endpoint is not chosen again; the bound
+        // is for a store that refuses to be written.
+        for _ in 0..=self.pool.endpoints.len() {
+            let choice = exchange.choose(&self.pool, &mut self.state, now, rng)?;
+            let expires = exchange.deadline() + PERMIT_GRACE;
+            let pass = choice
+                .free_pass
+                .or_else(|| self.begin_trial(choice.endpoint, expires, now, rng));
+            if let Some(pass) = pass {
+                let state = &mut self.state;
+                return Ok(exchange.attempt(&self.pool, state, choice.endpoint, pass, now));
+            }
+        }
+        Err(Declined::Unavailable)
+    }
+
+    /// Learns what an attempt came to, and tells its breaker if that is concerned.
+    pub(super) fn record(&mut self, attempt: &Attempt, outcome: Outcome, now: Instant) {
+        let judgement = self.state.record(&self.pool, attempt, outcome, now);
+        if let Some(judgement) = judgement {
+            self.change(judgement.endpoint, |pool, agreed| {
+                judgement.apply(pool, agreed, now);
+            });
+        }
+    }
+
+    /// Changes what the workers agree on for an endpoint.
+    pub(super) fn change<T>(
+        &mut self,
+        index: EndpointIndex,
+        change: impl Fn(&Pool, &mut Agreed) -> T,
+    ) -> Option<T> {
+        let pool = &self.pool;
+        let endpoint = pool.endpoint(index)?;
+        let (answer, written) = self
+            .agreement
+            .change(&SharedData, &endpoint.cluster, |agreed| {
+                change(pool, agreed)
+            });
+        if let Some(state) = self.state.endpoint_mut(index) {
+            state.agree(self.agreement.get(&endpoint.cluster));
+        }
+        match written {
+            Ok(()) => Some(answer),
+            Err(lost) => {
+                match lost {
+                    Lost::Contention => InternalError::Contention.count(),
+                    Lost::Refused => InternalError::SharedData.count(),
+                }
+                None
+            }
+        }
+    }
+
+    fn begin_trial(
+        &mut self,
+        endpoint: EndpointIndex,
+        expires: Instant,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<Pass> {
+        let trial = TrialId(rng.random());
+        self.change(endpoint, |pool, agreed| {
+            agreed
+                .breaker
+                .begin_trial(&pool.breaker, trial, expires, now)
+        })
+        .flatten()
+    }
+
+    /// Takes over what has been agreed on, if there is news.
+    fn take_over(&mut self) {
+        if !self.agreement.take_news() {
+            return;
+        }
+        let endpoints = self.pool.endpoints.iter();
+        for (endpoint, state) in endpoints.zip(self.state.endpoints_mut()) {
+            state.agree(self.agreement.get(&endpoint.cluster));
+        }
+    }
+
+    fn report(&self, now: Instant) -> PoolReport {
+        let states = self.state.endpoints().map(|(_, state)| state);
+        PoolReport {
+            pool: self.pool.name.to_string(),
+            endpoints: self
+                .pool
+                .endpoints
+                .iter()
+                .zip(states)
+                .map(|(endpoint, state)| EndpointReport {
+                    endpoint: endpoint.cluster.to_string(),
+                    now: state.report(now),
+                    totals: state.totals(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// From one look for what is agreed on endpoints that nobody has any more to the next.
+const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long after its exchange's deadline a permit expires: long enough that it never does while
+/// its attempt could still end by itself.
+const PERMIT_GRACE: Duration = Duration::from_secs(1);
