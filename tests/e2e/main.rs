@@ -15,12 +15,15 @@
 mod answers;
 mod backoff;
 mod bodies;
+mod breaker;
 mod configuration;
 mod disconnects;
 mod failover;
 mod headers;
+mod health;
 mod hostile;
 mod reload;
+mod sharing;
 mod steering;
 mod strategies;
 mod support;

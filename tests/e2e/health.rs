@@ -1,0 +1,151 @@
+//! Active health checks, made once for all workers:
+//! - each upstream sees one check an interval, whatever the number of workers, and after a reload;
+//! - two bad checks take an endpoint out for all workers, 404 degrades it, recovery brings it back;
+//! - live answers can degrade an endpoint or take it out.
+
+use std::time::Duration;
+
+use steerage_harness::tokio::time::sleep;
+use steerage_harness::{Received, Reply, Upstream, eventually, get, run};
+
+use crate::support::{assert_unharmed, envoy_of, tally};
+
+fn checks(upstream: &Upstream) -> Vec<Received> {
+    let mut received = upstream.received();
+    received.retain(|request| request.path == "/health");
+    received
+}
+
+/// Where 24 requests on as many connections, and so of all workers, have gone.
+async fn spread(envoy: &steerage_harness::Envoy) -> std::collections::BTreeMap<String, usize> {
+    let mut bodies = Vec::new();
+    for _ in 0..24 {
+        let answer = get(envoy.addr(), "/").await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        bodies.push(answer.text());
+    }
+    tally(bodies)
+}
+
+#[test]
+fn each_upstream_sees_one_check_an_interval_whatever_the_number_of_workers() {
+    run(async {
+        let mut upstreams = Vec::new();
+        for _ in 0..6 {
+            upstreams.push(Upstream::start(|_, _| Reply::ok()).await.unwrap());
+        }
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let clusters: Vec<_> = names
+            .into_iter()
+            .zip(upstreams.iter().map(Upstream::addr))
+            .collect();
+        let config = |status: &str| {
+            format!(
+                r#"{{"pools": [
+                    {{"name": "one", "match": {{"path": "/{status}"}}, "endpoints": ["a", "b", "c"], "health_check": {{"interval": 1}}}},
+                    {{"name": "two", "endpoints": ["d", "e", "f"], "health_check": {{"interval": 1}}}}]}}"#
+            )
+        };
+        let envoy = envoy_of(&clusters, &config("old"))
+            .concurrency(4)
+            .by_ecds()
+            .start()
+            .await
+            .unwrap();
+        let within = async |seconds: u64| {
+            upstreams.iter().for_each(Upstream::clear);
+            sleep(Duration::from_secs(seconds)).await;
+            let counts: Vec<_> = upstreams.iter().map(|each| checks(each).len()).collect();
+            let expected = usize::try_from(seconds).unwrap();
+            // One more or less for where the interval begins and for jitter.
+            assert!(
+                counts.iter().all(|count| count.abs_diff(expected) <= 1),
+                "{counts:?} checks in {seconds} s"
+            );
+        };
+        within(5).await;
+        // Whoever has checked so far is replaced; no upstream goes without for two intervals.
+        envoy.update_filter_config(&config("new")).await.unwrap();
+        within(4).await;
+        let agent = checks(&upstreams[0])[0].header("user-agent");
+        assert_eq!(agent.as_deref(), Some("steerage-health-check"));
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn bad_checks_take_an_endpoint_out_for_all_workers_and_good_ones_bring_it_back() {
+    run(async {
+        let a = Upstream::named("a").await.unwrap();
+        let b = Upstream::named("b").await.unwrap();
+        let envoy = envoy_of(
+            &[("a", a.addr()), ("b", b.addr())],
+            r#"{"endpoints": ["a", "b"],
+                "health_check": {"interval": 0.3, "timeout": 0.2, "jitter": 0}}"#,
+        )
+        .concurrency(4)
+        .start()
+        .await
+        .unwrap();
+        let says = |status: u16| {
+            move |received: &Received, _: usize| {
+                if received.path == "/health" {
+                    Reply::status(status)
+                } else {
+                    Reply::ok().body("a")
+                }
+            }
+        };
+        assert!(spread(&envoy).await.contains_key("a"));
+        for (status, used) in [(500, false), (404, true), (503, false), (200, true)] {
+            a.set(says(status));
+            // Two intervals until the verdict and one round until all workers know, at most.
+            sleep(Duration::from_millis(1_200)).await;
+            let spread = spread(&envoy).await;
+            assert_eq!(spread.contains_key("a"), used, "{status}: {spread:?}");
+            assert!(spread.contains_key("b"), "{status}: {spread:?}");
+        }
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn a_live_answer_can_take_its_endpoint_out_until_checks_say_otherwise() {
+    run(async {
+        let a = Upstream::start(|received, _| {
+            if received.path == "/health" {
+                Reply::status(500)
+            } else {
+                Reply::ok()
+                    .header("x-envoy-immediate-health-check-fail", "true")
+                    .body("a")
+            }
+        })
+        .await
+        .unwrap();
+        let b = Upstream::named("b").await.unwrap();
+        let envoy = envoy_of(
+            &[("a", a.addr()), ("b", b.addr())],
+            // The only check is made before anything is known, and the verdict waits for five.
+            r#"{"endpoints": ["a", "b"],
+                "health_check": {"interval": 60, "healthy_statuses": ["5xx", "2xx"]}}"#,
+        )
+        .concurrency(2)
+        .start()
+        .await
+        .unwrap();
+        eventually(
+            "the answer that takes it out",
+            Duration::from_secs(10),
+            async || {
+                let answer = get(envoy.addr(), "/").await.unwrap();
+                (answer.text() == "a").then_some(())
+            },
+        )
+        .await
+        .unwrap();
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(spread(&envoy).await.get("b"), Some(&24));
+        assert_unharmed(&envoy).await;
+    });
+}
