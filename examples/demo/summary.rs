@@ -45,7 +45,7 @@ pub(crate) fn promise(arguments: &Arguments, style: Style) -> String {
     text + &format!(
         "Traffic: {} requests a second from {CLIENTS} clients, 1 in 10 a PUT with a body.\n\
          Policy (envoy/demo.yaml): the strategy below; up to 3 attempts, each elsewhere;\n\
-         exponential backoff from 25 ms with full jitter.\n\
+         exponential backoff from 25 ms with full jitter; circuit breakers in act 2.\n\
          \"Took over\" counts attempts that repeat what failed elsewhere.\n\n",
         count(arguments.rate as usize)
     )
