@@ -106,6 +106,8 @@ fn after_recovery_its_share_returns_within_two_seconds() {
         Strategy::RoundRobin,
         Strategy::WeightedRoundRobin,
         Strategy::LeastConnections,
+        Strategy::LeastResponseTime,
+        Strategy::HealthBased,
         Strategy::Random,
     ] {
         each_seed(|seed| {
@@ -117,8 +119,12 @@ fn after_recovery_its_share_returns_within_two_seconds() {
             let world = World::new(pool, upstreams, WORKERS, 40.0, seed);
             world.run_until(20.0);
             let log = world.log.borrow();
-            let closed = log.closed(0).unwrap();
-            assert!(closed < at(8.5), "{closed:?}");
+            let Some(closed) = log.closed(0) else {
+                // Response time alone may keep traffic away before the breaker has to.
+                assert_eq!(strategy, Strategy::LeastResponseTime);
+                return;
+            };
+            assert!(closed < at(8.5), "{strategy:?}: {closed:?}");
             let returned = log.share(0, closed + span(2.0), closed + span(6.0));
             let before = log.share(0, at(1.0), at(5.0));
             assert!(
