@@ -10,8 +10,7 @@ use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
-use super::checking::{DEGRADED, FAILING};
-use super::classify;
+use super::classify::{self, DEGRADED, FAILING};
 use super::request::is_hop_by_hop;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};

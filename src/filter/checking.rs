@@ -152,9 +152,3 @@ fn send(checks: &CheckPolicy, endpoint: &Endpoint) -> Result<Token, Refused> {
 
 /// By which an upstream's access log tells checks from traffic.
 const USER_AGENT: &str = "steerage-health-check";
-
-/// A live answer with this header makes its endpoint degraded.
-pub(super) const DEGRADED: &str = "x-envoy-degraded";
-
-/// A live answer with this header makes its endpoint unhealthy until checks say otherwise.
-pub(super) const FAILING: &str = "x-envoy-immediate-health-check-fail";

@@ -96,3 +96,9 @@ fn reset(reason: &[u8]) -> Outcome {
         Outcome::Reset
     }
 }
+
+/// A live answer with this header makes its endpoint degraded.
+pub(super) const DEGRADED: &str = "x-envoy-degraded";
+
+/// A live answer with this header makes its endpoint unhealthy until checks say otherwise.
+pub(super) const FAILING: &str = "x-envoy-immediate-health-check-fail";

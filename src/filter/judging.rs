@@ -13,8 +13,7 @@ use steerage_policy::pool::Pool;
 use steerage_policy::retry::Decision;
 
 use super::answering::{REASON, Reason, mark_response};
-use super::checking::{DEGRADED, FAILING};
-use super::classify;
+use super::classify::{self, DEGRADED, FAILING};
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
 use crate::host::{self, Map};
