@@ -24,11 +24,7 @@ impl Worker {
     /// A round: publishes, reads, and does the health checks that are due.
     pub(super) fn sync(&mut self, now: Instant) {
         for steered in &mut self.pools {
-            steered.agreement.refresh(&SharedData);
-            if steered.agreement.take_unreadable() {
-                InternalError::UnreadableRecord.count();
-            }
-            steered.take_over();
+            steered.hear_agreed();
         }
         let reports = self
             .pools
@@ -149,8 +145,12 @@ impl SteeredPool {
         .flatten()
     }
 
-    /// Takes over what has been agreed on, if there is news.
-    fn take_over(&mut self) {
+    /// Reads what has been agreed on, and takes it over if there is news.
+    pub(super) fn hear_agreed(&mut self) {
+        self.agreement.refresh(&SharedData);
+        if self.agreement.take_unreadable() {
+            InternalError::UnreadableRecord.count();
+        }
         if !self.agreement.take_news() {
             return;
         }

@@ -128,9 +128,13 @@ impl Worker {
         }
     }
 
-    /// Starts the timer. Nothing is shared yet: the host also configures a VM that it only tries the
-    /// configuration on, and that one never sees a tick.
+    /// Takes over what the workers have agreed on, so that a VM in place of one that trapped knows it
+    /// from its first request, and starts the timer. Nothing is published yet: the host also configures
+    /// a VM that it only tries the configuration on, and that one never sees a tick.
     pub(crate) fn start(&mut self) {
+        for steered in &mut self.pools {
+            steered.hear_agreed();
+        }
         if let Some(period) = self.timers.rearm(host::now())
             && let Err(refused) = host::set_tick_period(period)
         {

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::hostile::status_of;
-use crate::support::{assert_unharmed, envoy_of, request_of};
+use crate::support::{assert_unharmed, envoy_of, request_of, steady};
 
 #[test]
 fn a_body_of_60_kib_is_replayed_byte_for_byte() {
@@ -84,8 +84,8 @@ fn the_limit_on_bodies_that_are_replayed_is_exact() {
         let (sick, well, envoy) = stage(|envoy| {
             envoy
                 .concurrency(1)
-                .listener("1000", policy(1000))
-                .listener("0", policy(0))
+                .listener("1000", steady(&policy(1000)))
+                .listener("0", steady(&policy(0)))
         })
         .await;
         for (listener, size, retried) in [
@@ -260,8 +260,10 @@ fn an_upgrade_is_steered_and_not_retried() {
                 .cluster("echo", echo)
                 .listener(
                     "echo",
-                    r#"{"endpoints": ["echo"],
+                    steady(
+                        r#"{"endpoints": ["echo"],
                         "timeout": {"connect": 0.1, "read": 0.2, "write": 0.2, "total": 0.3}}"#,
+                    ),
                 )
                 .merge_manager(json!({"upgrade_configs": [{"upgrade_type": "websocket"}]}))
         })

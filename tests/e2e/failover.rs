@@ -9,7 +9,9 @@ use steerage_harness::tokio::net::TcpListener;
 use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::{Answer, Bytes, Client, Cluster, Envoy, Load, Reply, Upstream, get, run};
 
-use crate::support::{ask, assert_unharmed, envoy_of, pool, pool_of_one_worker, request_of};
+use crate::support::{
+    ask, assert_unharmed, envoy_of, pool, pool_of_one_worker, request_of, steady,
+};
 
 #[test]
 fn one_refusing_and_one_failing_cluster_of_three_are_invisible_to_clients() {
@@ -512,31 +514,34 @@ fn retries_keep_to_the_policy() {
         )
         .listener(
             "statuses",
-            listener(
+            steady(&listener(
                 "bad",
                 r#", "retry_on_status_codes": [404, "520-529", "3xx"]"#,
-            ),
+            )),
         )
-        .listener("methods", listener("bad", r#", "retry_methods": ["POST"]"#))
+        .listener(
+            "methods",
+            steady(&listener("bad", r#", "retry_methods": ["POST"]"#)),
+        )
         .listener(
             "only_reset",
-            listener(
+            steady(&listener(
                 "bad",
                 r#", "retry_on": ["reset"], "retry_on_status_codes": []"#,
-            ),
+            )),
         )
         .listener(
             "no_reset",
-            listener("bad", r#", "retry_on": ["connect_failure"]"#),
+            steady(&listener("bad", r#", "retry_on": ["connect_failure"]"#)),
         )
         .listener(
             "only_reset_refused",
-            listener("refusing", r#", "retry_on": ["reset"]"#),
+            steady(&listener("refusing", r#", "retry_on": ["reset"]"#)),
         )
-        .listener("once", listener("bad", r#", "max_attempts": 1"#))
+        .listener("once", steady(&listener("bad", r#", "max_attempts": 1"#)))
         .listener(
             "once_refused",
-            listener("refusing", r#", "max_attempts": 1"#),
+            steady(&listener("refusing", r#", "max_attempts": 1"#)),
         )
         .start()
         .await

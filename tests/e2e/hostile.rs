@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::support::{assert_unharmed, envoy_of};
+use crate::support::{assert_unharmed, envoy_of, steady};
 
 #[test]
 fn hostile_requests_are_served_or_refused_by_envoy() {
@@ -243,9 +243,7 @@ fn hostile_answers_to_the_first_attempt_and_to_a_retry_harm_nobody() {
                 },
             })))
             .listener(
-                "retry",
-                policy(r#""sick", {"cluster": "hostile", "priority": 1}"#),
-            )
+                "retry", steady(&policy(r#""sick", {"cluster": "hostile", "priority": 1}"#)))
             .start()
             .await
             .unwrap();

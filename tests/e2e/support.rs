@@ -5,16 +5,37 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use steerage_harness::serde_json::{self, Value, json};
 use steerage_harness::{Answer, Bytes, Client, Envoy, EnvoyBuilder, Request};
 
 /// The builder of an Envoy with these clusters, of one host each, and this configuration of the
-/// filter, for tests that want to say more.
+/// filter, [`steady`], for tests that want to say more.
 pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuilder {
-    clusters
-        .iter()
-        .fold(Envoy::builder().config(json), |builder, &(name, addr)| {
-            builder.cluster(name, addr)
-        })
+    let builder = Envoy::builder().config(steady(json));
+    clusters.iter().fold(builder, |builder, &(name, addr)| {
+        builder.cluster(name, addr)
+    })
+}
+
+/// The configuration with breakers that never open, in the pools that do not speak of breakers. Most
+/// tests let an endpoint fail for as long as they look at something else.
+pub(crate) fn steady(json: &str) -> String {
+    let Ok(mut config) = serde_json::from_str::<Value>(json) else {
+        return json.to_owned();
+    };
+    let never = json!({"failure_threshold": 1_000_000, "minimum_requests": 1_000_000});
+    let pools = match config.get_mut("pools") {
+        Some(Value::Array(pools)) => pools.iter_mut().collect(),
+        _ => vec![&mut config],
+    };
+    for pool in pools {
+        if let Some(fields) = pool.as_object_mut() {
+            fields
+                .entry("circuit_breaker")
+                .or_insert_with(|| never.clone());
+        }
+    }
+    config.to_string()
 }
 
 /// A running Envoy with two workers, these clusters, of one host each, and this configuration.

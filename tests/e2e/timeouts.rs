@@ -19,7 +19,7 @@ use steerage_harness::{
 use tokio::task::JoinSet;
 
 use crate::hostile::status_of;
-use crate::support::{assert_unharmed, envoy_of, request_of};
+use crate::support::{assert_unharmed, envoy_of, request_of, steady};
 
 #[test]
 fn an_attempt_that_does_not_answer_within_read_is_followed_by_the_next() {
@@ -155,7 +155,10 @@ fn a_failure_that_does_not_end_is_not_waited_for() {
         ];
         let timeouts = r#"{"connect": 0.1, "read": 0.9, "total": 1}"#;
         let envoy = envoy_of(&clusters, &in_turn(&["first", "well"], timeouts))
-            .listener("retry", in_turn(&["first", "second", "well"], timeouts))
+            .listener(
+                "retry",
+                steady(&in_turn(&["first", "second", "well"], timeouts)),
+            )
             .start()
             .await
             .unwrap();
@@ -192,7 +195,7 @@ fn a_delay_that_does_not_fit_is_not_waited_for() {
         };
         let clusters = [("busy", busy.addr()), ("failed", failed.addr())];
         let envoy = envoy_of(&clusters, &policy("[30]"))
-            .listener("once", policy("[0.01, 30]"))
+            .listener("once", steady(&policy("[0.01, 30]")))
             .start()
             .await
             .unwrap();
