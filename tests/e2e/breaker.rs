@@ -59,15 +59,15 @@ fn a_failing_endpoint_is_left_alone_by_all_workers_and_tried_once_at_a_time() {
         // Open for 1 s, then for 2 s, which is the most, each ended by one trial that fails.
         let begun: Vec<Duration> = bursts
             .windows(2)
-            .map(|pair| pair[1][0] - pair[0][pair[0].len() - 1])
+            .map(|pair| pair[1][0] - pair[0][0])
             .collect();
         assert!(bursts.len() >= 4, "{begun:?}");
         for (number, burst) in bursts.iter().enumerate().skip(1) {
             assert_eq!(burst.len(), 1, "trial {number} of {}", bursts.len());
         }
         for (pause, open) in begun.iter().zip([1_000, 2_000, 2_000]) {
-            assert!(*pause >= millis(open - 20), "{begun:?}");
-            assert!(*pause < millis(open + 500), "{begun:?}");
+            assert!(*pause >= millis(open), "{begun:?}");
+            assert!(*pause < millis(open + 700), "{begun:?}");
         }
         assert_unharmed(&envoy).await;
     });

@@ -13,7 +13,6 @@ use steerage_harness::{Envoy, Reply, Upstream, eventually, get, run};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
 
 use crate::support::{assert_unharmed, envoy_of, tally};
 
@@ -54,16 +53,20 @@ fn check(config: &str, reply: &Reply) {
             let a = Upstream::start(move |_, _| reply.clone()).await.unwrap();
             let b = Upstream::named("b").await.unwrap();
             let clusters = [("sick", sick.addr()), ("a", a.addr()), ("b", b.addr())];
-            let envoy = envoy_of(&clusters, config)
+            // Each worker goes by what it counts itself, or what one of them tells the others would
+            // decide for all of them for a while, and draws would not be even.
+            let apart = config.replacen('{', r#"{"sync_interval": 10,"#, 1);
+            let envoy = envoy_of(&clusters, &apart)
                 .concurrency(workers)
                 .start()
                 .await
                 .unwrap();
 
-            // `b` answers, so that clients come until one waits for `a`: the workers send `a` nothing
-            // more while they know of one under way.
+            // `b` answers, so that clients come until each worker, more or less, has one waiting
+            // for `a`: a worker sends `a` nothing more while one is under way.
+            let wanted = usize::try_from(workers).unwrap();
             let mut clients = Vec::new();
-            while a.count() == 0 {
+            while a.count() < wanted {
                 clients.push(spawn_get(envoy.addr()));
                 let arrived = async || {
                     let arrived = a.count() + b.count();
@@ -75,7 +78,9 @@ fn check(config: &str, reply: &Reply) {
             }
             // What `a` had to say has reached Envoy, too.
             envoy
-                .wait_for_stat("http.main.downstream_rq_active", |n| n >= 1)
+                .wait_for_stat("http.main.downstream_rq_active", |n| {
+                    n >= u64::from(workers)
+                })
                 .await
                 .unwrap();
             for client in clients {
@@ -88,8 +93,6 @@ fn check(config: &str, reply: &Reply) {
                 envoy.wait_for_stat(stat, |n| n == 0).await.unwrap();
             }
 
-            // The workers have told each other that nothing is under way any more.
-            sleep(2 * ROUND).await;
             a.set(|_, _| Reply::ok().body("a"));
             let mut answers = Vec::new();
             for _ in 0..200 {
@@ -204,8 +207,5 @@ async fn slow_to_retry(workers: u32, delay: &str) -> (Upstream, Upstream, Envoy)
 fn spawn_get(addr: SocketAddr) -> JoinHandle<()> {
     tokio::spawn(async move { drop(get(addr, "/impatient").await) })
 }
-
-/// In which workers tell each other what they have under way.
-const ROUND: Duration = Duration::from_millis(100);
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
