@@ -78,9 +78,7 @@ fn check(config: &str, reply: &Reply) {
             }
             // What `a` had to say has reached Envoy, too.
             envoy
-                .wait_for_stat("http.main.downstream_rq_active", |n| {
-                    n >= u64::from(workers)
-                })
+                .wait_for_stat("http.main.downstream_rq_active", |n| n >= 1)
                 .await
                 .unwrap();
             for client in clients {
