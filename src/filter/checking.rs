@@ -17,19 +17,21 @@ use crate::host::{self, Refused, Token};
 impl Worker {
     /// Makes the checks that are due and that no other worker has claimed.
     pub(super) fn check_health(&mut self, now: Instant) {
-        for position in 0..self.pools.len() {
-            let Some(steered) = self.pools.get_mut(position) else {
-                continue; // OK because the position is one of the pools'.
-            };
-            let Some(checks) = steered.pool.checks.clone() else {
+        for (position, steered) in self.pools.iter_mut().enumerate() {
+            if steered.pool.checks.is_none() {
                 continue;
-            };
+            }
             let due: Vec<EndpointIndex> = steered
                 .state
                 .endpoints()
                 .filter(|(_, state)| state.agreed().health.check_is_due(now))
                 .map(|(index, _)| index)
                 .collect();
+            // Most rounds end here, before anything is copied.
+            let (false, Some(checks)) = (due.is_empty(), &steered.pool.checks) else {
+                continue;
+            };
+            let checks = checks.clone();
             for index in due {
                 let draw = self.rng.random();
                 let claimed = steered.change(index, |_, agreed| {

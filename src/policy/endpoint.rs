@@ -401,6 +401,12 @@ mod tests {
         EndpointState::new(DEFAULT_LENGTH)
     }
 
+    /// An attempt from the breaker's first state has ended.
+    fn record(state: &mut EndpointState, outcome: Outcome) {
+        let pass = Breaker::default().free_pass();
+        state.record(pass, outcome, TOOK, NOW, DECAY);
+    }
+
     #[test]
     fn weights_are_finite_and_not_negative() {
         for bad in [-1.0, f64::NAN, f64::INFINITY, Weight::MAX * 2.0] {
@@ -427,13 +433,7 @@ mod tests {
     #[test]
     fn a_fast_failure_is_remembered_as_its_penalty() {
         let mut state = state();
-        state.record(
-            Breaker::default().free_pass(),
-            Outcome::Answered(503),
-            TOOK,
-            NOW,
-            DECAY,
-        );
+        record(&mut state, Outcome::Answered(503));
         assert_eq!(state.seconds(NOW), Some(1.0));
         assert_eq!(state.success_rate(NOW), 0.0);
         assert_eq!(state.totals().failures, 1);
@@ -442,13 +442,7 @@ mod tests {
     #[test]
     fn neutral_outcomes_leave_no_mark() {
         let mut state = state();
-        state.record(
-            Breaker::default().free_pass(),
-            Outcome::Neutral,
-            TOOK,
-            NOW,
-            DECAY,
-        );
+        record(&mut state, Outcome::Neutral);
         assert_eq!(state.seconds(NOW), None);
         assert_eq!(state.success_rate(NOW), 1.0);
     }
@@ -456,13 +450,7 @@ mod tests {
     #[test]
     fn averages_of_workers_are_weighted_by_their_attempts() {
         let mut state = state();
-        state.record(
-            Breaker::default().free_pass(),
-            Outcome::Answered(200),
-            TOOK,
-            NOW,
-            DECAY,
-        );
+        record(&mut state, Outcome::Answered(200));
         let mut others = Others::default();
         for (seconds, successes) in [(0.004, 1), (0.007, 2)] {
             others.merge(&Others {
@@ -520,13 +508,7 @@ mod tests {
     #[test]
     fn statistics_end_with_the_breakers_state() {
         let mut state = state();
-        state.record(
-            Breaker::default().free_pass(),
-            Outcome::Answered(503),
-            TOOK,
-            NOW,
-            DECAY,
-        );
+        record(&mut state, Outcome::Answered(503));
         state.agree(Agreed::default());
         assert_eq!(state.counts(NOW).failures, 1, "nothing has changed");
         let mut agreed = Agreed::default();
