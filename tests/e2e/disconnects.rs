@@ -13,6 +13,7 @@ use steerage_harness::{Envoy, Reply, Upstream, eventually, get, run};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use crate::support::{assert_unharmed, envoy_of, tally};
 
@@ -53,20 +54,16 @@ fn check(config: &str, reply: &Reply) {
             let a = Upstream::start(move |_, _| reply.clone()).await.unwrap();
             let b = Upstream::named("b").await.unwrap();
             let clusters = [("sick", sick.addr()), ("a", a.addr()), ("b", b.addr())];
-            // Each worker goes by what it counts itself, or what one of them tells the others would
-            // decide for all of them for a while, and draws would not be even.
-            let apart = config.replacen('{', r#"{"sync_interval": 10,"#, 1);
-            let envoy = envoy_of(&clusters, &apart)
+            let envoy = envoy_of(&clusters, config)
                 .concurrency(workers)
                 .start()
                 .await
                 .unwrap();
 
-            // `b` answers, so that clients come until each worker, more or less, has one waiting
-            // for `a`: a worker sends `a` nothing more while one is under way.
-            let wanted = usize::try_from(workers).unwrap();
+            // `b` answers, so clients come until one waits for `a`. One is enough: if it stayed
+            // counted, all workers would hear of it.
             let mut clients = Vec::new();
-            while a.count() < wanted {
+            while a.count() == 0 {
                 clients.push(spawn_get(envoy.addr()));
                 let arrived = async || {
                     let arrived = a.count() + b.count();
@@ -92,17 +89,34 @@ fn check(config: &str, reply: &Reply) {
             }
 
             a.set(|_, _| Reply::ok().body("a"));
-            let mut answers = Vec::new();
-            for _ in 0..200 {
-                answers.push(get(envoy.addr(), "/").await.unwrap().text());
-            }
-            let served = tally(answers).get("a").copied().unwrap_or_default();
-            // 100 ± 7 of 200 drawn evenly: this is more than five standard deviations.
-            let even = (60..=140).contains(&served);
-            assert!(even, "{workers} workers: a served {served} of 200");
+            assert_shares_evenly(&envoy, workers).await;
             assert_unharmed(&envoy).await;
         }
     });
+}
+
+/// `a` gets about half of the requests that come one by one. An attempt of its that stayed counted, in
+/// whatever worker, would soon keep all workers away from it for good. What was under way while the
+/// workers told each other may do so for a round or two; hence the second and third try.
+async fn assert_shares_evenly(envoy: &Envoy, workers: u32) {
+    let mut served = Vec::new();
+    for _ in 0..3 {
+        let mut answers = Vec::new();
+        for _ in 0..100 {
+            answers.push(get(envoy.addr(), "/").await.unwrap().text());
+            // Between two requests nothing is under way, and that is what most rounds tell.
+            sleep(Duration::from_millis(5)).await;
+        }
+        served.push(tally(answers).get("a").copied().unwrap_or_default());
+        // 50 ± 5 drawn evenly.
+        if served
+            .last()
+            .is_some_and(|served| (30..=70).contains(served))
+        {
+            return;
+        }
+    }
+    panic!("{workers} workers: of 100 each time, a served {served:?}");
 }
 
 #[test]
