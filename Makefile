@@ -22,7 +22,8 @@ build: $(WASM) ## build the release filter, target/steerage.wasm
 
 $(WASM): $(SOURCES)
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo build --release --locked --package steerage --lib --target $(WASM_TARGET)
+	cargo build --release --locked --package steerage --lib --target $(WASM_TARGET) \
+		--target-dir target
 	@cp target/$(WASM_TARGET)/release/steerage.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
