@@ -59,6 +59,16 @@ pub(crate) fn now() -> Instant {
     Instant::from_nanos(monotonic_nanos())
 }
 
+/// Wall time since the Unix epoch, for the dates in headers.
+pub(crate) fn wall_time() -> Duration {
+    let mut nanos = 0;
+    // SAFETY: the pointer is valid for the call, which writes one u64. A clock that fails leaves
+    // zero, and every date is far ahead.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::proxy_get_current_time_nanoseconds(&raw mut nanos) };
+    Duration::from_nanos(nanos)
+}
+
 fn monotonic_nanos() -> u64 {
     let mut nanos = 0;
     // SAFETY: the pointer is valid for the call, which writes one u64. A clock that fails leaves
@@ -230,11 +240,11 @@ impl Counter {
         Ok(Self(id))
     }
 
-    /// Adds one.
-    pub(crate) fn increment(self) -> Result<(), Refused> {
+    /// Adds `count`.
+    pub(crate) fn add(self, count: u32) -> Result<(), Refused> {
         // SAFETY: no memory is involved.
         #[expect(unsafe_code, reason = "a hostcall")]
-        done(unsafe { abi::proxy_increment_metric(self.0, 1) })
+        done(unsafe { abi::proxy_increment_metric(self.0, count.into()) })
     }
 }
 

@@ -48,10 +48,79 @@ impl InternalError {
                 None => Counter::define(self.name())?,
             };
             cell.set(Some(counter));
-            counter.increment()
+            counter.add(1)
         });
         if let Err(refused) = counted {
             log::warn!("an internal error cannot be counted: {refused:?}");
+        }
+    }
+}
+
+/// Retries of one pool that were denied, by reason: `steerage_retries_denied_total{pool,reason}`.
+/// Counted in memory; the host hears of them with each round.
+#[derive(Debug)]
+pub(crate) struct Denials {
+    pool: Box<str>,
+    reasons: Vec<Denied>,
+}
+
+#[derive(Debug)]
+struct Denied {
+    reason: &'static str,
+    /// Defined when it is needed first.
+    counter: Option<Counter>,
+    /// Not told to the host yet.
+    count: u32,
+}
+
+impl Denials {
+    /// Nothing has been denied yet.
+    pub(crate) fn new(pool: &str) -> Self {
+        Self {
+            pool: pool.into(),
+            reasons: Vec::new(),
+        }
+    }
+
+    /// Counts one for this reason, which is one of a few.
+    pub(crate) fn count(&mut self, reason: &'static str) {
+        match self
+            .reasons
+            .iter_mut()
+            .find(|denied| denied.reason == reason)
+        {
+            Some(denied) => denied.count = denied.count.saturating_add(1),
+            None => self.reasons.push(Denied {
+                reason,
+                counter: None,
+                count: 1,
+            }),
+        }
+    }
+
+    /// Tells the host.
+    pub(crate) fn flush(&mut self) {
+        let pool = &self.pool;
+        for denied in self.reasons.iter_mut().filter(|denied| denied.count > 0) {
+            let told = denied
+                .counter
+                .map_or_else(
+                    || {
+                        let reason = denied.reason;
+                        Counter::define(&format!(
+                            "steerage_retries_denied_total;pool={pool};reason={reason};"
+                        ))
+                    },
+                    Ok,
+                )
+                .and_then(|counter| {
+                    denied.counter = Some(counter);
+                    counter.add(denied.count)
+                });
+            match told {
+                Ok(()) => denied.count = 0,
+                Err(refused) => hostcall_refused("to count denied retries", refused),
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use core::time::Duration;
 use steerage_policy::matching::InvalidRegex;
 
 use crate::expression::ExpressionError;
-use crate::schema::Kind;
+use crate::schema::{Field, Kind};
 
 /// All errors of one configuration; at least one.
 #[derive(Clone, Debug)]
@@ -133,6 +133,8 @@ pub enum Problem {
     },
     /// Not exactly one of these fields.
     ExactlyOne(&'static [&'static str]),
+    /// None of these fields.
+    AtLeastOne(&'static [Field]),
     /// Not a regular expression.
     Regex(InvalidRegex),
     /// Not an expression.
@@ -217,6 +219,10 @@ impl fmt::Display for Problem {
             Self::Length { min, max } => write!(f, "must have {min} to {max} entries"),
             Self::ExactlyOne(names) => {
                 write!(f, "must have exactly one of {}", names.join(", "))
+            }
+            Self::AtLeastOne(fields) => {
+                let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+                write!(f, "must have at least one of {}", names.join(", "))
             }
             Self::Regex(error) => {
                 write!(f, "must be a regular expression: {}", OneLine(error))

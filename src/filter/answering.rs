@@ -4,13 +4,15 @@
 //! last answer of an upstream as it came, because it says most; and only if no upstream answered at
 //! all, the last of the host's own. When time is up it gets a 504 that says so.
 
+use core::time::Duration;
+
 use steerage_policy::exchange::Exchange;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
-use super::classify::{self, DEGRADED, FAILING};
+use super::classify::{self, DEGRADED};
 use super::request::is_hop_by_hop;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};
@@ -90,12 +92,13 @@ impl Answer {
         self.headers.get(DEGRADED).is_some()
     }
 
-    /// Whether it says that its endpoint must not be used.
-    pub(super) fn says_failing(&self) -> bool {
-        self.headers.get(FAILING).is_some()
+    /// All of its headers.
+    pub(super) const fn head(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    const fn is_upstreams(&self) -> bool {
+    /// Whether an upstream has said it, and not the host.
+    pub(super) const fn is_upstreams(&self) -> bool {
         matches!(self.outcome, Outcome::Answered(_))
     }
 
@@ -167,7 +170,7 @@ impl Worker {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.phase = Phase::Answering(None);
         }
-        self.refuse(504, Reason::DeadlineExceeded);
+        self.refuse(504, Reason::DeadlineExceeded, None);
         self.stream_answered(id, now);
     }
 
@@ -195,16 +198,21 @@ impl Worker {
             if let Err(refused) = host::on_behalf_of(id) {
                 hostcall_refused("to answer a client that was too slow", refused);
             }
-            self.refuse(408, Reason::WriteTimeout);
+            self.refuse(408, Reason::WriteTimeout, None);
             self.stream_answered(id, now);
         } else {
             self.expire(id, now);
         }
     }
 
-    /// Answers the stream on whose behalf calls are made.
-    pub(super) fn refuse(&self, status: u16, reason: Reason) {
-        let headers: [(&[u8], &[u8]); 1] = [(REASON.as_bytes(), reason.name().as_bytes())];
+    /// Answers the stream on whose behalf calls are made. `wait` is how long the client had better wait
+    /// before it asks again, if that is known.
+    pub(super) fn refuse(&self, status: u16, reason: Reason, wait: Option<Duration>) {
+        let mut headers = vec![(REASON.as_bytes(), reason.name().as_bytes())];
+        let seconds = wait.map(|wait| wait.as_secs_f64().ceil().to_string());
+        if let Some(seconds) = &seconds {
+            headers.push((b"retry-after", seconds.as_bytes()));
+        }
         if let Err(refused) = host::reply(status, reason.details(), &headers, reason.text()) {
             hostcall_refused("to answer a client", refused);
         }

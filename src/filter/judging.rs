@@ -5,18 +5,26 @@
 //! retry. A healthy answer costs one hostcall, for its status.
 
 use core::mem;
+use core::time::Duration;
 
 use proxy_wasm::types::Action;
+use rand::Rng;
 use steerage_policy::balance::Strategy;
+use steerage_policy::condition::{AnswerHead, Failed};
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
-use steerage_policy::retry::Decision;
+use steerage_policy::retry::{Decision, Ending, is_heard};
+use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
 use super::classify::{self, DEGRADED, FAILING};
+use super::request::Request;
+use super::retry_after;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
-use crate::host::{self, Map};
+use crate::host::{self, HeaderMap, Map};
 use crate::metrics::hostcall_refused;
 
 impl Worker {
@@ -40,17 +48,17 @@ impl Worker {
         let head = Head::read(&steered.pool);
         let outcome = head.outcome;
         steered.record(&attempt, outcome, now);
-        if matches!(outcome, Outcome::Answered(_)) {
-            steered.hear_answer(attempt.endpoint(), head.degraded, head.failing, now);
-        }
-        let SteeredPool { pool, state, .. } = steered;
+        let headers = head.headers.as_ref();
+        let asked =
+            headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
+        let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
         let exchange = &mut stream.exchange;
-        if outcome.class() == Class::Failure || pool.retry.covers(outcome) {
+        if outcome.class() == Class::Failure || steered.pool.retry.covers(outcome) {
             exchange.repeatability.obstacle = stream.request.obstacle();
         }
-        match exchange.ended(pool, state, &attempt, outcome, now, &mut self.rng) {
+        match steered.decide(exchange, &attempt, ending, now, &mut self.rng) {
             Decision::Again(delay) => {
-                state.end(attempt);
+                steered.state.end(attempt);
                 stream.phase = Phase::Waiting;
                 stream.original_is_upstreams = matches!(outcome, Outcome::Answered(_));
                 self.wait_until(id, Some(now + delay), now);
@@ -63,7 +71,7 @@ impl Worker {
                         hostcall_refused("to mark a response", refused);
                     }
                 }
-                mark_response(pool, exchange);
+                mark_response(&steered.pool, exchange);
                 stream.request.forget();
                 stream.phase = Phase::Answering(Some(attempt));
                 self.wait_until(id, None, now);
@@ -73,47 +81,124 @@ impl Worker {
     }
 }
 
+impl SteeredPool {
+    /// Takes in what an upstream's answer says of its endpoint: its health, and a wish for quiet, which
+    /// is returned.
+    pub(super) fn hear(
+        &mut self,
+        endpoint: EndpointIndex,
+        outcome: Outcome,
+        headers: &HeaderMap,
+        now: Instant,
+    ) -> Option<Duration> {
+        let degraded = headers.get(DEGRADED).is_some();
+        let failing = headers.get(FAILING).is_some();
+        self.hear_answer(endpoint, degraded, failing, now);
+        let retry = &self.pool.retry;
+        if !is_heard(outcome) {
+            return None;
+        }
+        let asked = retry_after::asked(headers.iter(), host::wall_time());
+        if let Some(quiet) = retry.quiet(outcome, asked) {
+            self.change(endpoint, |_, agreed| agreed.cool_down(now + quiet));
+        }
+        asked
+    }
+
+    /// What an attempt has come to, for the decision on another. `headers` are those of the upstream's
+    /// answer, as far as they matter.
+    pub(super) fn ending(
+        &self,
+        attempt: &Attempt,
+        outcome: Outcome,
+        asked: Option<Duration>,
+        request: &Request,
+        headers: Option<&HeaderMap>,
+        now: Instant,
+    ) -> Ending {
+        let failed = Failed {
+            outcome,
+            took: now.since(attempt.sent()),
+            request,
+            answer: headers.map(|headers| headers as &dyn AnswerHead),
+        };
+        Ending {
+            outcome,
+            asked,
+            conditions_hold: self.pool.retry.conditions.hold(&failed),
+        }
+    }
+
+    /// Decides what follows an attempt, and counts a retry that is denied.
+    pub(super) fn decide(
+        &mut self,
+        exchange: &mut Exchange,
+        attempt: &Attempt,
+        ending: Ending,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Decision {
+        let decision = exchange.ended(&self.pool, &mut self.state, attempt, ending, now, rng);
+        if let Decision::Stop(stop) = decision
+            && let Some(reason) = stop.denial()
+        {
+            self.denials.count(reason);
+        }
+        decision
+    }
+}
+
 /// What the head of the response at hand says.
 struct Head {
     outcome: Outcome,
-    /// The endpoint says that it is degraded.
-    degraded: bool,
-    /// The endpoint says that it must not be used.
-    failing: bool,
+    /// The upstream's headers, if anything in them may matter.
+    headers: Option<HeaderMap>,
 }
 
 impl Head {
     /// Reads it. One hostcall for a healthy answer: only its status, or all of its headers if the
     /// pool wants to know what they say of health. Who made the answer is asked only where it matters.
     fn read(pool: &Pool) -> Self {
-        let mut head = Self {
-            outcome: Outcome::Neutral,
-            degraded: false,
-            failing: false,
-        };
         let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
         let status = if weighs_health {
             host::header_map(Map::Response).map(|headers| {
-                head.degraded = headers.get(DEGRADED).is_some();
-                head.failing = headers.get(FAILING).is_some();
-                headers.get(":status").and_then(classify::status)
+                let status = headers.get(":status").and_then(classify::status);
+                (status, Some(headers))
             })
         } else {
-            host::header(Map::Response, ":status").map(|status| classify::status(&status))
+            host::header(Map::Response, ":status").map(|status| (classify::status(&status), None))
         };
-        match status {
-            Ok(Some(status)) => {
-                let answered = Outcome::Answered(status);
-                let suspicious = answered.class() == Class::Failure || pool.retry.covers(answered);
-                head.outcome = if suspicious {
-                    classify::routed(status, &host::property(&["response", "code_details"]))
-                } else {
-                    answered
-                };
+        let (status, mut headers) = match status {
+            Ok((Some(status), headers)) => (status, headers),
+            Ok((None, _)) => return Self::unknown(),
+            Err(refused) => {
+                hostcall_refused("to read a response's head", refused);
+                return Self::unknown();
             }
-            Ok(None) => {}
-            Err(refused) => hostcall_refused("to read a response's head", refused),
+        };
+        let mut outcome = Outcome::Answered(status);
+        let retried = pool.retry.covers(outcome);
+        if outcome.class() == Class::Failure || retried {
+            outcome = classify::routed(status, &host::property(&["response", "code_details"]));
         }
-        head
+        if !matches!(outcome, Outcome::Answered(_)) {
+            // The host's own headers are nobody's word.
+            headers = None;
+        } else if headers.is_none()
+            && (is_heard(outcome) || (retried && pool.retry.conditions.reads_answer()))
+        {
+            match host::header_map(Map::Response) {
+                Ok(read) => headers = Some(read),
+                Err(refused) => hostcall_refused("to read a failed response's head", refused),
+            }
+        }
+        Self { outcome, headers }
+    }
+
+    const fn unknown() -> Self {
+        Self {
+            outcome: Outcome::Neutral,
+            headers: None,
+        }
     }
 }

@@ -21,6 +21,7 @@ mod sharing;
 
 mod classify;
 mod request;
+mod retry_after;
 mod steering;
 
 mod judging;

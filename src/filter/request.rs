@@ -5,6 +5,7 @@
 //! that case, and only up to the pool's limit.
 
 use core::ops::Range;
+use core::time::Duration;
 
 use steerage_policy::idempotency::Obstacle;
 use steerage_policy::matching::RequestHead;
@@ -22,6 +23,10 @@ pub(crate) struct Request {
     kind: Kind,
     content_length: Option<usize>,
     has_idempotency_key: bool,
+    /// Whether somebody on the way here has announced that this is a retry.
+    is_retry: bool,
+    /// The time that the client gives it.
+    limit: Option<Duration>,
     /// Names of the client's headers that would steer the filter or the router.
     control: Vec<Range<usize>>,
     body: Vec<u8>,
@@ -48,6 +53,8 @@ impl Request {
             kind: Kind::Plain,
             content_length: None,
             has_idempotency_key: false,
+            is_retry: false,
+            limit: None,
             control: Vec::new(),
             body: Vec::new(),
             obstacle: None,
@@ -68,11 +75,21 @@ impl Request {
                 }
                 b"upgrade" | b":protocol" => request.kind = Kind::Upgrade,
                 b"content-length" => {
-                    let digits = core::str::from_utf8(value_bytes).unwrap_or_default();
-                    request.content_length = digits.parse().ok();
+                    let length = number(value_bytes);
+                    request.content_length = length.and_then(|length| length.try_into().ok());
                 }
+                b"grpc-timeout" => request.shorten(grpc_timeout(value_bytes)),
                 b"idempotency-key" => request.has_idempotency_key = !value_bytes.is_empty(),
                 _ if is_control(name_bytes) || name_bytes == cluster_header.as_bytes() => {
+                    match name_bytes {
+                        b"x-envoy-attempt-count" => {
+                            request.is_retry = number(value_bytes).is_some_and(|count| count > 1);
+                        }
+                        b"x-envoy-expected-rq-timeout-ms" => {
+                            request.shorten(number(value_bytes).map(Duration::from_millis));
+                        }
+                        _ => {}
+                    }
                     request.control.push(name);
                 }
                 _ => {}
@@ -95,6 +112,18 @@ impl Request {
         if self.content_length.is_some_and(|length| length > limit) {
             self.give_up(Obstacle::BodyTooLarge);
         }
+    }
+
+    /// Forbids a repeat if the request is somebody else's retry already.
+    pub(crate) fn stop_nested(&mut self) {
+        if self.is_retry {
+            self.give_up(Obstacle::Nested);
+        }
+    }
+
+    /// The time that the client itself gives the request, if it says so.
+    pub(crate) const fn limit(&self) -> Option<Duration> {
+        self.limit
     }
 
     /// `size` bytes of the body have arrived; keeps them if the request could be repeated and the
@@ -203,6 +232,13 @@ impl Request {
         self.body = Vec::new();
     }
 
+    /// The client gives it no more time than this. None at all would mean no limit, as in Envoy.
+    fn shorten(&mut self, limit: Option<Duration>) {
+        if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
+            self.limit = Some(self.limit.map_or(limit, |shorter| shorter.min(limit)));
+        }
+    }
+
     fn is_text(&self) -> bool {
         self.headers
             .iter()
@@ -239,6 +275,27 @@ fn is_grpc(content_type: &[u8]) -> bool {
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// The number that a value is, if it is one.
+fn number(value: &[u8]) -> Option<u64> {
+    core::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The time that a gRPC client gives its call: at most eight digits and a unit, e.g. `100m` for
+/// 100 ms. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+fn grpc_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    let count = number(digits).filter(|_| digits.len() <= 8)?;
+    Some(match unit {
+        b'H' => Duration::from_secs(count * 3_600),
+        b'M' => Duration::from_secs(count * 60),
+        b'S' => Duration::from_secs(count),
+        b'm' => Duration::from_millis(count),
+        b'u' => Duration::from_micros(count),
+        b'n' => Duration::from_nanos(count),
+        _ => return None,
+    })
 }
 
 /// More control headers than an honest client sends.

@@ -12,10 +12,10 @@ use steerage_policy::pool::Pool;
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
-use super::answering::Answer;
+use super::answering::{Answer, Reason};
 use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT};
 use super::timers::StreamId;
-use super::worker::{Call, Phase, SteeredPool, Stream, Worker};
+use super::worker::{Call, Phase, Stream, Worker};
 use crate::host::{self, Refused, Token};
 
 impl Worker {
@@ -28,7 +28,17 @@ impl Worker {
         {
             let attempt = match steered.attempt(&mut stream.exchange, now, &mut self.rng) {
                 Ok(attempt) => attempt,
-                Err(Declined::Unavailable) => return self.finish(id, now),
+                Err(Declined::Unavailable) => {
+                    let (pool, state) = (&steered.pool, &steered.state);
+                    // They may all have asked for quiet while this retry was waiting.
+                    if let Some(cooled) = stream.exchange.cooled(pool, state, now)
+                        && cooled < stream.exchange.deadline()
+                    {
+                        return self.wait_until(id, Some(cooled), now);
+                    }
+                    steered.denials.count(Reason::NoEndpointAvailable.name());
+                    return self.finish(id, now);
+                }
                 Err(Declined::TimeIsUp) => return self.expire(id, now),
             };
             match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
@@ -48,12 +58,11 @@ impl Worker {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
                     steered.record(&attempt, outcome, now);
-                    let SteeredPool { pool, state, .. } = steered;
-                    let decision =
-                        stream
-                            .exchange
-                            .ended(pool, state, &attempt, outcome, now, &mut self.rng);
-                    state.end(attempt);
+                    let ending =
+                        steered.ending(&attempt, outcome, None, &stream.request, None, now);
+                    let exchange = &mut stream.exchange;
+                    let decision = steered.decide(exchange, &attempt, ending, now, &mut self.rng);
+                    steered.state.end(attempt);
                     match decision {
                         Decision::Again(delay) if delay.is_zero() => {}
                         Decision::Again(delay) => {
@@ -108,33 +117,31 @@ impl Worker {
         };
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
         steered.record(&attempt, outcome, now);
-        if let (Outcome::Answered(_), Some(answer)) = (outcome, &answer) {
-            let (degraded, failing) = (answer.says_degraded(), answer.says_failing());
-            steered.hear_answer(attempt.endpoint(), degraded, failing, now);
-        }
-        let SteeredPool { pool, state, .. } = steered;
-        let decision = match self.streams.get_mut(&id) {
-            Some(stream) if matches!(stream.phase, Phase::Calling(called) if called == token) => {
-                stream.keep_better(answer);
-                let exchange = &mut stream.exchange;
-                let decision = exchange.ended(pool, state, &attempt, outcome, now, &mut self.rng);
-                let expired = exchange.expired_with(&attempt, outcome, now);
-                Some((decision, expired))
-            }
+        let headers = answer.as_ref().filter(|answer| answer.is_upstreams());
+        let headers = headers.map(Answer::head);
+        let asked =
+            headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
+        let waiting = self
+            .streams
+            .get_mut(&id)
+            .filter(|stream| matches!(stream.phase, Phase::Calling(called) if called == token));
+        let Some(stream) = waiting else {
             // The client has left, or has had the answer of the deadline.
-            _ => None,
+            return steered.state.end(attempt);
         };
-        state.end(attempt);
+        let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
+        stream.keep_better(answer);
+        let exchange = &mut stream.exchange;
+        let decision = steered.decide(exchange, &attempt, ending, now, &mut self.rng);
+        let expired = exchange.expired_with(&attempt, outcome, now);
+        steered.state.end(attempt);
         match decision {
-            None => {}
-            Some((Decision::Again(delay), _)) => {
-                if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.phase = Phase::Waiting;
-                }
+            Decision::Again(delay) => {
+                stream.phase = Phase::Waiting;
                 self.wait_until(id, Some(now + delay), now);
             }
-            Some((Decision::Stop(_), true)) => self.expire(id, now),
-            Some((Decision::Stop(_), false)) => self.finish(id, now),
+            Decision::Stop(_) if expired => self.expire(id, now),
+            Decision::Stop(_) => self.finish(id, now),
         }
     }
 }

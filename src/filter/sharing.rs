@@ -49,8 +49,11 @@ impl Worker {
             pool,
             state,
             agreement,
+            denials,
         } in &mut self.pools
         {
+            denials.flush();
+            state.budget.hear(self.slots.spending(&pool.name, now));
             let endpoints = pool.endpoints.iter().zip(state.endpoints_mut());
             for (position, (endpoint, state)) in endpoints.enumerate() {
                 let cluster = &endpoint.cluster;
@@ -164,6 +167,7 @@ impl SteeredPool {
         let states = self.state.endpoints().map(|(_, state)| state);
         PoolReport {
             pool: self.pool.name.to_string(),
+            spending: self.state.budget.report(now),
             endpoints: self
                 .pool
                 .endpoints

@@ -43,14 +43,21 @@ impl Worker {
         let pool = &steered.pool;
         let now = host::now();
         request.limit_body(pool.retry.max_request_bytes);
+        if pool.retry.stop_nested {
+            request.stop_nested();
+        }
         let repeatability = Repeatability {
             allowed: pool.retry.methods.contains(request.method()) || request.has_idempotency_key(),
             obstacle: request.obstacle(),
         };
         let key = hash_key(pool, &request);
-        let mut exchange = Exchange::begin(pool, repeatability, key, now);
+        let state = &mut steered.state;
+        let limit = request.limit();
+        let mut exchange = Exchange::begin(pool, state, repeatability, key, limit, now);
         let Ok(attempt) = steered.attempt(&mut exchange, now, &mut self.rng) else {
-            self.refuse(503, Reason::NoEndpointAvailable);
+            let cooled = exchange.cooled(&steered.pool, &steered.state, now);
+            let wait = cooled.map(|cooled| cooled.since(now));
+            self.refuse(503, Reason::NoEndpointAvailable, wait);
             return Action::Pause;
         };
         let pool = &steered.pool;

@@ -23,7 +23,7 @@ use super::answering::Answer;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::host::{self, Token};
-use crate::metrics::hostcall_refused;
+use crate::metrics::{Denials, hostcall_refused};
 
 /// The state of one worker under one configuration.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ pub(super) struct SteeredPool {
     pub(super) pool: Pool,
     pub(super) state: PoolState,
     pub(super) agreement: Agreement,
+    pub(super) denials: Denials,
 }
 
 /// A request that belongs to a pool.
@@ -118,6 +119,7 @@ impl Worker {
                 .map(|pool| SteeredPool {
                     state: PoolState::new(&pool),
                     agreement: Agreement::new(key::agreement(&pool.name)),
+                    denials: Denials::new(&pool.name),
                     pool,
                 })
                 .collect(),

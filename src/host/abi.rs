@@ -98,8 +98,7 @@ unsafe extern "C" {
 
     pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
 
-    #[cfg(not(target_arch = "wasm32"))]
-    fn proxy_get_current_time_nanoseconds(return_time: *mut u64) -> Status;
+    pub(super) fn proxy_get_current_time_nanoseconds(return_time: *mut u64) -> Status;
 }
 
 /// Nanoseconds of the monotonic clock, which all workers of a process share: WASI's, because the

@@ -7,6 +7,8 @@
 
 use core::ops::Range;
 
+use steerage_policy::condition::AnswerHead;
+
 /// The headers of a message, in their order, repeats included.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderMap {
@@ -20,7 +22,7 @@ impl HeaderMap {
     }
 
     /// Every name with its value.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.spans()
             .filter_map(|(name, value)| Some((self.bytes(&name)?, self.bytes(&value)?)))
     }
@@ -33,7 +35,7 @@ impl HeaderMap {
     }
 
     /// Where every name and its value lie, for [`HeaderMap::bytes`].
-    pub(crate) fn spans(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + Clone {
         let count = self.number(0).unwrap_or(0);
         let mut at = 4 + count.saturating_mul(8);
         (0..count).map_while(move |pair| {
@@ -55,6 +57,12 @@ impl HeaderMap {
     fn number(&self, at: usize) -> Option<usize> {
         let bytes = self.buffer.get(at..at.checked_add(4)?)?;
         usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    }
+}
+
+impl AnswerHead for HeaderMap {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.get(name)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::idempotency::Repeatability;
 use crate::outcome::Outcome;
 use crate::pool::{Pool, PoolState};
-use crate::retry::{self, Decision, Ended};
+use crate::retry::{self, Decision, Ended, Ending, Stop};
 use crate::time::Instant;
 
 /// The state of one exchange.
@@ -44,16 +44,23 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A request has arrived. `key` is its hash key, where the pool's strategy asks for one.
+    /// A request has arrived. `key` is its hash key, where the pool's strategy asks for one; `limit`
+    /// is the time that the client itself gives it, which can only shorten the pool's.
     #[must_use]
     pub fn begin(
         pool: &Pool,
+        state: &mut PoolState,
         repeatability: Repeatability,
         key: Option<HashKey>,
+        limit: Option<Duration>,
         now: Instant,
     ) -> Self {
+        if pool.retry.budget.is_some() {
+            state.budget.request(now);
+        }
+        let total = pool.timeouts.total();
         Self {
-            deadline: now + pool.timeouts.total(),
+            deadline: now + limit.map_or(total, |limit| limit.min(total)),
             repeatability,
             key,
             tried: Tried::default(),
@@ -136,29 +143,43 @@ impl Exchange {
         }
     }
 
-    /// An attempt has ended with `outcome`, which is recorded already: what follows?
+    /// An attempt has ended, and what it came to is recorded already: what follows? A retry is paid
+    /// from the pool's budget here.
     pub fn ended(
         &mut self,
         pool: &Pool,
-        state: &PoolState,
+        state: &mut PoolState,
         attempt: &Attempt,
-        outcome: Outcome,
+        ending: Ending,
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
+        let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
             attempt: attempt.number,
-            outcome,
+            ending,
             waited: self.waited,
             repeatability: self.repeatability,
-            untried_left: !self.candidates(pool, &state.endpoints, now).all_tried(),
+            untried_left: !candidates.all_tried(),
+            cooled: candidates.cooled(),
             deadline: self.deadline,
         };
         let decision = retry::decide(&pool.retry, &ended, now, rng);
         if let Decision::Again(delay) = decision {
+            if let Some(budget) = &pool.retry.budget
+                && !state.budget.pay(budget, now)
+            {
+                return Decision::Stop(Stop::Budget);
+            }
             self.waited = delay;
         }
         decision
+    }
+
+    /// When the first endpoint has cooled down, if none is available before.
+    #[must_use]
+    pub fn cooled(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
+        self.candidates(pool, &state.endpoints, now).cooled()
     }
 
     fn candidates<'a>(
@@ -318,7 +339,7 @@ mod tests {
     fn an_exchange_walks_over_all_endpoints_and_then_starts_again() {
         let pool = Pool::new("p", ["a", "b", "c"].map(Endpoint::new).to_vec());
         let mut state = PoolState::new(&pool);
-        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
         let mut visited = Vec::new();
         for _ in 0..4 {
             let attempt = next(&mut exchange, &pool, &mut state, at(0.0)).unwrap();
@@ -335,7 +356,7 @@ mod tests {
     fn an_attempts_timeout_never_outlasts_the_deadline() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
         let first = next(&mut exchange, &pool, &mut state, at(0.0)).unwrap();
         assert_eq!(first.timeout(), Duration::from_secs(30));
         assert!(!exchange.expired_with(&first, Outcome::Timeout, at(30.0)));
@@ -353,7 +374,7 @@ mod tests {
     fn without_an_available_endpoint_there_is_no_attempt() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
         for endpoint in &mut state.endpoints {
             let mut agreed = Agreed::default();
             agreed.health.fail_immediately();
@@ -371,7 +392,7 @@ mod tests {
     fn a_late_timer_begins_no_attempt_after_the_deadline() {
         let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
         let mut state = PoolState::new(&pool);
-        let mut exchange = Exchange::begin(&pool, REPEATABLE, None, at(0.0));
+        let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
         let late = next(&mut exchange, &pool, &mut state, at(60.0));
         assert_eq!(
             late.map(|attempt| attempt.number()),

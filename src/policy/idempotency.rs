@@ -59,6 +59,8 @@ pub enum Obstacle {
     IncompleteRequest,
     /// A header's value is not UTF-8 and would not arrive as it was.
     HeaderEncoding,
+    /// It is somebody else's retry already, and the policy leaves retries to them.
+    Nested,
 }
 
 impl Repeatability {

@@ -15,8 +15,8 @@
 //!
 //! ## Reading order
 //! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`window`], [`health`]
-//! and [`breaker`] what is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`] and
-//! [`retry`] judge a failure; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
+//! and [`breaker`] what is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`],
+//! [`budget`] and [`retry`] judge a failure; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
 //! request through all of it.
 
 #![no_std]
@@ -39,6 +39,8 @@ pub mod breaker;
 pub mod balance;
 
 pub mod backoff;
+pub mod budget;
+pub mod condition;
 pub mod idempotency;
 pub mod jitter;
 pub mod retry;

@@ -182,7 +182,7 @@ pub enum HeaderRule {
 }
 
 impl HeaderRule {
-    fn matches(&self, value: Option<&[u8]>) -> bool {
+    pub(crate) fn matches(&self, value: Option<&[u8]>) -> bool {
         match self {
             Self::Exact(exact) => value == Some(exact.as_bytes()),
             Self::Prefix(prefix) => value.is_some_and(|value| value.starts_with(prefix.as_bytes())),

@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use crate::balance::{Balancer, Strategy};
 use crate::breaker::{BreakerPolicy, Pass, Verdict};
+use crate::budget::Budget;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
 use crate::exchange::Attempt;
 use crate::health::CheckPolicy;
@@ -168,6 +169,8 @@ impl core::error::Error for TotalTooShort {}
 pub struct PoolState {
     pub(crate) balancer: Balancer,
     pub(crate) endpoints: Vec<EndpointState>,
+    /// How many retries there may still be.
+    pub budget: Budget,
     /// How long a good answer of this pool takes.
     good_answers: Mean,
 }
@@ -183,6 +186,7 @@ impl PoolState {
                 .iter()
                 .map(|_| EndpointState::new(pool.breaker.window))
                 .collect(),
+            budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
             good_answers: Mean::default(),
         }
     }

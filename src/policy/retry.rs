@@ -7,6 +7,12 @@
 //! No delay is begun that could not end before the exchange's deadline: a client is better served by
 //! the failure now than by the same failure later.
 //!
+//! **An endpoint that asks for quiet** (429 or 503 with `Retry-After`, RFC 9110 §10.2.3) gets it: it
+//! cools down, and the retry goes elsewhere at once, because what it asks for says nothing of the
+//! others. Only if all are cooling is the soonest waited for. The usual delay comes on top of that
+//! time, so that those who wait do not all come back at once. An answer that throttles without saying
+//! for how long is followed by delays of their own base, as in the AWS SDKs.
+//!
 //! Example: `max_attempts` 3, exponential from 100 ms, no jitter. Attempt 1 answers 503 at t = 0:
 //! again after 100 ms. Attempt 2 is refused at t = 110 ms, and an endpoint is untried: again at
 //! once. Attempt 3 answers 503: stop, [`Stop::Exhausted`].
@@ -18,6 +24,8 @@ use core::time::Duration;
 use rand::Rng;
 
 use crate::backoff::{Backoff, MAX_ATTEMPTS};
+use crate::budget::BudgetPolicy;
+use crate::condition::Conditions;
 use crate::idempotency::{Methods, Obstacle, Refusal, Repeatability};
 use crate::jitter::{Bounds, Jitter};
 use crate::outcome::{Outcome, Transport};
@@ -34,6 +42,18 @@ pub struct RetryPolicy {
     pub jitter: Jitter,
     /// The ends of the spread.
     pub bounds: Bounds,
+    /// The delays after an answer that throttles without saying for how long.
+    pub throttling_backoff: Backoff,
+    /// The ends of their spread.
+    pub throttling_bounds: Bounds,
+    /// The longest quiet that an endpoint gets; `None` if its wishes are not heard.
+    pub max_quiet: Option<Duration>,
+    /// How many retries there may be for so many requests; `None`: any number.
+    pub budget: Option<BudgetPolicy>,
+    /// What must hold besides.
+    pub conditions: Conditions,
+    /// Whether a request that is a retry already is not retried again.
+    pub stop_nested: bool,
     /// Answers that are tried again.
     pub statuses: Statuses,
     /// Transport failures that are tried again.
@@ -57,6 +77,14 @@ impl RetryPolicy {
                 .is_some_and(|kind| self.transports.contains(&kind)),
         }
     }
+
+    /// For how long an endpoint is left alone that has answered with a wish for `asked`; `None`: not
+    /// at all.
+    #[must_use]
+    pub fn quiet(&self, outcome: Outcome, asked: Option<Duration>) -> Option<Duration> {
+        let quiet = asked?.min(self.max_quiet?);
+        (is_heard(outcome) && !quiet.is_zero()).then_some(quiet)
+    }
 }
 
 impl Default for RetryPolicy {
@@ -71,6 +99,12 @@ impl Default for RetryPolicy {
             backoff: Backoff::exponential(bounds.base, 2.0, bounds.max),
             jitter: Jitter::Full,
             bounds,
+            throttling_backoff: Backoff::exponential(bounds.base, 2.0, bounds.max),
+            throttling_bounds: bounds,
+            max_quiet: Some(Duration::from_secs(300)),
+            budget: Some(BudgetPolicy::default()),
+            conditions: Conditions::default(),
+            stop_nested: false,
             statuses: Statuses::default(),
             transports: Transport::ALL.to_vec(),
             methods: Methods::default(),
@@ -78,6 +112,12 @@ impl Default for RetryPolicy {
             immediate_failover: true,
         }
     }
+}
+
+/// Whether an answer may ask for quiet.
+#[must_use]
+pub const fn is_heard(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Answered(429 | 503))
 }
 
 /// A set of HTTP statuses, as ranges.
@@ -105,19 +145,43 @@ impl Default for Statuses {
     }
 }
 
+/// What an attempt has come to, with what its answer says of another.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The quiet that its answer asks for, which may be none at all.
+    pub asked: Option<Duration>,
+    /// Whether the conditions of the policy hold.
+    pub conditions_hold: bool,
+}
+
+impl From<Outcome> for Ending {
+    /// An ending that asks for nothing, under a policy without conditions.
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            asked: None,
+            conditions_hold: true,
+        }
+    }
+}
+
 /// An attempt that has just ended, as [`decide`] needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
     /// Its number, from 1.
     pub attempt: u8,
     /// What it came to.
-    pub outcome: Outcome,
+    pub ending: Ending,
     /// The delay waited before it; zero before the first.
     pub waited: Duration,
     /// Whether the request may be sent again.
     pub repeatability: Repeatability,
     /// Whether an endpoint is available that this exchange has not tried.
     pub untried_left: bool,
+    /// When the first endpoint has cooled down, if no endpoint is available before.
+    pub cooled: Option<Instant>,
     /// When the exchange must have begun its answer.
     pub deadline: Instant,
 }
@@ -136,6 +200,8 @@ pub enum Decision {
 pub enum Stop {
     /// The outcome is not one that is tried again: most often a success.
     NotRetriable,
+    /// A condition of `retry_when` does not hold.
+    Condition,
     /// `max_attempts` are used up.
     Exhausted,
     /// The method forbids a repeat.
@@ -144,36 +210,75 @@ pub enum Stop {
     Obstacle(Obstacle),
     /// The delay would not end before the deadline.
     Deadline,
+    /// The pool's budget of retries is spent.
+    Budget,
+}
+
+impl Stop {
+    /// Why a retry that the policy would have made was denied, as metrics name it; `None` if it would
+    /// not have made any.
+    #[must_use]
+    pub const fn denial(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotRetriable => return None,
+            Self::Condition => "condition",
+            Self::Exhausted => "exhausted",
+            Self::Method => "method",
+            Self::Obstacle(Obstacle::Grpc) => "grpc",
+            Self::Obstacle(Obstacle::Upgrade) => "upgrade",
+            Self::Obstacle(Obstacle::Trailers) => "trailers",
+            Self::Obstacle(Obstacle::BodyTooLarge) => "body_too_large",
+            Self::Obstacle(Obstacle::IncompleteRequest) => "incomplete_request",
+            Self::Obstacle(Obstacle::HeaderEncoding) => "header_encoding",
+            Self::Obstacle(Obstacle::Nested) => "nested",
+            Self::Deadline => "deadline",
+            Self::Budget => "budget",
+        })
+    }
 }
 
 /// Decides what follows an attempt that ended `now`.
 pub fn decide(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -> Decision {
-    if !policy.covers(ended.outcome) {
+    let outcome = ended.ending.outcome;
+    if !policy.covers(outcome) {
         return Decision::Stop(Stop::NotRetriable);
+    }
+    if !ended.ending.conditions_hold {
+        return Decision::Stop(Stop::Condition);
     }
     if ended.attempt >= policy.max_attempts.min(MAX_ATTEMPTS) {
         return Decision::Stop(Stop::Exhausted);
     }
-    match ended.repeatability.after(ended.outcome) {
+    match ended.repeatability.after(outcome) {
         Ok(()) => {}
         Err(Refusal::Method) => return Decision::Stop(Stop::Method),
         Err(Refusal::Obstacle(obstacle)) => return Decision::Stop(Stop::Obstacle(obstacle)),
     }
-    let refused = ended.outcome == Outcome::ConnectFailure;
-    let delay = if refused && ended.untried_left && policy.immediate_failover {
-        Duration::ZERO
-    } else {
-        policy.jitter.apply(
-            policy.backoff.delay(ended.attempt),
-            ended.waited,
-            policy.bounds,
-            rng,
-        )
-    };
+    let delay = delay(policy, ended, now, rng);
     if now + delay >= ended.deadline {
         return Decision::Stop(Stop::Deadline);
     }
     Decision::Again(delay)
+}
+
+fn delay(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -> Duration {
+    let Ending { outcome, asked, .. } = ended.ending;
+    let refused = outcome == Outcome::ConnectFailure;
+    let cools = policy.quiet(outcome, asked).is_some();
+    if ended.untried_left && (cools || (refused && policy.immediate_failover)) {
+        return Duration::ZERO;
+    }
+    let throttles = outcome == Outcome::Answered(429) || (is_heard(outcome) && asked.is_some());
+    let (backoff, bounds) = if throttles && !cools {
+        (&policy.throttling_backoff, policy.throttling_bounds)
+    } else {
+        (&policy.backoff, policy.bounds)
+    };
+    let delay = policy
+        .jitter
+        .apply(backoff.delay(ended.attempt), ended.waited, bounds, rng);
+    let cooled = ended.cooled.map_or(Duration::ZERO, |at| at.since(now));
+    cooled.saturating_add(delay)
 }
 
 #[cfg(test)]
@@ -195,14 +300,27 @@ mod tests {
     fn ended(outcome: Outcome) -> Ended {
         Ended {
             attempt: 1,
-            outcome,
+            ending: outcome.into(),
             waited: Duration::ZERO,
             repeatability: Repeatability {
                 allowed: true,
                 obstacle: None,
             },
             untried_left: true,
+            cooled: None,
             deadline: NOW + Duration::from_secs(60),
+        }
+    }
+
+    /// An answer that asks for so much quiet.
+    fn asking(status: u16, quiet: Duration) -> Ended {
+        let outcome = Outcome::Answered(status);
+        Ended {
+            ending: Ending {
+                asked: Some(quiet),
+                ..outcome.into()
+            },
+            ..ended(outcome)
         }
     }
 
@@ -226,6 +344,18 @@ mod tests {
             &policy,
             &ended(Outcome::Neutral),
             Decision::Stop(Stop::NotRetriable),
+        );
+        let unwanted = Ending {
+            conditions_hold: false,
+            ..failed.ending
+        };
+        check(
+            &policy,
+            &Ended {
+                ending: unwanted,
+                ..failed
+            },
+            Decision::Stop(Stop::Condition),
         );
         check(
             &policy,
@@ -288,6 +418,70 @@ mod tests {
             &refused,
             delayed,
         );
+    }
+
+    #[test]
+    fn who_asks_for_quiet_is_left_for_another() {
+        let policy = policy();
+        let throttled = asking(429, Duration::from_secs(2));
+        check(&policy, &throttled, Decision::Again(Duration::ZERO));
+        let nowhere = Ended {
+            untried_left: false,
+            cooled: Some(NOW + Duration::from_secs(2)),
+            ..throttled
+        };
+        check(
+            &policy,
+            &nowhere,
+            Decision::Again(Duration::from_millis(2_025)),
+        );
+        check(
+            &policy,
+            &Ended {
+                deadline: NOW + Duration::from_secs(2),
+                ..nowhere
+            },
+            Decision::Stop(Stop::Deadline),
+        );
+        // A wish that is past, or not heard, is no reason to hurry.
+        let usual = Decision::Again(Duration::from_millis(25));
+        check(&policy, &asking(429, Duration::ZERO), usual);
+        let deaf = RetryPolicy {
+            max_quiet: None,
+            ..policy
+        };
+        check(&deaf, &throttled, usual);
+    }
+
+    #[test]
+    fn quiet_is_given_to_those_who_may_ask_and_up_to_a_limit() {
+        let policy = policy();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (status, asked, quiet) in [
+            (429, seconds(2), seconds(2)),
+            (503, seconds(1_000_000), seconds(300)),
+            (503, seconds(0), None),
+            (429, None, None),
+            (500, seconds(2), None),
+            (200, seconds(2), None),
+        ] {
+            let outcome = Outcome::Answered(status);
+            assert_eq!(policy.quiet(outcome, asked), quiet, "{status} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn throttling_has_delays_of_its_own() {
+        let second = Duration::from_secs(1);
+        let policy = RetryPolicy {
+            throttling_backoff: Backoff::fixed(second, second),
+            ..policy()
+        };
+        let own = Decision::Again(second);
+        check(&policy, &ended(Outcome::Answered(429)), own);
+        check(&policy, &asking(503, Duration::ZERO), own);
+        let usual = Decision::Again(Duration::from_millis(25));
+        check(&policy, &ended(Outcome::Answered(503)), usual);
     }
 
     #[test]

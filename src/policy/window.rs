@@ -1,4 +1,4 @@
-//! Exact counts of what attempts came to, over a trailing window.
+//! Exact counts over a trailing window: of what attempts came to, or of anything else that adds up.
 //!
 //! A ring of ten buckets, each a tenth of the window long. Counts and not an average: a share over
 //! exact counts does not depend on the rate of traffic, and ten buckets are so few that summing them
@@ -48,23 +48,23 @@ impl AddAssign for Counts {
     }
 }
 
-/// Counts of the attempts that ended within a trailing window.
+/// Sums of what was added within a trailing window.
 #[derive(Clone, Debug)]
-pub struct Window {
-    buckets: [Bucket; BUCKETS],
+pub struct Window<C = Counts> {
+    buckets: [Bucket<C>; BUCKETS],
     /// Length of one bucket in nanoseconds, at least 1.
     bucket_nanos: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
+struct Bucket<C> {
     /// Number of the bucket since the clock's origin, plus one; 0 = never used.
     epoch: u64,
-    counts: Counts,
+    counts: C,
 }
 
-impl Window {
-    /// Counts over the trailing `length`, to a tenth of it.
+impl<C: AddAssign + Copy + Default> Window<C> {
+    /// Sums over the trailing `length`, to a tenth of it.
     #[must_use]
     pub fn new(length: Duration) -> Self {
         let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
@@ -74,8 +74,8 @@ impl Window {
         }
     }
 
-    /// Counts one attempt that ended `now`.
-    pub fn record(&mut self, success: bool, slow: bool, now: Instant) {
+    /// Adds what has come `now`.
+    pub fn add(&mut self, counts: C, now: Instant) {
         let epoch = self.epoch(now);
         let slot = usize::try_from(epoch % BUCKETS as u64).unwrap_or(0);
         let Some(bucket) = self.buckets.get_mut(slot) else {
@@ -87,18 +87,14 @@ impl Window {
                 ..Bucket::default()
             };
         }
-        bucket.counts += Counts {
-            successes: u64::from(success),
-            failures: u64::from(!success),
-            slow: u64::from(slow),
-        };
+        bucket.counts += counts;
     }
 
-    /// What the attempts of the window came to.
+    /// What the window holds, summed up.
     #[must_use]
-    pub fn counts(&self, now: Instant) -> Counts {
+    pub fn counts(&self, now: Instant) -> C {
         let epoch = self.epoch(now);
-        let mut counts = Counts::default();
+        let mut counts = C::default();
         for bucket in &self.buckets {
             if bucket.epoch <= epoch && bucket.epoch + BUCKETS as u64 > epoch {
                 counts += bucket.counts;
@@ -115,6 +111,18 @@ impl Window {
     /// The bucket's epoch that `now` falls into; never 0.
     const fn epoch(&self, now: Instant) -> u64 {
         now.as_nanos() / self.bucket_nanos + 1
+    }
+}
+
+impl Window {
+    /// Counts one attempt that ended `now`.
+    pub fn record(&mut self, success: bool, slow: bool, now: Instant) {
+        let counts = Counts {
+            successes: u64::from(success),
+            failures: u64::from(!success),
+            slow: u64::from(slow),
+        };
+        self.add(counts, now);
     }
 }
 

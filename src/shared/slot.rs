@@ -21,6 +21,7 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use steerage_policy::budget::Spending;
 use steerage_policy::endpoint::{Others, Totals};
 use steerage_policy::time::Instant;
 
@@ -46,6 +47,8 @@ pub struct WorkerId(pub u64);
 pub struct PoolReport {
     /// The pool's name.
     pub pool: String,
+    /// Its requests and retries of late.
+    pub spending: Spending,
     /// Its endpoints.
     pub endpoints: Vec<EndpointReport>,
 }
@@ -180,13 +183,25 @@ impl Slots {
     pub fn others(&self, pool: &str, endpoint: &str, position: usize, now: Instant) -> Others {
         let mut others = Others::default();
         for report in self
-            .records()
-            .filter(|record| record.owner != self.owner && record.is_alive(now))
+            .others_alive(now)
             .filter_map(|record| record.endpoint(pool, endpoint, position))
         {
             others.merge(&report.now);
         }
         others
+    }
+
+    /// What the other workers have spent of a pool's budget, and what has come to them.
+    #[must_use]
+    pub fn spending(&self, pool: &str, now: Instant) -> Spending {
+        let mut spending = Spending::default();
+        for report in self
+            .others_alive(now)
+            .filter_map(|record| record.pools.iter().find(|report| report.pool == pool))
+        {
+            spending += report.spending;
+        }
+        spending
     }
 
     /// What has been counted of an endpoint since the beginning, by workers that live and workers
@@ -214,6 +229,11 @@ impl Slots {
         self.records()
             .filter(|record| record.is_alive(now))
             .any(|record| record.endpoint(pool, endpoint, 0).is_some())
+    }
+
+    fn others_alive(&self, now: Instant) -> impl Iterator<Item = &Record> {
+        self.records()
+            .filter(move |record| record.owner != self.owner && record.is_alive(now))
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
@@ -306,7 +326,10 @@ impl Slots {
     /// The reports with what the slot had counted before, and without what counts elsewhere already.
     fn with_inherited(&self, pools: &[PoolReport]) -> Vec<PoolReport> {
         let mut pools = pools.to_vec();
-        for PoolReport { pool, endpoints } in &mut pools {
+        for PoolReport {
+            pool, endpoints, ..
+        } in &mut pools
+        {
             for (position, report) in endpoints.iter_mut().enumerate() {
                 let counted = |pools| {
                     find(pools, pool, &report.endpoint, position)

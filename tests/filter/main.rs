@@ -26,6 +26,8 @@ mod hostcalls;
 mod steering;
 
 mod classifying;
+mod cooling;
+mod limits;
 mod retrying;
 mod sending;
 

@@ -24,7 +24,8 @@ pub(super) fn matcher(fields: &Fields<'_>) -> Result<Matcher, Reported> {
     })
 }
 
-fn headers(object: &Object) -> Option<Vec<(Box<str>, HeaderRule)>> {
+/// The rules of an object of headers.
+pub(super) fn headers(object: &Object) -> Option<Vec<(Box<str>, HeaderRule)>> {
     object
         .0
         .iter()

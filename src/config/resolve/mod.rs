@@ -15,6 +15,7 @@
 //! `endpoints[1]` is the same as `endpoints[0]`.
 
 mod balance;
+mod condition;
 mod health;
 mod matching;
 mod retry;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use steerage_policy::backoff::Backoff;
+use steerage_policy::budget::BudgetPolicy;
 use steerage_policy::idempotency::Methods;
 use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::outcome::Transport;
@@ -12,6 +13,7 @@ use crate::duration;
 use crate::error::{ConfigError, Problem};
 use crate::fields::{Fields, Reported};
 use crate::json::Json;
+use crate::schema;
 use crate::status;
 use crate::text;
 
@@ -21,14 +23,23 @@ pub(super) fn policy(
 ) -> Result<RetryPolicy, Reported> {
     let default = RetryPolicy::default();
     let custom = custom(fields, errors);
+    let conditions = super::condition::conditions(fields, errors);
     let bounds = bounds(fields, default.bounds, errors)?;
+    let throttling_bounds = throttling_bounds(fields, bounds, errors)?;
+    let custom = custom?;
     Ok(RetryPolicy {
         max_attempts: fields
             .whole("max_attempts")?
             .unwrap_or(default.max_attempts),
-        backoff: backoff(fields, bounds, custom?)?,
+        backoff: backoff(fields, bounds, custom)?,
+        throttling_backoff: backoff(fields, throttling_bounds, custom)?,
         jitter: jitter(fields)?.unwrap_or(default.jitter),
         bounds,
+        throttling_bounds,
+        conditions: conditions?,
+        max_quiet: max_quiet(fields, default.max_quiet)?,
+        budget: budget(fields)?,
+        stop_nested: fields.flag("stop_nested")?.unwrap_or(default.stop_nested),
         statuses: fields
             .list("retry_on_status_codes", status::read)?
             .map_or(default.statuses, Statuses::new),
@@ -91,6 +102,44 @@ fn bounds(
     Err(Reported)
 }
 
+/// `throttling_base_delay` in place of `base_delay`.
+fn throttling_bounds(
+    fields: &Fields<'_>,
+    bounds: Bounds,
+    errors: &mut Vec<ConfigError>,
+) -> Result<Bounds, Reported> {
+    let base = fields.span(THROTTLING_BASE)?.unwrap_or(bounds.base);
+    if base <= bounds.max {
+        return Ok(Bounds { base, ..bounds });
+    }
+    let (what, most) = (MAX, bounds.max);
+    errors.push(fields.error(THROTTLING_BASE, Problem::AtMost { what, most }));
+    Err(Reported)
+}
+
+/// `respect_retry_after` and `max_retry_after`.
+fn max_quiet(fields: &Fields<'_>, default: Option<Duration>) -> Result<Option<Duration>, Reported> {
+    let max = fields.span("max_retry_after")?.or(default);
+    let respected = fields.flag("respect_retry_after")?.unwrap_or(true);
+    Ok(max.filter(|_| respected))
+}
+
+fn budget(fields: &Fields<'_>) -> Result<Option<BudgetPolicy>, Reported> {
+    const BUDGET: &str = "budget";
+    let default = BudgetPolicy::default();
+    if fields.flag(BUDGET) == Ok(Some(false)) {
+        return Ok(None);
+    }
+    let budget = fields.object(BUDGET, &schema::BUDGET);
+    Ok(Some(BudgetPolicy {
+        ratio: budget.number("ratio")?.unwrap_or(default.ratio),
+        min_per_second: budget
+            .number("min_per_second")?
+            .unwrap_or(default.min_per_second),
+        ttl: budget.span("ttl")?.unwrap_or(default.ttl),
+    }))
+}
+
 fn backoff(
     fields: &Fields<'_>,
     Bounds { base, max }: Bounds,
@@ -135,6 +184,7 @@ fn jitter(fields: &Fields<'_>) -> Result<Option<Jitter>, Reported> {
 }
 
 const BASE: &str = "base_delay";
+const THROTTLING_BASE: &str = "throttling_base_delay";
 const MAX: &str = "max_delay";
 const FUNCTION: &str = "custom_retry_function";
 const CUSTOM: &str = "custom";
@@ -164,7 +214,16 @@ mod tests {
 
     #[track_caller]
     fn check_delays(fields: &str, seconds: [f64; 4]) {
-        let backoff = retry(fields).backoff;
+        check_backoff(&retry(fields).backoff, fields, seconds);
+    }
+
+    #[track_caller]
+    fn check_throttling_delays(fields: &str, seconds: [f64; 4]) {
+        check_backoff(&retry(fields).throttling_backoff, fields, seconds);
+    }
+
+    #[track_caller]
+    fn check_backoff(backoff: &Backoff, fields: &str, seconds: [f64; 4]) {
         let delays = [1, 2, 3, 4].map(|n| backoff.delay(n).as_secs_f64());
         for (delay, expected) in delays.iter().zip(seconds) {
             assert!((delay - expected).abs() < 1e-8, "{fields}: {delays:?}");
@@ -281,6 +340,155 @@ mod tests {
     }
 
     #[test]
+    fn throttling_has_a_base_of_its_own() {
+        for (strategy, delays) in [
+            ("exponential", [1.0, 2.0, 4.0, 5.0]),
+            ("linear", [1.0, 2.0, 3.0, 4.0]),
+            ("fibonacci", [1.0, 1.0, 2.0, 3.0]),
+            ("fixed", [1.0; 4]),
+        ] {
+            let fields = format!(
+                r#""strategy": "{strategy}", "base_delay": 0, "throttling_base_delay": "1s",
+                   "max_delay": 5"#
+            );
+            check_delays(&fields, [0.0; 4]);
+            check_throttling_delays(&fields, delays);
+        }
+        let policy = retry(r#""throttling_base_delay": 0, "max_delay": 5"#);
+        let throttling = policy.throttling_bounds;
+        assert_eq!(
+            (throttling.base, throttling.max),
+            (Duration::ZERO, policy.bounds.max)
+        );
+        assert_eq!(policy.bounds.base, Duration::from_millis(25));
+    }
+
+    #[test]
+    fn throttling_delays_are_the_usual_ones_otherwise() {
+        for fields in [
+            "",
+            r#""base_delay": 1"#,
+            r#""strategy": "fibonacci", "base_delay": "100ms", "max_delay": 1"#,
+        ] {
+            let policy = retry(fields);
+            assert_eq!(policy.throttling_backoff, policy.backoff, "{fields}");
+            assert_eq!(policy.throttling_bounds, policy.bounds, "{fields}");
+        }
+        // A function of one's own knows no base.
+        let custom = r#""strategy": "custom", "custom_retry_function": [0.1, 2], "max_delay": 1,
+                        "throttling_base_delay": 0.5"#;
+        check_delays(custom, [0.1, 1.0, 1.0, 1.0]);
+        check_throttling_delays(custom, [0.1, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_throttling_base_is_not_above_the_cap() {
+        let policy = retry(r#""throttling_base_delay": "1m", "max_delay": 60"#);
+        assert_eq!(policy.throttling_bounds.base, policy.bounds.max);
+        check_retry(
+            r#""throttling_base_delay": "2m""#,
+            &["throttling_base_delay: must be at most max_delay = 60 s, got \"2m\""],
+        );
+        check_retry(
+            r#""throttling_base_delay": 2, "max_delay": 1"#,
+            &["throttling_base_delay: must be at most max_delay = 1 s, got 2"],
+        );
+        // One mistake is one error.
+        check_retry(
+            r#""throttling_base_delay": 2, "base_delay": 2, "max_delay": 1"#,
+            &["max_delay: must be at least base_delay = 2 s, got 1"],
+        );
+    }
+
+    #[test]
+    fn quiet_is_given_up_to_a_limit_or_not_at_all() {
+        for (fields, seconds) in [
+            ("", Some(300)),
+            (r#""respect_retry_after": true"#, Some(300)),
+            (r#""max_retry_after": "1m""#, Some(60)),
+            (r#""max_retry_after": "24h""#, Some(86_400)),
+            (r#""respect_retry_after": false"#, None),
+            (
+                r#""respect_retry_after": false, "max_retry_after": 60"#,
+                None,
+            ),
+        ] {
+            let quiet = seconds.map(Duration::from_secs);
+            assert_eq!(retry(fields).max_quiet, quiet, "{fields}");
+        }
+    }
+
+    #[test]
+    fn each_budget() {
+        let default = BudgetPolicy::default();
+        for (budget, expected) in [
+            ("false", None),
+            ("{}", Some(default)),
+            (
+                r#"{"ratio": 0}"#,
+                Some(BudgetPolicy {
+                    ratio: 0.0,
+                    ..default
+                }),
+            ),
+            (
+                r#"{"min_per_second": 0.5}"#,
+                Some(BudgetPolicy {
+                    min_per_second: 0.5,
+                    ..default
+                }),
+            ),
+            (
+                r#"{"ratio": 1, "min_per_second": 0, "ttl": "1m"}"#,
+                Some(BudgetPolicy {
+                    ratio: 1.0,
+                    min_per_second: 0.0,
+                    ttl: Duration::from_secs(60),
+                }),
+            ),
+        ] {
+            let fields = format!("\"budget\": {budget}");
+            assert_eq!(retry(&fields).budget, expected, "{budget}");
+        }
+        assert_eq!(retry("").budget, Some(default));
+    }
+
+    #[test]
+    fn each_field_of_a_budget_has_its_rule() {
+        check_retry(
+            r#""budget": {"ratio": 1.5, "min_per_second": -1, "ttl": 0, "reserve": 3}"#,
+            &[
+                "budget.ratio: must be a number from 0 to 1, got 1.5",
+                "budget.min_per_second: must be a number from 0 to 1000000, got -1",
+                "budget.ttl: must be a duration above 0 and at most 24 h: seconds (0.25) or text \
+                 (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0",
+                "budget.reserve: unknown field",
+            ],
+        );
+        for bad in ["true", "null", "0.2"] {
+            check_retry(
+                &format!("\"budget\": {bad}"),
+                &[&format!("budget: must be false, or an object, got {bad}")],
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_somebody_elses_retry_is_retried_unless_told() {
+        assert!(!retry("").stop_nested);
+        assert!(!retry(r#""stop_nested": false"#).stop_nested);
+        assert!(retry(r#""stop_nested": true"#).stop_nested);
+    }
+
+    #[test]
+    fn conditions_arrive() {
+        assert!(retry("").conditions.is_empty());
+        assert!(retry(r#""retry_when": []"#).conditions.is_empty());
+        let headers = retry(r#""retry_when": [{"response_header": {"x-should-retry": "true"}}]"#);
+        assert!(headers.conditions.reads_answer());
+    }
+
+    #[test]
     fn each_way_to_spread() {
         for (fields, expected) in [
             ("", Jitter::Full),
@@ -339,7 +547,9 @@ mod tests {
         check_retry(
             r#""strategy": "quadratic", "max_attempts": 0, "base_delay": -1, "max_delay": 0,
                "exponential_base": 0, "retry_on_status_codes": 503, "retry_on": ["refused"],
-               "retry_methods": ["G T"], "max_request_bytes": 1e9, "immediate_failover": "yes""#,
+               "retry_methods": ["G T"], "max_request_bytes": 1e9, "immediate_failover": "yes",
+               "respect_retry_after": 1, "max_retry_after": 0, "throttling_base_delay": -1,
+               "stop_nested": "no""#,
             &[
                 "strategy: must be one of exponential, linear, fibonacci, fixed, custom, got \
                  \"quadratic\"",
@@ -354,6 +564,12 @@ mod tests {
                 "retry_methods[0]: must be an HTTP method in upper case, got \"G T\"",
                 "max_request_bytes: must be a whole number from 0 to 16777216, got 1000000000.0",
                 "immediate_failover: must be true or false, got \"yes\"",
+                "respect_retry_after: must be true or false, got 1",
+                "max_retry_after: must be a duration above 0 and at most 24 h: seconds (0.25) or \
+                 text (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0",
+                "throttling_base_delay: must be a duration from 0 to 24 h: seconds (0.25) or text \
+                 (\"250ms\", \"30s\", \"5m\", \"1h\"), got -1",
+                "stop_nested: must be true or false, got \"no\"",
             ],
         );
     }

@@ -4,8 +4,8 @@ use steerage_policy::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 use steerage_policy::outcome::Transport;
 
 use super::{
-    HEADER_RULES, Kind, METHOD, Off, SHARE, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, STATUSES, Section,
-    TextRule, any_number_of, field,
+    HEADER_RULES, Kind, METHOD, Off, SHARE, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, STATUS, STATUSES,
+    Section, TextRule, any_number_of, field, some,
 };
 
 /// `retry_policy`.
@@ -102,29 +102,25 @@ pub static RETRY_POLICY: Section = Section::of(&[
         any_number_of(&Kind::Object(&CONDITION)),
         "[]",
         "conditions that must all hold as well",
-    )
-    .planned(Off::Empty),
+    ),
     field(
         "respect_retry_after",
         Kind::Flag,
         "true",
         "whether an endpoint that asks for quiet gets it",
-    )
-    .planned(Off::False),
+    ),
     field(
         "max_retry_after",
         SPAN,
         "300",
         "the longest quiet that an endpoint gets",
-    )
-    .planned(Off::Never),
+    ),
     field(
         "throttling_base_delay",
         SPAN_OR_ZERO,
         "= base_delay",
-        "the base after 429, or 503 with Retry-After, when no cool-down says more",
-    )
-    .planned(Off::Never),
+        "base_delay after 429, or 503 with Retry-After, when no cool-down says more",
+    ),
     field(
         "immediate_failover",
         Kind::Flag,
@@ -136,8 +132,7 @@ pub static RETRY_POLICY: Section = Section::of(&[
         Kind::Either(&[Kind::Off, Kind::Object(&BUDGET)]),
         "{\"ratio\": 0.2, \"min_per_second\": 10, \"ttl\": 10}",
         "how many retries there may be for so many requests; false: any number",
-    )
-    .planned(Off::False),
+    ),
     field(
         "max_request_bytes",
         Kind::Whole {
@@ -152,8 +147,7 @@ pub static RETRY_POLICY: Section = Section::of(&[
         Kind::Flag,
         "false",
         "whether a request that is a retry already is not retried again here",
-    )
-    .planned(Off::False),
+    ),
     field(
         "hedge",
         Kind::Either(&[Kind::Null, Kind::Off, Kind::Object(&HEDGE)]),
@@ -163,20 +157,48 @@ pub static RETRY_POLICY: Section = Section::of(&[
     .planned(Off::False),
 ]);
 
-/// An entry of `retry_policy.retry_when`.
-pub static CONDITION: Section = Section {
-    fields: &[
-        field(
-            "response_header",
-            HEADER_RULES,
-            "–",
-            "the headers of the failed answer, as match.headers",
-        ),
-        field("faster_than", SPAN, "–", "the failed attempt took less"),
-    ],
-    and: None,
-    exactly_one: &["response_header", "faster_than"],
-};
+/// An entry of `retry_policy.retry_when`. That it has at least one field is a rule of `resolve`.
+pub static CONDITION: Section = Section::of(&[
+    field(
+        "status",
+        some(&STATUS),
+        "–",
+        "the failed answer's status is one of these, as retry_on_status_codes",
+    ),
+    field(
+        "response_header",
+        HEADER_RULES,
+        "–",
+        "the headers of the failed answer, as match.headers",
+    ),
+    field(
+        "request_header",
+        HEADER_RULES,
+        "–",
+        "the headers of the client's request, as match.headers",
+    ),
+    field(
+        "method",
+        Kind::Either(&[METHOD, some(&METHOD)]),
+        "–",
+        "the request's method is this, or one of these",
+    ),
+    field("faster_than", SPAN, "–", "the failed attempt took less"),
+    field(
+        "outcome",
+        Kind::Either(&[FAILURE, some(&FAILURE)]),
+        "–",
+        "the attempt failed in this way, or in one of these",
+    ),
+]);
+
+/// How an attempt can fail.
+const FAILURE: Kind = Kind::Choice(&[
+    "status",
+    Transport::ConnectFailure.name(),
+    Transport::Reset.name(),
+    Transport::Timeout.name(),
+]);
 
 /// `retry_policy.budget`.
 pub static BUDGET: Section = Section::of(&[

@@ -221,6 +221,24 @@ impl<'a> Candidates<'a> {
         self.best.is_none_or(|rank| rank.tried)
     }
 
+    /// When the first endpoint has cooled down, if none is available before.
+    #[must_use]
+    pub fn cooled(&self) -> Option<Instant> {
+        if self.best.is_some() {
+            return None;
+        }
+        self.states
+            .iter()
+            .filter_map(|state| {
+                let until = state.cooling_until(self.now)?;
+                state
+                    .exclusion(self.breaker, until)
+                    .is_none()
+                    .then_some(until)
+            })
+            .min()
+    }
+
     fn available(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {

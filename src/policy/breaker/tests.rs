@@ -138,7 +138,14 @@ impl Scene {
             obstacle: None,
         };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut exchange = Exchange::begin(&self.pool, repeatability, None, self.now);
+        let mut exchange = Exchange::begin(
+            &self.pool,
+            &mut self.state,
+            repeatability,
+            None,
+            None,
+            self.now,
+        );
         let choice = exchange
             .choose(&self.pool, &mut self.state, self.now, &mut rng)
             .unwrap();

@@ -50,6 +50,10 @@ impl Worker {
         let endpoints = self.endpoints.iter();
         PoolReport {
             pool: POOL.to_owned(),
+            spending: Spending {
+                requests: 10,
+                retries: 1,
+            },
             endpoints: endpoints
                 .map(|&(endpoint, active, attempts)| EndpointReport {
                     endpoint: endpoint.to_owned(),

@@ -209,7 +209,14 @@ impl Load {
             allowed: true,
             obstacle: None,
         };
-        let mut exchange = Exchange::begin(&self.pool, repeatability, None, self.now);
+        let mut exchange = Exchange::begin(
+            &self.pool,
+            &mut self.state,
+            repeatability,
+            None,
+            None,
+            self.now,
+        );
         let choice = exchange
             .choose(&self.pool, &mut self.state, self.now, &mut self.rng)
             .unwrap();

@@ -12,6 +12,7 @@ use proptest::{collection, option, sample};
 use steerage_policy::backoff::Backoff;
 use steerage_policy::balance::{HashOn, Strategy};
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
+use steerage_policy::budget::BudgetPolicy;
 use steerage_policy::endpoint::{Endpoint, Weight};
 use steerage_policy::idempotency::{Obstacle, Repeatability};
 use steerage_policy::jitter::{Bounds, Jitter};
@@ -94,14 +95,18 @@ fn retry_policy() -> impl Generator<Value = (RetryPolicy, Vec<u16>)> {
         sample::subsequence(&STATUSES, 0..=10),
         sample::subsequence(&Transport::ALL, 0..=3),
         any::<bool>(),
+        budget(),
     )
         .prop_map(
-            |(max_attempts, (backoff, bounds), jitter, statuses, transports, at_once)| {
+            |(max_attempts, (backoff, bounds), jitter, statuses, transports, at_once, budget)| {
                 let policy = RetryPolicy {
                     max_attempts,
+                    throttling_backoff: backoff.clone(),
+                    throttling_bounds: bounds,
                     backoff,
                     jitter,
                     bounds,
+                    budget,
                     statuses: Statuses::new(
                         statuses.iter().map(|&status| status..=status).collect(),
                     ),
@@ -112,6 +117,18 @@ fn retry_policy() -> impl Generator<Value = (RetryPolicy, Vec<u16>)> {
                 (policy, statuses)
             },
         )
+}
+
+/// None, or one that is soon spent.
+fn budget() -> impl Generator<Value = Option<BudgetPolicy>> {
+    let budget = (0.0..=1.0, 0.0..2.0, 1_u64..20_000);
+    option::of(
+        budget.prop_map(|(ratio, min_per_second, ttl)| BudgetPolicy {
+            ratio,
+            min_per_second,
+            ttl: Duration::from_millis(ttl),
+        }),
+    )
 }
 
 /// Breakers that never open.

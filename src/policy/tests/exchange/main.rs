@@ -6,9 +6,10 @@
 //! these records for one promise. The rules are stated anew here, from the contract.
 //!
 //! The promises here hold with and without breakers that open; those about breakers are in
-//! `breakers.rs`.
+//! `breakers.rs`, those about the budget in `budgets.rs`.
 
 mod breakers;
+mod budgets;
 mod cases;
 mod playing;
 mod records;
@@ -120,7 +121,7 @@ macro_rules! promises {
                 }
 
                 #[test]
-                fn what_may_be_repeated_stops_only_for_want_of_attempts_or_time(case in $case()) {
+                fn what_may_be_repeated_stops_only_for_want_of_attempts_time_or_budget(case in $case()) {
                     for record in play(&case).attempts {
                         let stopped_for_want = match record.decision {
                             Decision::Again(_) => continue,
@@ -130,6 +131,7 @@ macro_rules! promises {
                             Decision::Stop(Stop::Deadline) => {
                                 record.ended + case.pool.retry.bounds.max >= record.deadline
                             }
+                            Decision::Stop(Stop::Budget) => case.pool.retry.budget.is_some(),
                             Decision::Stop(_) => false,
                         };
                         prop_assert!(stopped_for_want || !may_be_repeated(&case, &record), "{:?}", record);

@@ -179,7 +179,9 @@ impl<'a> World<'a> {
                 allowed: true,
                 obstacle: None,
             };
-            (Exchange::begin(pool, repeatability, key, now), Vec::new())
+            let state = &mut self.workers[worker].state;
+            let exchange = Exchange::begin(pool, state, repeatability, key, None, now);
+            (exchange, Vec::new())
         });
         // Each round that brings no pass teaches the worker of one more endpoint that it is refused.
         for round in 0.. {
@@ -265,8 +267,9 @@ impl<'a> World<'a> {
                 judgement.apply(pool, agreed, now);
             });
         }
-        let state = &self.workers[worker].state;
-        let decision = exchange.ended(pool, state, &attempt, fate.outcome, now, &mut self.rng);
+        let state = &mut self.workers[worker].state;
+        let ending = fate.outcome.into();
+        let decision = exchange.ended(pool, state, &attempt, ending, now, &mut self.rng);
         self.records.attempts.push(Record {
             request: id,
             number: attempt.number(),

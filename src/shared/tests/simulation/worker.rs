@@ -68,7 +68,8 @@ impl Worker {
                     allowed: true,
                     obstacle: None,
                 };
-                let exchange = Exchange::begin(&world.pool, repeatability, None, now);
+                let exchange =
+                    Exchange::begin(&world.pool, &mut self.state, repeatability, None, None, now);
                 self.arrived += 1;
                 self.attempt(self.arrived, exchange, world, store, now);
             }
@@ -107,6 +108,7 @@ impl Worker {
             let cluster = &endpoint.cluster;
             state.hear(self.slots.others(&pool.name, cluster, position, now));
         }
+        self.state.budget.hear(self.slots.spending(&pool.name, now));
         self.agreement.forget_unless(store, |endpoint| {
             self.slots.is_configured(&pool.name, endpoint, now)
         });
@@ -118,6 +120,7 @@ impl Worker {
         let endpoints = world.pool.endpoints.iter().zip(states);
         PoolReport {
             pool: world.pool.name.to_string(),
+            spending: self.state.budget.report(now),
             endpoints: endpoints
                 .map(|(endpoint, state)| EndpointReport {
                     endpoint: endpoint.cluster.to_string(),
@@ -252,7 +255,7 @@ impl Worker {
             });
         }
         let rng = &mut self.rng;
-        let decision = exchange.ended(pool, &self.state, &attempt, outcome, now, rng);
+        let decision = exchange.ended(pool, &mut self.state, &attempt, outcome.into(), now, rng);
         self.state.end(attempt);
         match decision {
             Decision::Again(delay) => {

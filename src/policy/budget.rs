@@ -1,0 +1,215 @@
+//! How many retries there may be for so many requests.
+//!
+//! When everything fails, each request would be sent `max_attempts` times, and an upstream that is
+//! down because it is overloaded would get three times the load. A budget ties retries to requests:
+//! of the trailing `ttl`, at most `ratio` retries for each request, plus a reserve of
+//! `min_per_second` so that a pool with little traffic may retry at all. (The shape is that of
+//! Finagle's `RetryBudget`.)
+//!
+//! Why counts and not a bucket of tokens: counts of several workers add up. Each worker publishes
+//! what it has counted and adds what the others have; so the budget is one for all of them, and can
+//! be overdrawn only by what they spend before they hear of each other: each publishes within one
+//! `sync_interval`, and the others read that within the next.
+//!
+//! A retry is paid when it is decided on, before its delay: a thousand requests that fail together
+//! would otherwise all find the budget full. One that is then not made, because its client left,
+//! stays paid.
+//!
+//! Example: `ratio` 0.2, `min_per_second` 10, `ttl` 10 s. After 500 requests within ten seconds there
+//! may be 0.2 × 500 + 10 × 10 = 200 retries in these ten seconds; the 201st is denied.
+
+use core::ops::AddAssign;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Instant;
+use crate::window::Window;
+
+/// The rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetPolicy {
+    /// Retries for each request, 0.0..=1.0.
+    pub ratio: f64,
+    /// Retries per second that are allowed in any case.
+    pub min_per_second: f64,
+    /// How long a request and a retry count.
+    pub ttl: Duration,
+}
+
+impl BudgetPolicy {
+    /// Whether one more retry is within the budget.
+    #[must_use]
+    pub fn allows(&self, spending: Spending) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+        let (requests, retries) = (spending.requests as f64, spending.retries as f64);
+        let reserve = self.min_per_second * self.ttl.as_secs_f64();
+        retries + 1.0 <= self.ratio * requests + reserve + ROUNDING
+    }
+}
+
+impl Default for BudgetPolicy {
+    /// One retry for five requests, ten a second in any case, over ten seconds.
+    fn default() -> Self {
+        Self {
+            ratio: 0.2,
+            min_per_second: 10.0,
+            ttl: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What has come and what has been spent within the trailing `ttl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spending {
+    /// Requests that have arrived.
+    pub requests: u64,
+    /// Retries that were decided on.
+    pub retries: u64,
+}
+
+impl AddAssign for Spending {
+    fn add_assign(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.retries = self.retries.saturating_add(other.retries);
+    }
+}
+
+/// The account of one pool: what this worker has seen, and what the others tell.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    own: Window<Spending>,
+    others: Spending,
+}
+
+impl Budget {
+    /// Nothing has come yet; everything counts for `ttl`.
+    #[must_use]
+    pub fn new(ttl: Duration) -> Self {
+        Self {
+            own: Window::new(ttl),
+            others: Spending::default(),
+        }
+    }
+
+    /// A request has arrived.
+    pub fn request(&mut self, now: Instant) {
+        let request = Spending {
+            requests: 1,
+            retries: 0,
+        };
+        self.own.add(request, now);
+    }
+
+    /// Pays for a retry, if the budget allows it.
+    #[must_use = "a retry that is not paid for must not be made"]
+    pub fn pay(&mut self, policy: &BudgetPolicy, now: Instant) -> bool {
+        let mut spending = self.own.counts(now);
+        spending += self.others;
+        let allowed = policy.allows(spending);
+        if allowed {
+            let retry = Spending {
+                requests: 0,
+                retries: 1,
+            };
+            self.own.add(retry, now);
+        }
+        allowed
+    }
+
+    /// What this worker tells the others.
+    #[must_use]
+    pub fn report(&self, now: Instant) -> Spending {
+        self.own.counts(now)
+    }
+
+    /// Takes in what the others tell, summed up.
+    pub const fn hear(&mut self, others: Spending) {
+        self.others = others;
+    }
+}
+
+/// 0.2 × 5 must allow one retry, whatever the product of the two comes to in binary.
+const ROUNDING: f64 = 1e-9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn second(n: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(n)
+    }
+
+    /// How many retries there may be after so many requests at once.
+    fn allowed(policy: BudgetPolicy, requests: u32) -> usize {
+        let mut budget = Budget::new(policy.ttl);
+        for _ in 0..requests {
+            budget.request(second(1));
+        }
+        (0..10_000)
+            .take_while(|_| budget.pay(&policy, second(1)))
+            .count()
+    }
+
+    #[test]
+    fn a_share_of_the_requests_and_a_reserve() {
+        let policy = BudgetPolicy::default();
+        assert_eq!(allowed(policy, 500), 200);
+        assert_eq!(allowed(policy, 0), 100);
+        let strict = BudgetPolicy {
+            min_per_second: 0.0,
+            ..policy
+        };
+        for (requests, retries) in [(0, 0), (4, 0), (5, 1), (9, 1), (10, 2), (500, 100)] {
+            assert_eq!(allowed(strict, requests), retries, "{requests}");
+        }
+        let none = BudgetPolicy {
+            ratio: 0.0,
+            ..strict
+        };
+        assert_eq!(allowed(none, 500), 0);
+    }
+
+    #[test]
+    fn everything_counts_for_its_time_and_no_longer() {
+        let policy = BudgetPolicy {
+            min_per_second: 0.0,
+            ..BudgetPolicy::default()
+        };
+        let mut budget = Budget::new(policy.ttl);
+        for _ in 0..5 {
+            budget.request(second(1));
+        }
+        assert!(budget.pay(&policy, second(10)));
+        assert!(!budget.pay(&policy, second(10)));
+        for _ in 0..5 {
+            budget.request(second(12));
+        }
+        // The first requests are forgotten by now, the retry is not.
+        assert!(!budget.pay(&policy, second(12)));
+        assert!(budget.pay(&policy, second(20)));
+    }
+
+    #[test]
+    fn workers_spend_from_one_budget() {
+        let policy = BudgetPolicy {
+            min_per_second: 0.0,
+            ..BudgetPolicy::default()
+        };
+        let mut budget = Budget::new(policy.ttl);
+        assert!(!budget.pay(&policy, second(1)));
+        budget.hear(Spending {
+            requests: 10,
+            retries: 1,
+        });
+        assert!(budget.pay(&policy, second(1)));
+        assert!(!budget.pay(&policy, second(1)));
+        let own = Spending {
+            requests: 0,
+            retries: 1,
+        };
+        assert_eq!(budget.report(second(1)), own);
+    }
+}

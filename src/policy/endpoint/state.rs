@@ -1,0 +1,460 @@
+//! What is known of an endpoint now, and why it may not be selected.
+
+use core::ops::AddAssign;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
+use crate::health::{Health, HealthRecord};
+use crate::latency::{self, Average};
+use crate::outcome::{Class, Outcome};
+use crate::time::Instant;
+use crate::window::{Counts, Window};
+
+/// Why an endpoint may not be selected now. When several hold, the first of this list is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// It has asked for quiet.
+    CoolingDown,
+    /// Its breaker is open, or half-open with all permits for trials taken.
+    BreakerOpen,
+    /// Its health is [`Health::Unhealthy`].
+    Unhealthy,
+}
+
+/// What is known of one endpoint: what this worker saw itself, what the other workers have
+/// published of late, and a copy of what all of them agree on.
+///
+/// Strategies read it through methods only, which put the three together.
+#[derive(Clone, Debug)]
+pub struct EndpointState {
+    active: u32,
+    response_time: Average,
+    window: Window,
+    totals: Totals,
+    others: Others,
+    agreed: Agreed,
+}
+
+/// Attempts since this worker began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// All of them, also those under way.
+    pub attempts: u64,
+    /// Those whose endpoint did its work.
+    pub successes: u64,
+    /// Those whose endpoint was at fault.
+    pub failures: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.successes = self.successes.saturating_add(other.successes);
+        self.failures = self.failures.saturating_add(other.failures);
+    }
+}
+
+/// What one worker tells the others of an endpoint, or what several have told, put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Others {
+    /// Attempts under way.
+    pub active: u32,
+    /// What the attempts of the trailing window came to.
+    pub counts: Counts,
+    /// Average response time in seconds; of several workers, weighted by their attempts.
+    pub seconds: Option<f64>,
+    /// When the newest sample of it arrived.
+    pub updated: Option<Instant>,
+}
+
+impl Others {
+    /// Puts what another worker has told to it.
+    pub fn merge(&mut self, other: &Self) {
+        self.seconds = weighted(
+            self.seconds.map(|seconds| (seconds, self.counts.total())),
+            other.seconds.map(|seconds| (seconds, other.counts.total())),
+        );
+        self.active = self.active.saturating_add(other.active);
+        self.counts += other.counts;
+        self.updated = self.updated.max(other.updated);
+    }
+}
+
+/// The mean of two averages in seconds, weighted by the attempts behind them.
+fn weighted(one: Option<(f64, u64)>, other: Option<(f64, u64)>) -> Option<f64> {
+    // Every average has at least one attempt behind it, even if that has left the window.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let weight = |attempts: u64| attempts.max(1) as f64;
+    match (one, other) {
+        (Some((a, n)), Some((b, m))) => {
+            Some((a * weight(n) + b * weight(m)) / (weight(n) + weight(m)))
+        }
+        (one, other) => one.or(other).map(|(seconds, _)| seconds),
+    }
+}
+
+/// What all workers agree on for one endpoint. It is shared, and changed only by its own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// Its circuit breaker.
+    pub breaker: Breaker,
+    /// The verdict on its health.
+    pub health: HealthRecord,
+    /// Until when it has asked to be left alone; may be past.
+    pub cooling_until: Option<Instant>,
+}
+
+impl Agreed {
+    /// It asks to be left alone until then. Of several wishes the longest holds: a later answer of
+    /// another of its hosts must not cut one short.
+    pub fn cool_down(&mut self, until: Instant) {
+        self.cooling_until = self.cooling_until.max(Some(until));
+    }
+}
+
+impl EndpointState {
+    /// Nothing known yet; outcomes are counted over the trailing `window`.
+    #[must_use]
+    pub fn new(window: Duration) -> Self {
+        Self {
+            active: 0,
+            response_time: Average::default(),
+            window: Window::new(window),
+            totals: Totals::default(),
+            others: Others::default(),
+            agreed: Agreed::default(),
+        }
+    }
+
+    /// Attempts under way in all workers: sent, and neither answered to the end nor given up.
+    #[must_use]
+    pub const fn active(&self) -> u32 {
+        self.active.saturating_add(self.others.active)
+    }
+
+    /// The verdict on its health.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        self.agreed.health.health(now)
+    }
+
+    /// Its circuit breaker, as far as this worker has heard.
+    #[must_use]
+    pub const fn breaker(&self) -> &Breaker {
+        &self.agreed.breaker
+    }
+
+    /// What all workers agree on, as far as this worker has heard.
+    #[must_use]
+    pub const fn agreed(&self) -> &Agreed {
+        &self.agreed
+    }
+
+    /// Its average response time in seconds as of the newest sample; `None` before the first.
+    #[must_use]
+    pub fn seconds(&self, now: Instant) -> Option<f64> {
+        let own = self.response_time.seconds();
+        if self.others.seconds.is_none() {
+            return own;
+        }
+        weighted(
+            own.map(|seconds| (seconds, self.window.counts(now).total())),
+            self.others
+                .seconds
+                .map(|seconds| (seconds, self.others.counts.total())),
+        )
+    }
+
+    /// Its average response time in seconds as of `now`, having drifted towards `mean` since the
+    /// newest sample; `mean` itself before the first.
+    #[must_use]
+    pub fn seconds_drifted(&self, now: Instant, decay: Duration, mean: f64) -> f64 {
+        match (self.seconds(now), self.silence(now)) {
+            (Some(seconds), Some(silence)) => latency::drifted(seconds, mean, silence, decay),
+            _ => mean,
+        }
+    }
+
+    /// Time since the newest sample of any worker; `None` before the first.
+    #[must_use]
+    pub fn silence(&self, now: Instant) -> Option<Duration> {
+        let updated = self.response_time.updated().max(self.others.updated);
+        updated.map(|updated| now.since(updated))
+    }
+
+    /// What the attempts of the trailing window came to, in all workers.
+    #[must_use]
+    pub fn counts(&self, now: Instant) -> Counts {
+        let mut counts = self.window.counts(now);
+        counts += self.others.counts;
+        counts
+    }
+
+    /// Share of successful attempts of late, 0.0..=1.0; 1 while nothing is known.
+    #[must_use]
+    pub fn success_rate(&self, now: Instant) -> f64 {
+        self.counts(now).success_rate().unwrap_or(1.0)
+    }
+
+    /// Attempts since this worker began.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Why it may not be selected now; `None` when it is available.
+    #[must_use]
+    pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
+        if self.cooling_until(now).is_some() {
+            Some(Exclusion::CoolingDown)
+        } else if self.agreed.breaker.admission(policy, now) == Admission::Refused {
+            Some(Exclusion::BreakerOpen)
+        } else if self.health(now) == Health::Unhealthy {
+            Some(Exclusion::Unhealthy)
+        } else {
+            None
+        }
+    }
+
+    /// Until when it has asked to be left alone; `None` when it has not, or no longer.
+    #[must_use]
+    pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
+        self.agreed.cooling_until.filter(|until| *until > now)
+    }
+
+    /// What this worker tells the others.
+    #[must_use]
+    pub fn report(&self, now: Instant) -> Others {
+        Others {
+            active: self.active,
+            counts: self.window.counts(now),
+            seconds: self.response_time.seconds(),
+            updated: self.response_time.updated(),
+        }
+    }
+
+    /// Takes in what the other workers tell.
+    pub fn hear(&mut self, others: Others) {
+        self.others = others;
+    }
+
+    /// Takes over what all workers agree on. What is known from before the breaker's last transition
+    /// says nothing about its new state: an endpoint that has recovered would otherwise be shunned for
+    /// the answers of its bad days.
+    pub fn agree(&mut self, agreed: Agreed) {
+        if agreed.breaker.generation() != self.agreed.breaker.generation() {
+            self.window.clear();
+            self.response_time = Average::default();
+        }
+        self.agreed = agreed;
+    }
+
+    /// An attempt is sent.
+    pub fn attempt_started(&mut self) {
+        self.active = self.active.saturating_add(1);
+        self.totals.attempts = self.totals.attempts.saturating_add(1);
+    }
+
+    /// An attempt is over, whatever it came to.
+    pub fn attempt_ended(&mut self) {
+        self.active = self.active.saturating_sub(1);
+    }
+
+    /// Learns from the outcome of an attempt that was admitted with `pass`. One from before the
+    /// breaker's last transition is counted and no more.
+    pub fn record(
+        &mut self,
+        pass: Pass,
+        outcome: Outcome,
+        took: Took,
+        now: Instant,
+        decay: Duration,
+    ) {
+        let (success, counted) = match outcome.class() {
+            Class::Neutral => return,
+            Class::Success => (true, took.time),
+            Class::Failure => (false, took.time.max(took.penalty)),
+        };
+        let total = if success {
+            &mut self.totals.successes
+        } else {
+            &mut self.totals.failures
+        };
+        *total = total.saturating_add(1);
+        if pass.generation() != self.agreed.breaker.generation() {
+            return;
+        }
+        self.window.record(success, took.slow, now);
+        self.response_time.observe(counted, now, decay);
+    }
+}
+
+/// How long an attempt took, and what to make of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    /// From sending to the answer's beginning, or to the failure.
+    pub time: Duration,
+    /// What a failure counts as at least, so that failing fast never looks like being fast.
+    pub penalty: Duration,
+    /// Whether the breaker's policy calls it slow.
+    pub slow: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::{TrialId, Verdict};
+    use crate::health::{CheckPolicy, Finding};
+    use crate::window::DEFAULT_LENGTH;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const DECAY: Duration = Duration::from_secs(10);
+    const NOW: Instant = Instant::from_nanos(1);
+    const TOOK: Took = Took {
+        time: Duration::from_millis(1),
+        penalty: Duration::from_secs(1),
+        slow: false,
+    };
+
+    fn state() -> EndpointState {
+        EndpointState::new(DEFAULT_LENGTH)
+    }
+
+    /// An attempt from the breaker's first state has ended.
+    fn record(state: &mut EndpointState, outcome: Outcome) {
+        let pass = Breaker::default().free_pass();
+        state.record(pass, outcome, TOOK, NOW, DECAY);
+    }
+
+    #[test]
+    fn active_never_goes_below_zero_and_counts_all_workers() {
+        let mut state = state();
+        state.attempt_ended();
+        assert_eq!(state.active(), 0);
+        state.attempt_started();
+        state.hear(Others {
+            active: 2,
+            ..Others::default()
+        });
+        assert_eq!(state.active(), 3);
+        assert_eq!(state.report(NOW).active, 1);
+    }
+
+    #[test]
+    fn a_fast_failure_is_remembered_as_its_penalty() {
+        let mut state = state();
+        record(&mut state, Outcome::Answered(503));
+        assert_eq!(state.seconds(NOW), Some(1.0));
+        assert_eq!(state.success_rate(NOW), 0.0);
+        assert_eq!(state.totals().failures, 1);
+    }
+
+    #[test]
+    fn neutral_outcomes_leave_no_mark() {
+        let mut state = state();
+        record(&mut state, Outcome::Neutral);
+        assert_eq!(state.seconds(NOW), None);
+        assert_eq!(state.success_rate(NOW), 1.0);
+    }
+
+    #[test]
+    fn averages_of_workers_are_weighted_by_their_attempts() {
+        let mut state = state();
+        record(&mut state, Outcome::Answered(200));
+        let mut others = Others::default();
+        for (seconds, successes) in [(0.004, 1), (0.007, 2)] {
+            others.merge(&Others {
+                active: 1,
+                counts: Counts {
+                    successes,
+                    ..Counts::default()
+                },
+                seconds: Some(seconds),
+                updated: Some(NOW + DECAY),
+            });
+        }
+        assert_eq!(others.active, 2);
+        state.hear(others);
+        let seconds = state.seconds(NOW).unwrap();
+        assert!(
+            (seconds - (0.001 + 0.004 + 2.0 * 0.007) / 4.0).abs() < 1e-12,
+            "{seconds}"
+        );
+        assert_eq!(state.silence(NOW + 2 * DECAY), Some(DECAY));
+        assert_eq!(state.counts(NOW).successes, 4);
+    }
+
+    #[test]
+    fn quiet_is_kept_whatever_breaker_and_health_say() {
+        let policy = BreakerPolicy {
+            failure_threshold: 1,
+            ..BreakerPolicy::default()
+        };
+        let mut agreed = Agreed::default();
+        let pass = agreed.breaker.free_pass();
+        let failure = Verdict::Failure { in_row: true };
+        agreed.breaker.judge(&policy, pass, failure, false, NOW);
+        agreed.cool_down(NOW + DECAY);
+        agreed.cool_down(NOW + Duration::from_secs(1));
+        let mut state = state();
+        state.agree(agreed);
+        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::CoolingDown));
+        let later = NOW + DECAY;
+        assert_eq!(
+            state.exclusion(&policy, later),
+            Some(Exclusion::BreakerOpen)
+        );
+    }
+
+    #[test]
+    fn the_breaker_is_asked_before_health() {
+        let policy = BreakerPolicy {
+            failure_threshold: 1,
+            ..BreakerPolicy::default()
+        };
+        let mut state = state();
+        assert_eq!(state.exclusion(&policy, NOW), None);
+        let mut agreed = Agreed::default();
+        let checks = CheckPolicy::default();
+        agreed.health.take_finding(&checks, Finding::Unhealthy, NOW);
+        state.agree(agreed.clone());
+        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::Unhealthy));
+        let failure = Verdict::Failure { in_row: true };
+        let pass = agreed.breaker.free_pass();
+        agreed.breaker.judge(&policy, pass, failure, false, NOW);
+        state.agree(agreed.clone());
+        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::BreakerOpen));
+        let later = NOW + policy.timeout;
+        assert_eq!(state.exclusion(&policy, later), Some(Exclusion::Unhealthy));
+        let trial = agreed
+            .breaker
+            .begin_trial(&policy, TrialId(1), later + DECAY, later);
+        assert!(trial.is_some());
+        state.agree(agreed);
+        assert_eq!(
+            state.exclusion(&policy, later),
+            Some(Exclusion::BreakerOpen)
+        );
+    }
+
+    #[test]
+    fn statistics_end_with_the_breakers_state() {
+        let mut state = state();
+        record(&mut state, Outcome::Answered(503));
+        state.agree(Agreed::default());
+        assert_eq!(state.counts(NOW).failures, 1, "nothing has changed");
+        let mut agreed = Agreed::default();
+        let policy = BreakerPolicy {
+            failure_threshold: 1,
+            ..BreakerPolicy::default()
+        };
+        let pass = agreed.breaker.free_pass();
+        let failure = Verdict::Failure { in_row: true };
+        agreed.breaker.judge(&policy, pass, failure, false, NOW);
+        state.agree(agreed);
+        assert_eq!(state.counts(NOW).failures, 0);
+    }
+}
