@@ -22,6 +22,7 @@ mod failover;
 mod headers;
 mod health;
 mod hostile;
+mod llm_gateway;
 mod reload;
 mod sharing;
 mod steering;
