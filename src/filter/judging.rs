@@ -52,11 +52,20 @@ impl Worker {
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
         let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
+        if steered.pool.retry.covers(outcome) && !stream.calls.is_empty() {
+            // A hedge may do better.
+            steered.state.end(attempt);
+            stream.phase = Phase::Calling;
+            stream.original_is_upstreams = matches!(outcome, Outcome::Answered(_));
+            let deadline = stream.exchange.deadline();
+            self.wait_until(id, Some(deadline), now);
+            return Action::Pause;
+        }
         let exchange = &mut stream.exchange;
         if outcome.class() == Class::Failure || steered.pool.retry.covers(outcome) {
             exchange.repeatability.obstacle = stream.request.obstacle();
         }
-        match steered.decide(exchange, &attempt, ending, now, &mut self.rng) {
+        match steered.decide(exchange, ending, now, &mut self.rng) {
             Decision::Again(delay) => {
                 steered.state.end(attempt);
                 stream.phase = Phase::Waiting;
@@ -133,12 +142,11 @@ impl SteeredPool {
     pub(super) fn decide(
         &mut self,
         exchange: &mut Exchange,
-        attempt: &Attempt,
         ending: Ending,
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
-        let decision = exchange.ended(&self.pool, &mut self.state, attempt, ending, now, rng);
+        let decision = exchange.ended(&self.pool, &mut self.state, ending, now, rng);
         if let Decision::Stop(stop) = decision
             && let Some(reason) = stop.denial()
         {

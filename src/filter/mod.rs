@@ -4,7 +4,7 @@
 //! In reading order: [`root`] and [`http`] are the callbacks; [`worker`] is what a worker keeps;
 //! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
-//! attempt, [`judging`] meets its answer, [`retrying`] sends the others, [`answering`] ends it.
+//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it.
 
 pub(crate) mod root;
 
@@ -26,6 +26,7 @@ mod steering;
 
 mod judging;
 
+mod hedging;
 mod retrying;
 
 mod answering;

@@ -5,9 +5,11 @@
 //! attempt that counts as active for ever. The whole answer is in hand before the client gets any
 //! of it, which is the price of choosing another cluster once the router has spoken.
 
+use core::mem;
+
 use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
@@ -44,13 +46,8 @@ impl Worker {
             match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
                     let deadline = stream.exchange.deadline();
-                    stream.phase = Phase::Calling(token);
-                    let call = Call::Attempt {
-                        stream: id,
-                        pool: stream.pool,
-                        attempt,
-                        sent_body: !stream.request.body().is_empty(),
-                    };
+                    stream.phase = Phase::Calling;
+                    let call = stream.call(id, token, attempt);
                     self.calls.insert(token, call);
                     return self.wait_until(id, Some(deadline), now);
                 }
@@ -61,7 +58,7 @@ impl Worker {
                     let ending =
                         steered.ending(&attempt, outcome, None, &stream.request, None, now);
                     let exchange = &mut stream.exchange;
-                    let decision = steered.decide(exchange, &attempt, ending, now, &mut self.rng);
+                    let decision = steered.decide(exchange, ending, now, &mut self.rng);
                     steered.state.end(attempt);
                     match decision {
                         Decision::Again(delay) if delay.is_zero() => {}
@@ -124,15 +121,28 @@ impl Worker {
         let waiting = self
             .streams
             .get_mut(&id)
-            .filter(|stream| matches!(stream.phase, Phase::Calling(called) if called == token));
+            .filter(|stream| stream.awaits(token));
         let Some(stream) = waiting else {
-            // The client has left, or has had the answer of the deadline.
+            // The client has left, or has had another answer.
             return steered.state.end(attempt);
         };
+        stream.calls.retain(|call| *call != token);
+        let is_last = stream.calls.is_empty() && matches!(stream.phase, Phase::Calling);
+        let is_good = outcome.class() == Class::Success && !steered.pool.retry.covers(outcome);
+        if !is_good && !is_last {
+            // The first attempt or another hedge may do better.
+            if let Phase::Calling = stream.phase {
+                stream.keep_better(answer);
+            }
+            return steered.state.end(attempt);
+        }
+        if let Phase::Routed(first) = mem::replace(&mut stream.phase, Phase::Calling) {
+            steered.state.overtaken(&steered.pool, first, now);
+        }
         let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
         stream.keep_better(answer);
         let exchange = &mut stream.exchange;
-        let decision = steered.decide(exchange, &attempt, ending, now, &mut self.rng);
+        let decision = steered.decide(exchange, ending, now, &mut self.rng);
         let expired = exchange.expired_with(&attempt, outcome, now);
         steered.state.end(attempt);
         match decision {
@@ -146,8 +156,26 @@ impl Worker {
     }
 }
 
+impl Stream {
+    /// An attempt of this stream is under way as a call.
+    pub(super) fn call(&mut self, id: StreamId, token: Token, attempt: Attempt) -> Call {
+        self.calls.push(token);
+        Call::Attempt {
+            stream: id,
+            pool: self.pool,
+            attempt,
+            sent_body: !self.request.body().is_empty(),
+        }
+    }
+
+    /// Whether the answer of this call could still be the client's.
+    fn awaits(&self, token: Token) -> bool {
+        matches!(self.phase, Phase::Routed(_) | Phase::Calling) && self.calls.contains(&token)
+    }
+}
+
 /// Sends the attempt.
-fn send(
+pub(super) fn send(
     pool: &Pool,
     cluster_header: &str,
     stream: &Stream,

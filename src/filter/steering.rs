@@ -74,11 +74,12 @@ impl Worker {
             phase: Phase::Routed(attempt),
             kept: None,
             original_is_upstreams: false,
+            calls: Vec::new(),
+            hedge_at: None,
             due: None,
         };
-        let due = stream.first_deadline();
         self.streams.insert(id, stream);
-        self.wait_until(id, Some(due), now);
+        self.await_first(id, now);
         Action::Continue
     }
 
@@ -114,8 +115,7 @@ impl Worker {
         if let Phase::Routed(attempt) = &mut stream.phase {
             let now = host::now();
             attempt.request_completed(now);
-            let due = stream.first_deadline();
-            self.wait_until(id, Some(due), now);
+            self.await_first(id, now);
         }
     }
 

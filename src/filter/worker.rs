@@ -64,6 +64,10 @@ pub(super) struct Stream {
     pub(super) kept: Option<Answer>,
     /// Whether the paused response is an upstream's and not the host's own.
     pub(super) original_is_upstreams: bool,
+    /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
+    pub(super) calls: Vec<Token>,
+    /// When the first attempt is hedged.
+    pub(super) hedge_at: Option<Instant>,
     /// Its entry in the timers.
     pub(super) due: Option<Instant>,
     /// By when the client must have finished its request.
@@ -78,8 +82,9 @@ pub(super) enum Phase {
     Routed(Attempt),
     /// The response is paused until a retry is due: a timer.
     Waiting,
-    /// The response is paused until a call is answered: its token, or the deadline.
-    Calling(Token),
+    /// The response is paused until one of the stream's calls is answered well or all of them have
+    /// failed, or until the deadline.
+    Calling,
     /// The answer is on its way to the client; the first attempt ends with the stream if it is the
     /// one whose answer streams by.
     Answering(Option<Attempt>),
@@ -154,7 +159,8 @@ impl Worker {
             stream.due = None;
             match stream.phase {
                 Phase::Waiting => self.retry(id),
-                Phase::Routed(_) | Phase::Calling(_) => self.time_is_up(id, now),
+                Phase::Routed(_) if now < stream.first_deadline() => self.hedge(id, now),
+                Phase::Routed(_) | Phase::Calling => self.time_is_up(id, now),
                 Phase::Answering(_) => {}
             }
         }
@@ -183,7 +189,7 @@ impl Worker {
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),
-            Phase::Answering(None) | Phase::Waiting | Phase::Calling(_) => {}
+            Phase::Answering(None) | Phase::Waiting | Phase::Calling => {}
         }
     }
 
@@ -203,8 +209,14 @@ impl Worker {
 }
 
 impl Stream {
+    /// When something happens to the first attempt if it is not answered.
+    pub(super) fn first_due(&self) -> Instant {
+        let deadline = self.first_deadline();
+        self.hedge_at.map_or(deadline, |hedge| hedge.min(deadline))
+    }
+
     /// What the first attempt waits for besides its answer: the client's request, or the deadline.
-    pub(super) fn first_deadline(&self) -> Instant {
+    fn first_deadline(&self) -> Instant {
         if self.request.is_complete() || self.request.is_stream() {
             self.exchange.deadline()
         } else {

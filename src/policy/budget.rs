@@ -23,6 +23,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hedge::HedgePolicy;
 use crate::time::Instant;
 use crate::window::Window;
 
@@ -64,14 +65,17 @@ impl Default for BudgetPolicy {
 pub struct Spending {
     /// Requests that have arrived.
     pub requests: u64,
-    /// Retries that were decided on.
+    /// Retries that were decided on, hedges included.
     pub retries: u64,
+    /// Hedges among them.
+    pub hedges: u64,
 }
 
 impl AddAssign for Spending {
     fn add_assign(&mut self, other: Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.retries = self.retries.saturating_add(other.retries);
+        self.hedges = self.hedges.saturating_add(other.hedges);
     }
 }
 
@@ -96,7 +100,7 @@ impl Budget {
     pub fn request(&mut self, now: Instant) {
         let request = Spending {
             requests: 1,
-            retries: 0,
+            ..Spending::default()
         };
         self.own.add(request, now);
     }
@@ -104,17 +108,35 @@ impl Budget {
     /// Pays for a retry, if the budget allows it.
     #[must_use = "a retry that is not paid for must not be made"]
     pub fn pay(&mut self, policy: &BudgetPolicy, now: Instant) -> bool {
-        let mut spending = self.own.counts(now);
-        spending += self.others;
-        let allowed = policy.allows(spending);
+        let allowed = policy.allows(self.spending(now));
         if allowed {
-            let retry = Spending {
-                requests: 0,
-                retries: 1,
-            };
-            self.own.add(retry, now);
+            self.own.add(RETRY, now);
         }
         allowed
+    }
+
+    /// Pays for a hedge, if the ratio of hedges allows it, and the budget where there is one.
+    #[must_use = "a hedge that is not paid for must not be made"]
+    pub fn pay_hedge(
+        &mut self,
+        policy: Option<&BudgetPolicy>,
+        hedges: &HedgePolicy,
+        now: Instant,
+    ) -> bool {
+        let spending = self.spending(now);
+        let allowed =
+            hedges.allows(spending) && policy.is_none_or(|policy| policy.allows(spending));
+        if allowed {
+            self.own.add(Spending { hedges: 1, ..RETRY }, now);
+        }
+        allowed
+    }
+
+    /// What all workers together have spent, as far as is known.
+    fn spending(&self, now: Instant) -> Spending {
+        let mut spending = self.own.counts(now);
+        spending += self.others;
+        spending
     }
 
     /// What this worker tells the others.
@@ -128,6 +150,12 @@ impl Budget {
         self.others = others;
     }
 }
+
+const RETRY: Spending = Spending {
+    requests: 0,
+    retries: 1,
+    hedges: 0,
+};
 
 /// 0.2 × 5 must allow one retry, whatever the product of the two comes to in binary.
 const ROUNDING: f64 = 1e-9;
@@ -202,14 +230,10 @@ mod tests {
         assert!(!budget.pay(&policy, second(1)));
         budget.hear(Spending {
             requests: 10,
-            retries: 1,
+            ..RETRY
         });
         assert!(budget.pay(&policy, second(1)));
         assert!(!budget.pay(&policy, second(1)));
-        let own = Spending {
-            requests: 0,
-            retries: 1,
-        };
-        assert_eq!(budget.report(second(1)), own);
+        assert_eq!(budget.report(second(1)), RETRY);
     }
 }

@@ -24,6 +24,7 @@ use crate::backoff::MAX_ATTEMPTS;
 use crate::balance::{Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
+use crate::hedge::HedgeDelay;
 use crate::idempotency::Repeatability;
 use crate::outcome::Outcome;
 use crate::pool::{Pool, PoolState};
@@ -55,7 +56,7 @@ impl Exchange {
         limit: Option<Duration>,
         now: Instant,
     ) -> Self {
-        if pool.retry.budget.is_some() {
+        if pool.retry.budget.is_some() || pool.retry.hedge.is_some() {
             state.budget.request(now);
         }
         let total = pool.timeouts.total();
@@ -149,14 +150,13 @@ impl Exchange {
         &mut self,
         pool: &Pool,
         state: &mut PoolState,
-        attempt: &Attempt,
         ending: Ending,
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
         let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
-            attempt: attempt.number,
+            attempt: self.attempts,
             ending,
             waited: self.waited,
             repeatability: self.repeatability,
@@ -174,6 +174,43 @@ impl Exchange {
             self.waited = delay;
         }
         decision
+    }
+
+    /// When `attempt`, the newest, is hedged if it has not been answered by then; `None`: never.
+    #[must_use]
+    pub fn hedge_due(
+        &self,
+        pool: &Pool,
+        state: &PoolState,
+        attempt: &Attempt,
+        now: Instant,
+    ) -> Option<Instant> {
+        let hedge = pool.retry.hedge?;
+        let hedges = self.attempts.checked_sub(attempt.number)?;
+        let is_repeatable = self.repeatability.allowed && self.repeatability.obstacle.is_none();
+        if !is_repeatable || hedges >= hedge.max || self.attempts >= pool.retry.max_attempts {
+            return None;
+        }
+        let delay = match hedge.delay {
+            HedgeDelay::Fixed(delay) => delay,
+            HedgeDelay::P95 => state.endpoint(attempt.endpoint)?.quantile(0.95, now)?,
+        };
+        // One after each delay.
+        let due = attempt.sent + delay.saturating_mul(u32::from(hedges) + 1);
+        (due < self.deadline).then_some(due)
+    }
+
+    /// Whether a hedge may be sent now, which is then paid: somewhere else, and within the budget.
+    #[must_use]
+    pub fn may_hedge(&self, pool: &Pool, state: &mut PoolState, now: Instant) -> bool {
+        let Some(hedge) = pool.retry.hedge else {
+            return false;
+        };
+        let elsewhere = !self.candidates(pool, &state.endpoints, now).all_tried();
+        elsewhere
+            && state
+                .budget
+                .pay_hedge(pool.retry.budget.as_ref(), &hedge, now)
     }
 
     /// When the first endpoint has cooled down, if none is available before.

@@ -14,9 +14,9 @@
 //! configuration: values arrive valid, because their constructors refuse what is not.
 //!
 //! ## Reading order
-//! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`window`], [`health`]
+//! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`quantile`], [`window`], [`health`]
 //! and [`breaker`] what is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`],
-//! [`budget`] and [`retry`] judge a failure; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
+//! [`budget`] and [`retry`] judge a failure, [`hedge`] does not wait for one; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
 //! request through all of it.
 
 #![no_std]
@@ -32,6 +32,7 @@ pub mod endpoint;
 pub mod health;
 pub mod latency;
 pub mod outcome;
+pub mod quantile;
 pub mod window;
 
 pub mod breaker;
@@ -41,6 +42,7 @@ pub mod balance;
 pub mod backoff;
 pub mod budget;
 pub mod condition;
+pub mod hedge;
 pub mod idempotency;
 pub mod jitter;
 pub mod retry;

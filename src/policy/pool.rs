@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
 use crate::exchange::Attempt;
 use crate::health::CheckPolicy;
+use crate::hedge::HedgeDelay;
 use crate::latency::Mean;
 use crate::matching::Matcher;
 use crate::outcome::{Class, Outcome};
@@ -184,7 +185,13 @@ impl PoolState {
             endpoints: pool
                 .endpoints
                 .iter()
-                .map(|_| EndpointState::new(pool.breaker.window))
+                .map(|_| {
+                    let state = EndpointState::new(pool.breaker.window);
+                    match pool.retry.hedge {
+                        Some(hedge) if hedge.delay == HedgeDelay::P95 => state.with_quantiles(),
+                        _ => state,
+                    }
+                })
                 .collect(),
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
             good_answers: Mean::default(),
@@ -258,6 +265,15 @@ impl PoolState {
             .breaker()
             .is_concerned(judgement.pass, verdict, exceeded)
             .then_some(judgement)
+    }
+
+    /// The attempt is over because another was faster: it took at least until `now`, and that is all
+    /// that is known of it.
+    pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) {
+        if let Some(state) = self.endpoint_mut(attempt.endpoint()) {
+            state.overtaken(now.since(attempt.sent()), now, pool.decay);
+        }
+        self.end(attempt);
     }
 
     /// The attempt is over: it counts as active no longer.

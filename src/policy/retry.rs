@@ -26,6 +26,7 @@ use rand::Rng;
 use crate::backoff::{Backoff, MAX_ATTEMPTS};
 use crate::budget::BudgetPolicy;
 use crate::condition::Conditions;
+use crate::hedge::HedgePolicy;
 use crate::idempotency::{Methods, Obstacle, Refusal, Repeatability};
 use crate::jitter::{Bounds, Jitter};
 use crate::outcome::{Outcome, Transport};
@@ -50,6 +51,8 @@ pub struct RetryPolicy {
     pub max_quiet: Option<Duration>,
     /// How many retries there may be for so many requests; `None`: any number.
     pub budget: Option<BudgetPolicy>,
+    /// When a second attempt goes elsewhere before the first has failed; `None`: never.
+    pub hedge: Option<HedgePolicy>,
     /// What must hold besides.
     pub conditions: Conditions,
     /// Whether a request that is a retry already is not retried again.
@@ -103,6 +106,7 @@ impl Default for RetryPolicy {
             throttling_bounds: bounds,
             max_quiet: Some(Duration::from_secs(300)),
             budget: Some(BudgetPolicy::default()),
+            hedge: None,
             conditions: Conditions::default(),
             stop_nested: false,
             statuses: Statuses::default(),
@@ -170,7 +174,7 @@ impl From<Outcome> for Ending {
 /// An attempt that has just ended, as [`decide`] needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
-    /// Its number, from 1.
+    /// How many attempts there have been, this one included.
     pub attempt: u8,
     /// What it came to.
     pub ending: Ending,

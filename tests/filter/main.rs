@@ -27,6 +27,7 @@ mod steering;
 
 mod classifying;
 mod cooling;
+mod hedging;
 mod limits;
 mod retrying;
 mod sending;

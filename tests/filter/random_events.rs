@@ -8,9 +8,10 @@ mod world;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::Index;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{RngSeed, TestCaseError};
 use proptest::{collection, option, sample};
 
+use crate::scene::BY_LOAD;
 use world::World;
 
 /// Something that happens. An index picks among what it can happen to; if there is nothing, it does
@@ -124,11 +125,24 @@ proptest! {
 
     #[test]
     fn promises_hold_whatever_happens(events in collection::vec(event(), 1..80)) {
-        let mut world = World::new();
-        for event in &events {
-            world.happen(event);
-            world.check()?;
-        }
-        world.end()?;
+        play(BY_LOAD, 1, &events)?;
     }
+
+    #[test]
+    fn promises_hold_while_attempts_are_hedged(events in collection::vec(event(), 1..80)) {
+        let hedged = BY_LOAD.replace(
+            "\"jitter\": false",
+            "\"jitter\": false, \"hedge\": {\"delay\": 0.1, \"max\": 2, \"ratio\": 1}",
+        );
+        play(&hedged, 2, &events)?;
+    }
+}
+
+fn play(configuration: &str, at_a_time: usize, events: &[Event]) -> Result<(), TestCaseError> {
+    let mut world = World::new(configuration, at_a_time);
+    for event in events {
+        world.happen(event);
+        world.check()?;
+    }
+    world.end()
 }

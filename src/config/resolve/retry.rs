@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use steerage_policy::backoff::Backoff;
 use steerage_policy::budget::BudgetPolicy;
+use steerage_policy::hedge::{HedgeDelay, HedgePolicy};
 use steerage_policy::idempotency::Methods;
 use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::outcome::Transport;
@@ -39,6 +40,7 @@ pub(super) fn policy(
         conditions: conditions?,
         max_quiet: max_quiet(fields, default.max_quiet)?,
         budget: budget(fields)?,
+        hedge: hedge(fields)?,
         stop_nested: fields.flag("stop_nested")?.unwrap_or(default.stop_nested),
         statuses: fields
             .list("retry_on_status_codes", status::read)?
@@ -137,6 +139,24 @@ fn budget(fields: &Fields<'_>) -> Result<Option<BudgetPolicy>, Reported> {
             .number("min_per_second")?
             .unwrap_or(default.min_per_second),
         ttl: budget.span("ttl")?.unwrap_or(default.ttl),
+    }))
+}
+
+/// `hedge`: off unless it is an object.
+fn hedge(fields: &Fields<'_>) -> Result<Option<HedgePolicy>, Reported> {
+    const HEDGE: &str = "hedge";
+    if !matches!(fields.get(HEDGE), Some(Json::Object(_))) {
+        return Ok(None);
+    }
+    let hedge = fields.object(HEDGE, &schema::HEDGE);
+    let delay = hedge.read("delay", |json| match json {
+        Json::Text(name) if &**name == "p95" => Some(HedgeDelay::P95),
+        _ => duration::read(json).map(HedgeDelay::Fixed),
+    })?;
+    Ok(Some(HedgePolicy {
+        delay: delay.unwrap_or(HedgeDelay::P95),
+        max: hedge.whole("max")?.unwrap_or(1),
+        ratio: hedge.number("ratio")?.unwrap_or(0.05),
     }))
 }
 
@@ -540,6 +560,40 @@ mod tests {
         assert_eq!(never.statuses, Statuses::new(Vec::new()));
         assert!(never.transports.is_empty());
         assert_eq!(never.methods, Methods::new([]));
+    }
+
+    #[test]
+    fn hedges_are_off_unless_described() {
+        for off in ["", r#""hedge": null"#, r#""hedge": false"#] {
+            assert_eq!(retry(off).hedge, None, "{off}");
+        }
+        let default = HedgePolicy {
+            delay: HedgeDelay::P95,
+            max: 1,
+            ratio: 0.05,
+        };
+        assert_eq!(retry(r#""hedge": {}"#).hedge, Some(default));
+        assert_eq!(retry(r#""hedge": {"delay": "p95"}"#).hedge, Some(default));
+        let given = HedgePolicy {
+            delay: HedgeDelay::Fixed(Duration::from_millis(200)),
+            max: 2,
+            ratio: 1.0,
+        };
+        let fields = r#""hedge": {"delay": "200ms", "max": 2, "ratio": 1}"#;
+        assert_eq!(retry(fields).hedge, Some(given));
+        check_retry(
+            r#""hedge": {"delay": "p99", "max": 10, "ratio": 0}"#,
+            &[
+                "hedge.delay: must be p95, or a duration above 0 and at most 24 h: seconds \
+                 (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\"), got \"p99\"",
+                "hedge.max: must be a whole number from 1 to 9, got 10",
+                "hedge.ratio: must be a number above 0 and at most 1, got 0",
+            ],
+        );
+        check_retry(
+            r#""hedge": true"#,
+            &["hedge: must be null, or false, or an object, got true"],
+        );
     }
 
     #[test]

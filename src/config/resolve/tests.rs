@@ -68,7 +68,7 @@ fn all_errors_come_together_single_values_first() {
                 {"name": "a", "endpoints": ["x", "x"], "load_balancer": {"strategy": "fastest"}},
                 {"name": "a", "match": {"prefix": "api"}, "endpoints": [{"weight": -1}],
                  "retry_policy": {"max_attempts": 11, "base_delay": 5, "max_delay": "1s",
-                    "retry_on_status_codes": [503, "5xx", 600], "hedge": {"max": 1}}},
+                    "retry_on_status_codes": [503, "5xx", 600]}, "connection_pool": {"dynamic": true}},
                 {"endpoints": [], "timeout": {"read": "90s"}},
                 "b"
             ],
@@ -87,7 +87,7 @@ fn all_errors_come_together_single_values_first() {
             "pools[1].retry_policy.max_attempts: must be a whole number from 1 to 10, got 11",
             "pools[1].retry_policy.retry_on_status_codes[2]: must be a whole number from 100 \
              to 599, or statuses such as \"500-504\" or \"5xx\", got 600",
-            "pools[1].retry_policy.hedge: not supported yet, got an object",
+            "pools[1].connection_pool.dynamic: not supported yet, got true",
             "pools[2].endpoints: must have 1 to 1000 entries, got []",
             "pools[3]: must be an object, got \"b\"",
             "cluster_header: must be the name of a header, neither a pseudo-header, nor `host` \
@@ -305,12 +305,10 @@ fn sections_may_be_empty_but_must_be_objects() {
 fn what_is_off_anyway_is_accepted() {
     pool(
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
-           "retry_policy": {"hedge": null},
            "circuit_breaker": {"max_open_fraction": 1}, "connection_pool": {"dynamic": false},
            "interceptors": {"request": [], "response": [], "logging": false},
            "enable_logging_interceptor": false, "enable_metrics_interceptor": false"#,
     );
-    pool(r#""retry_policy": {"hedge": false}"#);
 }
 
 #[test]
@@ -325,8 +323,7 @@ fn what_is_not_built_is_checked_nevertheless() {
                 "response": [{"add_header": {}, "remove_header": "x-a"}, {"when": {}}],
                 "logging": {"level": "loud"}},
             "admin": {"path": "steerage", "token": ""},
-            "load_balancer": {"slow_start": "30s", "panic_threshold": 2},
-            "retry_policy": {"hedge": {"delay": "p95", "max": 10, "ratio": 0.05}}
+            "load_balancer": {"slow_start": "30s", "panic_threshold": 2}
         }"#,
         &[
             "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
@@ -344,7 +341,6 @@ fn what_is_not_built_is_checked_nevertheless() {
             "admin.token: must be text that is not empty",
             "load_balancer.slow_start: not supported yet, got \"30s\"",
             "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
-            "retry_policy.hedge.max: must be a whole number from 1 to 9, got 10",
         ],
     );
 }

@@ -4,7 +4,7 @@ use steerage_policy::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 use steerage_policy::outcome::Transport;
 
 use super::{
-    HEADER_RULES, Kind, METHOD, Off, SHARE, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, STATUS, STATUSES,
+    HEADER_RULES, Kind, METHOD, SHARE, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, STATUS, STATUSES,
     Section, TextRule, any_number_of, field, some,
 };
 
@@ -153,8 +153,7 @@ pub static RETRY_POLICY: Section = Section::of(&[
         Kind::Either(&[Kind::Null, Kind::Off, Kind::Object(&HEDGE)]),
         "off",
         "a second attempt elsewhere when the first has not answered by then",
-    )
-    .planned(Off::False),
+    ),
 ]);
 
 /// An entry of `retry_policy.retry_when`. That it has at least one field is a rule of `resolve`.

@@ -9,6 +9,7 @@ use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
 use crate::health::{Health, HealthRecord};
 use crate::latency::{self, Average};
 use crate::outcome::{Class, Outcome};
+use crate::quantile::Quantiles;
 use crate::time::Instant;
 use crate::window::{Counts, Window};
 
@@ -31,6 +32,8 @@ pub enum Exclusion {
 pub struct EndpointState {
     active: u32,
     response_time: Average,
+    /// Kept only where somebody asks for them.
+    quantiles: Option<Quantiles>,
     window: Window,
     totals: Totals,
     others: Others,
@@ -121,10 +124,37 @@ impl EndpointState {
         Self {
             active: 0,
             response_time: Average::default(),
+            quantiles: None,
             window: Window::new(window),
             totals: Totals::default(),
             others: Others::default(),
             agreed: Agreed::default(),
+        }
+    }
+
+    /// The same, with quantiles of its response times.
+    #[must_use]
+    pub fn with_quantiles(self) -> Self {
+        Self {
+            quantiles: Some(Quantiles::new()),
+            ..self
+        }
+    }
+
+    /// The time that this share of its answers of late took at most, as far as this worker has seen;
+    /// `None` while too few have been seen, or if nobody asks for it.
+    #[must_use]
+    pub fn quantile(&self, share: f64, now: Instant) -> Option<Duration> {
+        self.quantiles.as_ref()?.quantile(share, now)
+    }
+
+    /// An attempt has been given up for another that was faster. It took at least this long.
+    pub fn overtaken(&mut self, time: Duration, now: Instant, decay: Duration) {
+        if self.response_time.seconds() < Some(time.as_secs_f64()) {
+            self.response_time.observe(time, now, decay);
+        }
+        if let Some(quantiles) = &mut self.quantiles {
+            quantiles.add(time, now);
         }
     }
 
@@ -288,6 +318,9 @@ impl EndpointState {
         }
         self.window.record(success, took.slow, now);
         self.response_time.observe(counted, now, decay);
+        if let (true, Some(quantiles)) = (success, &mut self.quantiles) {
+            quantiles.add(took.time, now);
+        }
     }
 }
 
@@ -350,6 +383,18 @@ mod tests {
         assert_eq!(state.seconds(NOW), Some(1.0));
         assert_eq!(state.success_rate(NOW), 0.0);
         assert_eq!(state.totals().failures, 1);
+    }
+
+    #[test]
+    fn who_is_overtaken_was_slow_and_did_not_fail() {
+        let mut state = state().with_quantiles();
+        record(&mut state, Outcome::Answered(200));
+        state.overtaken(Duration::from_millis(100), NOW, DECAY);
+        assert_eq!(state.seconds(NOW), Some(0.1));
+        assert_eq!(state.totals().failures, 0);
+        // It might have been as fast as ever, had it been waited for.
+        state.overtaken(Duration::from_millis(50), NOW, DECAY);
+        assert_eq!(state.seconds(NOW), Some(0.1));
     }
 
     #[test]

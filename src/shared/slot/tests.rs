@@ -53,6 +53,7 @@ impl Worker {
             spending: Spending {
                 requests: 10,
                 retries: 1,
+                hedges: 0,
             },
             endpoints: endpoints
                 .map(|&(endpoint, active, attempts)| EndpointReport {

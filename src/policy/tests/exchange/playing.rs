@@ -269,7 +269,7 @@ impl<'a> World<'a> {
         }
         let state = &mut self.workers[worker].state;
         let ending = fate.outcome.into();
-        let decision = exchange.ended(pool, state, &attempt, ending, now, &mut self.rng);
+        let decision = exchange.ended(pool, state, ending, now, &mut self.rng);
         self.records.attempts.push(Record {
             request: id,
             number: attempt.number(),

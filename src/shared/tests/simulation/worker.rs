@@ -255,7 +255,7 @@ impl Worker {
             });
         }
         let rng = &mut self.rng;
-        let decision = exchange.ended(pool, &mut self.state, &attempt, outcome.into(), now, rng);
+        let decision = exchange.ended(pool, &mut self.state, outcome.into(), now, rng);
         self.state.end(attempt);
         match decision {
             Decision::Again(delay) => {
