@@ -128,7 +128,6 @@ fn what_is_not_built_yet_is_refused() {
         let update = r#"{
             "endpoints": ["a"],
             "load_balancer": {"strategy": "random", "slow_start": "10s"},
-            "retry_policy": {"budget": {"ratio": 0.2}, "hedge": {"delay": 0.2}},
             "circuit_breaker": {"max_open_fraction": 0.5},
             "connection_pool": {"max_connections": 100},
             "interceptors": {"logging": true},
@@ -139,8 +138,6 @@ fn what_is_not_built_yet_is_refused() {
         let log = envoy.log();
         for path in [
             "load_balancer.slow_start",
-            "retry_policy.budget",
-            "retry_policy.hedge",
             "circuit_breaker.max_open_fraction",
             "connection_pool.max_connections",
             "interceptors.logging",

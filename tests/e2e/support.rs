@@ -17,8 +17,8 @@ pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuil
     })
 }
 
-/// The configuration with breakers that never open, in the pools that do not speak of breakers. Most
-/// tests let an endpoint fail for as long as they look at something else.
+/// The configuration with breakers that never open and retries without a budget, in the pools that do
+/// not speak of them. Most tests let an endpoint fail for as long as they look at something else.
 pub(crate) fn steady(json: &str) -> String {
     let Ok(mut config) = serde_json::from_str::<Value>(json) else {
         return json.to_owned();
@@ -33,6 +33,10 @@ pub(crate) fn steady(json: &str) -> String {
             fields
                 .entry("circuit_breaker")
                 .or_insert_with(|| never.clone());
+            let retry = fields.entry("retry_policy").or_insert_with(|| json!({}));
+            if let Some(retry) = retry.as_object_mut() {
+                retry.entry("budget").or_insert(Value::Bool(false));
+            }
         }
     }
     config.to_string()

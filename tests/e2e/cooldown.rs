@@ -1,0 +1,119 @@
+//! An endpoint that asks for quiet is left alone by all workers, and clients do not notice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use steerage_harness::tokio::time::sleep;
+use steerage_harness::{Load, Reply, Upstream, get, run};
+
+use crate::support::{assert_unharmed, envoy_of};
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+#[test]
+fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
+    run(async {
+        // Requests come for a second before it throttles, so that all workers are at it.
+        let begun = Instant::now();
+        let throttled = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&throttled);
+        let busy = Upstream::start(move |_, _| {
+            let now = begun.elapsed() > millis(1_500) && !asked.swap(true, Ordering::SeqCst);
+            if now {
+                Reply::status(429).header("retry-after", "2")
+            } else {
+                Reply::ok()
+            }
+        })
+        .await
+        .unwrap();
+        let well = Upstream::named("well").await.unwrap();
+        let envoy = envoy_of(
+            &[("busy", busy.addr()), ("well", well.addr())],
+            r#"{"endpoints": ["busy", "well"]}"#,
+        )
+        .concurrency(4)
+        .start()
+        .await
+        .unwrap();
+        let report = Load::new(envoy.addr())
+            .during(Duration::from_secs(6))
+            .concurrency(32)
+            .rate(300.0)
+            .run()
+            .await;
+        assert_eq!(report.status(200), report.total(), "{report}");
+        assert!(throttled.load(Ordering::SeqCst));
+
+        let times: Vec<Instant> = busy.received().iter().map(|got| got.at).collect();
+        let (last, next) = times
+            .windows(2)
+            .map(|pair| (pair[0], pair[1]))
+            .max_by_key(|(before, after)| *after - *before)
+            .unwrap();
+        // From what was under way when it throttled, or sent before a worker heard, to its time.
+        let quiet = next - last;
+        assert!(quiet > millis(1_500), "left alone for {quiet:?} only");
+        assert!(quiet < millis(3_000), "left alone for {quiet:?}");
+        let after = times.iter().filter(|at| **at >= next).count();
+        assert!(after > 30, "traffic has not returned: {after}");
+        assert_unharmed(&envoy).await;
+    });
+}
+
+/// Two endpoints that both answer 429 with this Retry-After, the first time each.
+async fn both(retry_after: &'static str) -> (Upstream, Upstream) {
+    let throttling = move || {
+        Upstream::start(move |_, number| {
+            if number == 0 {
+                Reply::status(429).header("retry-after", retry_after)
+            } else {
+                Reply::ok().body("later")
+            }
+        })
+    };
+    (throttling().await.unwrap(), throttling().await.unwrap())
+}
+
+#[test]
+fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
+    run(async {
+        for workers in [1, 2, 4] {
+            let (a, b) = both("1").await;
+            let config = r#"{"endpoints": ["a", "b"]}"#;
+            let envoy = envoy_of(&[("a", a.addr()), ("b", b.addr())], config)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let answer = get(envoy.addr(), "/").await.unwrap();
+            assert_eq!(answer.text(), "later");
+            assert!(answer.begun >= millis(1_000), "{answer:?}");
+
+            let (a, b) = both("100").await;
+            let envoy = envoy_of(&[("a", a.addr()), ("b", b.addr())], config)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let answer = get(envoy.addr(), "/").await.unwrap();
+            assert_eq!(answer.status.as_u16(), 429);
+            assert_eq!(answer.header("retry-after").as_deref(), Some("100"));
+            assert!(answer.begun < Duration::from_secs(5), "at once: {answer:?}");
+
+            // By now all workers have heard.
+            sleep(millis(500)).await;
+            let refused = get(envoy.addr(), "/").await.unwrap();
+            assert_eq!(refused.status.as_u16(), 503);
+            let reason = refused.header("x-steerage-reason");
+            assert_eq!(reason.as_deref(), Some("no_endpoint_available"));
+            let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+            assert!((90..=100).contains(&wait), "{wait}");
+            assert_eq!(a.count() + b.count(), 2);
+            assert_unharmed(&envoy).await;
+        }
+    });
+}

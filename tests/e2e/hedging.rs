@@ -1,0 +1,102 @@
+//! Hedges take the slowest percent of answers from elsewhere, at the cost of a few more attempts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use steerage_harness::{Load, LoadReport, Reply, Upstream, get, request, run};
+
+use crate::support::{assert_unharmed, envoy_of, request_of};
+
+/// What clients see of two endpoints of which one takes 2 s for 5 % of its requests, under this
+/// `retry_policy`; and how many attempts there were.
+async fn under(retry_policy: &str) -> (LoadReport, usize) {
+    let turns = Arc::new(AtomicUsize::new(0));
+    let stalling = Upstream::start(move |_, _| {
+        let stalls = turns.fetch_add(1, Ordering::SeqCst) % 20 == 10;
+        Reply::ok().delay(Duration::from_millis(if stalls { 2_000 } else { 5 }))
+    });
+    let stalling = stalling.await.unwrap();
+    let well = Upstream::start(|_, _| Reply::ok().delay(Duration::from_millis(5)));
+    let well = well.await.unwrap();
+    let config =
+        format!(r#"{{"endpoints": ["stalling", "well"], "retry_policy": {{{retry_policy}}}}}"#);
+    let clusters = [("stalling", stalling.addr()), ("well", well.addr())];
+    let envoy = envoy_of(&clusters, &config).concurrency(4).start();
+    let envoy = envoy.await.unwrap();
+    let report = Load::new(envoy.addr())
+        .during(Duration::from_secs(6))
+        .concurrency(32)
+        .rate(100.0)
+        .run()
+        .await;
+    assert_eq!(report.status(200), report.total(), "{report}");
+    assert_unharmed(&envoy).await;
+    (report, stalling.count() + well.count())
+}
+
+#[test]
+fn the_slowest_percent_comes_from_elsewhere() {
+    run(async {
+        let (slow, attempts) = under("").await;
+        assert_eq!(attempts, slow.total(), "one attempt each");
+        assert!(slow.percentile(99.0) > Duration::from_secs(1), "{slow}");
+
+        let (fast, attempts) = under(r#""hedge": {"delay": 0.1, "ratio": 0.05}"#).await;
+        let p99 = fast.percentile(99.0);
+        assert!(p99 < Duration::from_millis(400), "{fast}");
+        assert!(p99 >= Duration::from_millis(100), "nothing stalled: {fast}");
+        let more = attempts as f64 / fast.total() as f64;
+        assert!(more <= 1.05, "{more} attempts a request");
+    });
+}
+
+#[test]
+fn the_first_good_answer_wins_and_a_post_is_sent_once() {
+    run(async {
+        for workers in [1, 2, 4] {
+            let slow = Upstream::start(|_, _| Reply::ok().body("slow").delay(SECOND));
+            let slow = slow.await.unwrap();
+            let well = Upstream::named("well").await.unwrap();
+            let config = r#"{"endpoints": ["slow", {"cluster": "well", "priority": 1}],
+                "retry_policy": {"hedge": {"delay": 0.2, "ratio": 1}}}"#;
+            let clusters = [("slow", slow.addr()), ("well", well.addr())];
+            let envoy = envoy_of(&clusters, config).concurrency(workers).start();
+            let envoy = envoy.await.unwrap();
+
+            let answer = get(envoy.addr(), "/").await.unwrap();
+            assert_eq!(answer.text(), "well");
+            assert!(answer.begun >= Duration::from_millis(200), "{answer:?}");
+            let numbers = |upstream: &Upstream| -> Vec<_> {
+                let received = upstream.received();
+                received
+                    .iter()
+                    .filter_map(|got| got.header("x-envoy-attempt-count"))
+                    .collect()
+            };
+            assert_eq!(numbers(&slow), ["1"]);
+            assert_eq!(numbers(&well), ["2"]);
+
+            let put = request_of("PUT", "/", &[], "x".repeat(10_000));
+            let answer = request(envoy.addr(), put).await.unwrap();
+            assert_eq!(answer.text(), "well");
+            assert_eq!(well.received()[1].body_length, 10_000);
+
+            let post = request_of("POST", "/", &[], "x");
+            let answer = request(envoy.addr(), post).await.unwrap();
+            assert_eq!(answer.text(), "slow");
+            assert_eq!(well.count(), 2);
+
+            // Of what has been overtaken nothing is left.
+            for stat in [
+                "cluster.slow.upstream_rq_active",
+                "cluster.well.upstream_rq_active",
+            ] {
+                envoy.wait_for_stat(stat, |n| n == 0).await.unwrap();
+            }
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+const SECOND: Duration = Duration::from_secs(1);
