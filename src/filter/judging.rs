@@ -45,7 +45,7 @@ impl Worker {
             return Action::Continue; // OK because a stream's pool is one of the worker's.
         };
         let now = host::now();
-        let head = Head::read(&steered.pool);
+        let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
         steered.record(&attempt, outcome, now);
         let headers = head.headers.as_ref();
@@ -166,7 +166,9 @@ struct Head {
 impl Head {
     /// Reads it. One hostcall for a healthy answer: only its status, or all of its headers if the
     /// pool wants to know what they say of health. Who made the answer is asked only where it matters.
-    fn read(pool: &Pool) -> Self {
+    /// `in_disguise` says that the host may hide a failure of its own in a 200, as it does to a client
+    /// that speaks gRPC.
+    fn read(pool: &Pool, in_disguise: bool) -> Self {
         let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
         let status = if weighs_health {
             host::header_map(Map::Response).map(|headers| {
@@ -186,7 +188,7 @@ impl Head {
         };
         let mut outcome = Outcome::Answered(status);
         let retried = pool.retry.covers(outcome);
-        if outcome.class() == Class::Failure || retried {
+        if outcome.class() == Class::Failure || retried || in_disguise {
             outcome = classify::routed(status, &host::property(&["response", "code_details"]));
         }
         if !matches!(outcome, Outcome::Answered(_)) {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use steerage_harness::tokio::time::sleep;
 use steerage_harness::{Load, Reply, Upstream, get, run};
 
-use crate::support::{assert_unharmed, envoy_of};
+use crate::support::{assert_unharmed, envoy_of, pool};
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -65,11 +65,12 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
 }
 
 /// Two endpoints that both answer 429 with this Retry-After, the first time each.
-async fn both(retry_after: &'static str) -> (Upstream, Upstream) {
-    let throttling = move || {
+async fn both(retry_after: &str) -> (Upstream, Upstream) {
+    let throttling = || {
+        let retry_after = retry_after.to_owned();
         Upstream::start(move |_, number| {
             if number == 0 {
-                Reply::status(429).header("retry-after", retry_after)
+                Reply::status(429).header("retry-after", &retry_after)
             } else {
                 Reply::ok().body("later")
             }
@@ -115,5 +116,24 @@ fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
             assert_eq!(a.count() + b.count(), 2);
             assert_unharmed(&envoy).await;
         }
+    });
+}
+
+#[test]
+fn a_date_is_kept_to_as_seconds_are() {
+    run(async {
+        let date = SystemTime::now() + Duration::from_secs(100);
+        let (a, b) = both(&httpdate::fmt_http_date(date)).await;
+        let clusters = [("a", a.addr()), ("b", b.addr())];
+        let envoy = pool(&clusters, r#"{"endpoints": ["a", "b"]}"#).await;
+        let answer = get(envoy.addr(), "/").await.unwrap();
+        assert_eq!(answer.status.as_u16(), 429);
+        // By now all workers have heard.
+        sleep(millis(500)).await;
+        let refused = get(envoy.addr(), "/").await.unwrap();
+        assert_eq!(refused.status.as_u16(), 503);
+        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((80..=100).contains(&wait), "{wait}");
+        assert_unharmed(&envoy).await;
     });
 }

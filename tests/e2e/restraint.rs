@@ -38,7 +38,8 @@ fn a_client_in_a_hurry_is_answered_in_its_own_time() {
             assert_eq!(answer.status.as_u16(), 504);
             let reason = answer.header("x-steerage-reason");
             assert_eq!(reason.as_deref(), Some("deadline_exceeded"));
-            assert!(answer.begun >= millis(least), "{value}: {answer:?}");
+            // Envoy's own timers may come a little early.
+            assert!(answer.begun >= millis(least - 10), "{value}: {answer:?}");
             assert!(answer.begun < millis(most), "{value}: {answer:?}");
             // Each attempt is told what is left to it.
             for got in a.received() {

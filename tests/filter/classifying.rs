@@ -4,7 +4,7 @@
 //! something, so it is retried only where nothing was sent.
 
 use crate::fake_host::{Host, Stream, headers};
-use crate::scene::{DELAY, PLAIN, get, head, start};
+use crate::scene::{DELAY, PLAIN, cluster_of, get, head, start};
 
 /// What an answer was taken for.
 #[derive(Debug, PartialEq, Eq)]
@@ -181,4 +181,22 @@ fn a_response_without_a_usable_status_goes_on_untouched() {
         assert!(!stream.is_paused());
         stream.finish();
     }
+}
+
+#[test]
+fn what_the_host_tells_a_grpc_client_is_not_the_upstreams_success() {
+    let opens = |details| {
+        let host = start(
+            r#"{"endpoints": ["a", {"cluster": "b", "priority": 1}],
+                "circuit_breaker": {"failure_threshold": 1}}"#,
+        );
+        let grpc = [("content-type", "application/grpc")];
+        let stream = host.request(&head("POST", &grpc), true);
+        // A 200 whose `grpc-status` says what it was.
+        stream.router_failed(200, details, b"");
+        stream.finish();
+        cluster_of(get(&host)) == "b"
+    };
+    assert!(opens("upstream_per_try_timeout"));
+    assert!(!opens("via_upstream"));
 }
