@@ -47,7 +47,6 @@ impl Worker {
             return; // OK because a stream's pool is one of the worker's.
         };
         let exchange = &mut stream.exchange;
-        let mut sent = false;
         if exchange.may_hedge(&steered.pool, &mut steered.state, now)
             && let Ok(attempt) = steered.attempt(exchange, now, &mut self.rng)
         {
@@ -55,7 +54,7 @@ impl Worker {
                 Ok(token) => {
                     let call = stream.call(id, token, attempt);
                     self.calls.insert(token, call);
-                    sent = true;
+                    return self.await_first(id, now);
                 }
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
@@ -63,9 +62,6 @@ impl Worker {
                     steered.state.end(attempt);
                 }
             }
-        }
-        if sent {
-            return self.await_first(id, now);
         }
         // Not within the budget, or nowhere to go: the first attempt stays alone.
         stream.hedge_at = None;

@@ -42,10 +42,8 @@ impl BudgetPolicy {
     /// Whether one more retry is within the budget.
     #[must_use]
     pub fn allows(&self, spending: Spending) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-        let (requests, retries) = (spending.requests as f64, spending.retries as f64);
         let reserve = self.min_per_second * self.ttl.as_secs_f64();
-        retries + 1.0 <= self.ratio * requests + reserve + ROUNDING
+        has_room(spending.retries, spending.requests, self.ratio, reserve)
     }
 }
 
@@ -156,6 +154,13 @@ const RETRY: Spending = Spending {
     retries: 1,
     hedges: 0,
 };
+
+/// Whether one more than `spent` is within `ratio` of the requests and a reserve.
+pub(crate) fn has_room(spent: u64, requests: u64, ratio: f64, reserve: f64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let (spent, requests) = (spent as f64, requests as f64);
+    spent + 1.0 <= ratio * requests + reserve + ROUNDING
+}
 
 /// 0.2 × 5 must allow one retry, whatever the product of the two comes to in binary.
 const ROUNDING: f64 = 1e-9;

@@ -15,7 +15,7 @@
 
 use core::time::Duration;
 
-use crate::budget::Spending;
+use crate::budget::{Spending, has_room};
 
 /// When hedges are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,14 +42,9 @@ impl HedgePolicy {
     /// Whether one more hedge is within the ratio.
     #[must_use]
     pub fn allows(&self, spending: Spending) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-        let (requests, hedges) = (spending.requests as f64, spending.hedges as f64);
-        hedges + 1.0 <= self.ratio * requests + ROUNDING
+        has_room(spending.hedges, spending.requests, self.ratio, 0.0)
     }
 }
-
-/// 0.05 × 20 must allow one hedge, whatever the product of the two comes to in binary.
-const ROUNDING: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {

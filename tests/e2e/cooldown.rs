@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use steerage_harness::tokio::time::sleep;
-use steerage_harness::{Load, Reply, Upstream, get, run};
+use steerage_harness::{Envoy, Load, Reply, Upstream, get, run};
 
 use crate::support::{assert_unharmed, envoy_of, pool};
 
@@ -79,6 +79,16 @@ async fn both(retry_after: &str) -> (Upstream, Upstream) {
     (throttling().await.unwrap(), throttling().await.unwrap())
 }
 
+/// For how many seconds new requests are refused, by all workers, once they have heard.
+async fn refused_for(envoy: &Envoy) -> u64 {
+    sleep(millis(500)).await;
+    let refused = get(envoy.addr(), "/").await.unwrap();
+    assert_eq!(refused.status.as_u16(), 503);
+    let reason = refused.header("x-steerage-reason");
+    assert_eq!(reason.as_deref(), Some("no_endpoint_available"));
+    refused.header("retry-after").unwrap().parse().unwrap()
+}
+
 #[test]
 fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
     run(async {
@@ -105,13 +115,7 @@ fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
             assert_eq!(answer.header("retry-after").as_deref(), Some("100"));
             assert!(answer.begun < Duration::from_secs(5), "at once: {answer:?}");
 
-            // By now all workers have heard.
-            sleep(millis(500)).await;
-            let refused = get(envoy.addr(), "/").await.unwrap();
-            assert_eq!(refused.status.as_u16(), 503);
-            let reason = refused.header("x-steerage-reason");
-            assert_eq!(reason.as_deref(), Some("no_endpoint_available"));
-            let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+            let wait = refused_for(&envoy).await;
             assert!((90..=100).contains(&wait), "{wait}");
             assert_eq!(a.count() + b.count(), 2);
             assert_unharmed(&envoy).await;
@@ -128,11 +132,7 @@ fn a_date_is_kept_to_as_seconds_are() {
         let envoy = pool(&clusters, r#"{"endpoints": ["a", "b"]}"#).await;
         let answer = get(envoy.addr(), "/").await.unwrap();
         assert_eq!(answer.status.as_u16(), 429);
-        // By now all workers have heard.
-        sleep(millis(500)).await;
-        let refused = get(envoy.addr(), "/").await.unwrap();
-        assert_eq!(refused.status.as_u16(), 503);
-        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        let wait = refused_for(&envoy).await;
         assert!((80..=100).contains(&wait), "{wait}");
         assert_unharmed(&envoy).await;
     });
