@@ -8,8 +8,9 @@ use core::time::Duration;
 
 use steerage_policy::exchange::Exchange;
 use steerage_policy::matching::RequestHead as _;
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
+use steerage_policy::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
@@ -146,7 +147,7 @@ impl Worker {
         stream.phase = Phase::Answering(None);
         let done = host::on_behalf_of(id).and_then(|()| match stream.kept.take() {
             None => {
-                mark_response(&steered.pool, &stream.exchange);
+                mark_response(&steered.pool, &stream.exchange, None);
                 host::resume_response()
             }
             Some(answer) => give(&steered.pool, stream, &answer),
@@ -170,8 +171,7 @@ impl Worker {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.phase = Phase::Answering(None);
         }
-        self.refuse(504, Reason::DeadlineExceeded, None);
-        self.stream_answered(id, now);
+        self.refuse_stream(id, 504, Reason::DeadlineExceeded, Class::Failure, now);
     }
 
     /// A stream whose answer is outstanding has reached a limit in time: the exchange's, or the
@@ -191,18 +191,36 @@ impl Worker {
             } else {
                 Outcome::Timeout
             };
-            steered.record(&attempt, outcome, now);
+            steered.record(id, &attempt, outcome, now);
             steered.state.end(attempt);
         }
         if client_is_late && now < stream.exchange.deadline() {
             if let Err(refused) = host::on_behalf_of(id) {
                 hostcall_refused("to answer a client that was too slow", refused);
             }
-            self.refuse(408, Reason::WriteTimeout, None);
-            self.stream_answered(id, now);
+            self.refuse_stream(id, 408, Reason::WriteTimeout, Class::Neutral, now);
         } else {
             self.expire(id, now);
         }
+    }
+
+    /// Answers a stream on whose behalf calls are made. `class` says whose fault it is.
+    fn refuse_stream(
+        &mut self,
+        id: StreamId,
+        status: u16,
+        reason: Reason,
+        class: Class,
+        now: Instant,
+    ) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && let Some(steered) = self.pools.get_mut(stream.pool)
+        {
+            stream.exchange.answered(&mut steered.state, class, now);
+            tell_access_log(&steered.pool, &stream.exchange, Some(reason));
+        }
+        self.refuse(status, reason, None);
+        self.stream_answered(id, now);
     }
 
     /// Answers the stream on whose behalf calls are made. `wait` is how long the client had better wait
@@ -232,6 +250,7 @@ impl Worker {
 
 /// Gives the client `answer` in place of the paused response.
 fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
+    tell_access_log(pool, &stream.exchange, None);
     let attempts = stream.exchange.attempts().to_string();
     let endpoint = last_endpoint(pool, &stream.exchange);
     let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
@@ -255,8 +274,10 @@ fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
     host::reply(answer.status(), RETRIED, &headers, &answer.body)
 }
 
-/// Tells the client where its answer comes from, if the pool says so, on the response at hand.
-pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
+/// Tells the access log where the answer at hand comes from, and the client if the pool says so.
+/// `reason` says that the answer is Envoy's in our place.
+pub(super) fn mark_response(pool: &Pool, exchange: &Exchange, reason: Option<Reason>) {
+    tell_access_log(pool, exchange, reason);
     if !pool.response_headers {
         return;
     }
@@ -266,6 +287,25 @@ pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
         .and_then(|()| host::set_header(Map::Response, ATTEMPTS, attempts.as_bytes()));
     if let Err(refused) = marked {
         hostcall_refused("to mark a response", refused);
+    }
+}
+
+/// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on. The
+/// reason is why the client did not get a better answer; most have none.
+pub(super) fn tell_access_log(pool: &Pool, exchange: &Exchange, reason: Option<Reason>) {
+    let attempts = exchange.attempts().to_string();
+    let denial = || exchange.denial().map(Denial::name);
+    let values = [
+        ("steerage.endpoint", Some(last_endpoint(pool, exchange))),
+        ("steerage.attempts", Some(&*attempts)),
+        ("steerage.reason", reason.map(Reason::name).or_else(denial)),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value.filter(|value| !value.is_empty())
+            && let Err(refused) = host::set_filter_state(name, value.as_bytes())
+        {
+            return hostcall_refused("to note something for the access log", refused);
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Worker {
         };
         let exchange = &mut stream.exchange;
         if exchange.may_hedge(&steered.pool, &mut steered.state, now)
-            && let Ok(attempt) = steered.attempt(exchange, now, &mut self.rng)
+            && let Ok(attempt) = steered.attempt(id, exchange, now, &mut self.rng)
         {
             match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
@@ -58,7 +58,7 @@ impl Worker {
                 }
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
-                    steered.record(&attempt, Outcome::ConnectFailure, now);
+                    steered.record(id, &attempt, Outcome::ConnectFailure, now);
                     steered.state.end(attempt);
                 }
             }

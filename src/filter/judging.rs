@@ -20,6 +20,7 @@ use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
 use super::classify::{self, DEGRADED, FAILING};
+use super::debugging;
 use super::request::Request;
 use super::retry_after;
 use super::timers::StreamId;
@@ -47,7 +48,7 @@ impl Worker {
         let now = host::now();
         let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
-        steered.record(&attempt, outcome, now);
+        steered.record(id, &attempt, outcome, now);
         let headers = head.headers.as_ref();
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
@@ -65,7 +66,7 @@ impl Worker {
         if outcome.class() == Class::Failure || steered.pool.retry.covers(outcome) {
             exchange.repeatability.obstacle = stream.request.obstacle();
         }
-        match steered.decide(exchange, ending, now, &mut self.rng) {
+        match steered.decide(id, exchange, ending, now, &mut self.rng) {
             Decision::Again(delay) => {
                 steered.state.end(attempt);
                 stream.phase = Phase::Waiting;
@@ -74,13 +75,15 @@ impl Worker {
                 Action::Pause
             }
             Decision::Stop(_) => {
-                if exchange.expired_with(&attempt, outcome, now) {
-                    let reason = Reason::DeadlineExceeded.name().as_bytes();
+                let expired = exchange.expired_with(&attempt, outcome, now);
+                let reason = expired.then_some(Reason::DeadlineExceeded);
+                if let Some(reason) = reason {
+                    let reason = reason.name().as_bytes();
                     if let Err(refused) = host::set_header(Map::Response, REASON, reason) {
                         hostcall_refused("to mark a response", refused);
                     }
                 }
-                mark_response(&steered.pool, exchange);
+                mark_response(&steered.pool, exchange, reason);
                 stream.request.forget();
                 stream.phase = Phase::Answering(Some(attempt));
                 self.wait_until(id, None, now);
@@ -109,7 +112,7 @@ impl SteeredPool {
         }
         let asked = retry_after::asked(headers.iter(), host::wall_time());
         if let Some(quiet) = retry.quiet(outcome, asked) {
-            self.change(endpoint, |_, agreed| agreed.cool_down(now + quiet));
+            self.change(endpoint, now, |_, agreed| agreed.cool_down(now + quiet));
         }
         asked
     }
@@ -138,19 +141,19 @@ impl SteeredPool {
         }
     }
 
-    /// Decides what follows an attempt, and counts a retry that is denied.
+    /// Decides what follows an attempt.
     pub(super) fn decide(
         &mut self,
+        id: StreamId,
         exchange: &mut Exchange,
         ending: Ending,
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
         let decision = exchange.ended(&self.pool, &mut self.state, ending, now, rng);
-        if let Decision::Stop(stop) = decision
-            && let Some(reason) = stop.denial()
-        {
-            self.denials.count(reason);
+        debugging::decided(id, decision);
+        if let Decision::Stop(_) = decision {
+            exchange.answered(&mut self.state, ending.outcome.class(), now);
         }
         decision
     }

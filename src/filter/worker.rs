@@ -23,7 +23,7 @@ use super::answering::Answer;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::host::{self, Token};
-use crate::metrics::{Denials, hostcall_refused};
+use crate::metrics::{PoolMetrics, hostcall_refused};
 
 /// The state of one worker under one configuration.
 #[derive(Debug)]
@@ -48,7 +48,11 @@ pub(super) struct SteeredPool {
     pub(super) pool: Pool,
     pub(super) state: PoolState,
     pub(super) agreement: Agreement,
-    pub(super) denials: Denials,
+    /// `None` before the first round, and if none are wanted.
+    pub(super) metrics: Option<PoolMetrics>,
+    pub(super) wants_metrics: bool,
+    /// Whether the other workers have been told what it looks like.
+    pub(super) is_described: bool,
 }
 
 /// A request that belongs to a pool.
@@ -124,7 +128,9 @@ impl Worker {
                 .map(|pool| SteeredPool {
                     state: PoolState::new(&pool),
                     agreement: Agreement::new(key::agreement(&pool.name)),
-                    denials: Denials::new(&pool.name),
+                    metrics: None,
+                    wants_metrics: true,
+                    is_described: false,
                     pool,
                 })
                 .collect(),
@@ -185,7 +191,7 @@ impl Worker {
         match stream.phase {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
-                steered.record(&attempt, Outcome::Neutral, host::now());
+                steered.record(id, &attempt, Outcome::Neutral, host::now());
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),

@@ -36,6 +36,9 @@ pub mod quantile;
 pub mod window;
 
 pub mod breaker;
+pub mod operator;
+
+pub mod totals;
 
 pub mod balance;
 
@@ -45,6 +48,7 @@ pub mod condition;
 pub mod hedge;
 pub mod idempotency;
 pub mod jitter;
+pub mod reason;
 pub mod retry;
 
 pub mod matching;
