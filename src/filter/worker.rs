@@ -121,6 +121,7 @@ impl Worker {
             pools: config
                 .pools
                 .into_iter()
+                .map(|configured| configured.pool)
                 .map(|pool| SteeredPool {
                     state: PoolState::new(&pool),
                     agreement: Agreement::new(key::agreement(&pool.name)),
