@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
+use steerage_config::interceptors::Level;
 use steerage_policy::time::Instant;
 
 pub(crate) use header_map::HeaderMap;
@@ -132,6 +133,21 @@ pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refus
     })
 }
 
+/// Adds a value to those of the header `name`.
+pub(crate) fn add_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: both are valid for the call, which only reads them.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe {
+        abi::proxy_add_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
 /// Removes all values of the header `name`.
 pub(crate) fn remove_header(map: Map, name: &[u8]) -> Result<(), Refused> {
     // SAFETY: `name` is valid for the call, which only reads it.
@@ -232,6 +248,13 @@ pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Refused> 
     // SAFETY: both are valid for the call, which only reads them.
     #[expect(unsafe_code, reason = "a hostcall")]
     done(unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Writes a line into the host's log, which drops it if the level is off there.
+pub(crate) fn log(level: Level, line: &str) {
+    // SAFETY: `line` is valid for the call, which only reads it.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
 /// What the host's log shows of this plugin at the moment; everything if it does not say.

@@ -7,6 +7,7 @@
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
+//! - [`interceptors`]: what is done to messages on their way, and the traits to write one's own;
 //! - `metrics`: every metric, by name;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides, and knows neither;
@@ -17,6 +18,8 @@
 mod host;
 
 mod metrics;
+
+pub mod interceptors;
 
 mod filter;
 

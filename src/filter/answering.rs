@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use steerage_policy::exchange::Exchange;
+use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
@@ -14,10 +15,11 @@ use steerage_policy::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
-use super::request::is_hop_by_hop;
+use super::intercepting::LastAttempt;
 use super::timers::StreamId;
-use super::worker::{Phase, Stream, Worker};
+use super::worker::{Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};
+use crate::interceptors::End;
 use crate::metrics::hostcall_refused;
 
 /// Why the filter answered by itself, for the client.
@@ -148,9 +150,10 @@ impl Worker {
         let done = host::on_behalf_of(id).and_then(|()| match stream.kept.take() {
             None => {
                 mark_response(&steered.pool, &stream.exchange, None);
+                steered.intercept_response(stream, None, now);
                 host::resume_response()
             }
-            Some(answer) => give(&steered.pool, stream, &answer),
+            Some(answer) => give(steered, stream, &answer, now),
         });
         if let Err(refused) = done {
             hostcall_refused("to answer a client", refused);
@@ -186,12 +189,14 @@ impl Worker {
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
             // An endpoint that waits for the client's request is not to blame.
-            let outcome = if client_is_late {
-                Outcome::Neutral
+            let (outcome, end) = if client_is_late {
+                (Outcome::Neutral, End::WriteTimeout)
             } else {
-                Outcome::Timeout
+                (Outcome::Timeout, End::Outcome(Outcome::Timeout))
             };
             steered.record(id, &attempt, outcome, now);
+            steered.log_ended(&attempt, Some(&stream.request), end, now);
+            stream.last_attempt = LastAttempt::ended(&attempt, now);
             steered.state.end(attempt);
         }
         if client_is_late && now < stream.exchange.deadline() {
@@ -219,17 +224,31 @@ impl Worker {
             stream.exchange.answered(&mut steered.state, class, now);
             tell_access_log(&steered.pool, &stream.exchange, Some(reason));
         }
-        self.refuse(status, reason, None);
+        self.refuse(id, status, reason, None, now);
         self.stream_answered(id, now);
     }
 
     /// Answers the stream on whose behalf calls are made. `wait` is how long the client had better wait
-    /// before it asks again, if that is known.
-    pub(super) fn refuse(&self, status: u16, reason: Reason, wait: Option<Duration>) {
-        let mut headers = vec![(REASON.as_bytes(), reason.name().as_bytes())];
+    /// before it asks again, if that is known. Interceptors see the answer if there was an attempt.
+    pub(super) fn refuse(
+        &self,
+        id: StreamId,
+        status: u16,
+        reason: Reason,
+        wait: Option<Duration>,
+        now: Instant,
+    ) {
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(REASON.as_bytes(), reason.name().as_bytes())];
         let seconds = wait.map(|wait| wait.as_secs_f64().ceil().to_string());
         if let Some(seconds) = &seconds {
             headers.push((b"retry-after", seconds.as_bytes()));
+        }
+        let edits = self.streams.get(&id).and_then(|stream| {
+            let steered = self.pools.get(stream.pool)?;
+            Some(steered.intercept_reply(stream, status, &headers, now))
+        });
+        if let Some(edits) = &edits {
+            edits.apply(&mut headers);
         }
         if let Err(refused) = host::reply(status, reason.details(), &headers, reason.text()) {
             hostcall_refused("to answer a client", refused);
@@ -249,7 +268,13 @@ impl Worker {
 }
 
 /// Gives the client `answer` in place of the paused response.
-fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
+fn give(
+    steered: &SteeredPool,
+    stream: &Stream,
+    answer: &Answer,
+    now: Instant,
+) -> Result<(), Refused> {
+    let pool = &steered.pool;
     tell_access_log(pool, &stream.exchange, None);
     let attempts = stream.exchange.attempts().to_string();
     let endpoint = last_endpoint(pool, &stream.exchange);
@@ -260,6 +285,8 @@ fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
         headers.push((ENDPOINT.as_bytes(), endpoint.as_bytes()));
         headers.push((ATTEMPTS.as_bytes(), attempts.as_bytes()));
     }
+    let edits = steered.intercept_reply(stream, answer.status(), &headers, now);
+    edits.apply(&mut headers);
     if stream.request.method() == b"HEAD" {
         // The host would take the length of a body that is not there off a reply of ours. The
         // paused response has no body either, so it can take on the new head as it is.

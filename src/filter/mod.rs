@@ -4,8 +4,8 @@
 //! In reading order: [`root`] and [`http`] are the callbacks; [`worker`] is what a worker keeps;
 //! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
-//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it.
-//! [`debugging`] writes down what was decided.
+//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
+//! [`intercepting`] lets interceptors change what is sent, and [`debugging`] writes down what was decided.
 
 pub(crate) mod root;
 
@@ -27,6 +27,7 @@ mod request;
 mod retry_after;
 mod steering;
 
+mod intercepting;
 mod judging;
 
 mod hedging;

@@ -15,6 +15,7 @@ use steerage_policy::outcome::Class;
 use steerage_policy::pool::Pool;
 
 use super::answering::{Reason, tell_access_log};
+use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};
@@ -60,7 +61,7 @@ impl Worker {
             let wait = cooled.map(|cooled| cooled.since(now));
             exchange.answered(&mut steered.state, Class::Failure, now);
             tell_access_log(&steered.pool, &exchange, Some(Reason::NoEndpointAvailable));
-            self.refuse(503, Reason::NoEndpointAvailable, wait);
+            self.refuse(id, 503, Reason::NoEndpointAvailable, wait, now);
             return Action::Pause;
         };
         let pool = &steered.pool;
@@ -69,10 +70,13 @@ impl Worker {
         {
             hostcall_refused("to steer a request", refused);
         }
+        steered.intercept_request(&attempt);
+        steered.log_sent(&attempt, &request);
         let stream = Stream {
             pool: position,
             write_deadline: now + pool.timeouts.write(),
             exchange,
+            last_attempt: LastAttempt::sent(&attempt),
             request,
             phase: Phase::Routed(attempt),
             kept: None,

@@ -20,9 +20,11 @@ use steerage_shared::key;
 use steerage_shared::slot::{Slots, WorkerId};
 
 use super::answering::Answer;
+use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::host::{self, Token};
+use crate::interceptors::{Chains, End};
 use crate::metrics::{PoolMetrics, hostcall_refused};
 
 /// The state of one worker under one configuration.
@@ -53,6 +55,7 @@ pub(super) struct SteeredPool {
     pub(super) wants_metrics: bool,
     /// Whether the other workers have been told what it looks like.
     pub(super) is_described: bool,
+    pub(super) chains: Chains,
 }
 
 /// A request that belongs to a pool.
@@ -61,6 +64,7 @@ pub(super) struct Stream {
     /// Position of its pool.
     pub(super) pool: usize,
     pub(super) exchange: Exchange,
+    pub(super) last_attempt: LastAttempt,
     pub(super) request: Request,
     pub(super) phase: Phase,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the paused
@@ -121,19 +125,20 @@ impl Worker {
             root,
             slots: Slots::new(WorkerId(rng.random())).syncing_every(config.sync_interval),
             tidied: Instant::ORIGIN,
-            cluster_header: config.cluster_header,
             pools: config
                 .pools
                 .into_iter()
-                .map(|pool| SteeredPool {
-                    state: PoolState::new(&pool),
-                    agreement: Agreement::new(key::agreement(&pool.name)),
+                .map(|configured| SteeredPool {
+                    state: PoolState::new(&configured.pool),
+                    agreement: Agreement::new(key::agreement(&configured.pool.name)),
                     metrics: None,
-                    wants_metrics: true,
+                    wants_metrics: configured.metrics,
                     is_described: false,
-                    pool,
+                    chains: Chains::new(configured.interceptors, &config.cluster_header),
+                    pool: configured.pool,
                 })
                 .collect(),
+            cluster_header: config.cluster_header,
             streams: HashMap::new(),
             calls: HashMap::new(),
             timers: Timers::new(config.sync_interval),
@@ -191,7 +196,9 @@ impl Worker {
         match stream.phase {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
-                steered.record(id, &attempt, Outcome::Neutral, host::now());
+                let now = host::now();
+                steered.record(id, &attempt, Outcome::Neutral, now);
+                steered.log_ended(&attempt, Some(&stream.request), End::ClientGone, now);
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),
