@@ -221,6 +221,14 @@ pub(crate) fn reply(
     })
 }
 
+/// Lets the stream's paused request go on.
+pub(crate) fn resume_request() -> Result<(), Refused> {
+    const HTTP_REQUEST: u32 = 0;
+    // SAFETY: no memory is involved.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_continue_stream(HTTP_REQUEST) })
+}
+
 /// Lets the stream's paused response go on.
 pub(crate) fn resume_response() -> Result<(), Refused> {
     const HTTP_RESPONSE: u32 = 1;

@@ -140,7 +140,7 @@ impl Chains {
 }
 
 /// A duration in seconds with three decimals.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

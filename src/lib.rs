@@ -17,6 +17,8 @@
 
 mod host;
 
+mod admin;
+
 mod metrics;
 
 pub mod interceptors;

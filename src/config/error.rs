@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use steerage_policy::matching::InvalidRegex;
 
+use crate::decimal::Decimal;
 use crate::expression::ExpressionError;
 use crate::interceptors::TemplateError;
 use crate::schema::{Field, Kind};
@@ -100,6 +101,10 @@ pub enum Problem {
     },
     /// JSON, but not an object.
     NotAnObject,
+    /// What an operator has sent is not a JSON object.
+    NoWord,
+    /// A time for a word that takes another back.
+    WithoutEnd,
     /// No field has this name here.
     UnknownField {
         /// The known field with the most similar name, if one is similar.
@@ -208,6 +213,8 @@ impl fmt::Display for Problem {
                 f,
                 "the configuration must be a JSON object, such as {SMALLEST}"
             ),
+            Self::NoWord => f.write_str("the body must be a JSON object"),
+            Self::WithoutEnd => f.write_str("must not be given with \"auto\""),
             Self::UnknownField { nearest: None } => f.write_str("unknown field"),
             Self::UnknownField {
                 nearest: Some(name),
@@ -239,8 +246,8 @@ impl fmt::Display for Problem {
             ),
             Self::NoDelay { n, seconds } => write!(
                 f,
-                "must give 0 or more seconds for every attempt from 1 to 9, gives {seconds} for \
-                 attempt {n}"
+                "must give 0 or more seconds for every attempt from 1 to 9, gives {} for attempt {n}",
+                Decimal(*seconds)
             ),
             Self::Duplicate { of } => write!(f, "must be unique, is the same as {of}"),
             Self::BothSpellings { other } => {
@@ -248,10 +255,10 @@ impl fmt::Display for Problem {
             }
             Self::OutsidePool => f.write_str("must be inside the pools when `pools` is given"),
             Self::AtLeast { what, least } => {
-                write!(f, "must be at least {what} = {} s", least.as_secs_f64())
+                write!(f, "must be at least {what} = {} s", Decimal(least.as_secs_f64()))
             }
             Self::AtMost { what, most } => {
-                write!(f, "must be at most {what} = {} s", most.as_secs_f64())
+                write!(f, "must be at most {what} = {} s", Decimal(most.as_secs_f64()))
             }
             Self::NotSupported => f.write_str("not supported yet"),
         }

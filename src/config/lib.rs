@@ -39,10 +39,12 @@ pub mod error;
 pub mod schema;
 
 pub mod admin;
+mod decimal;
 pub mod duration;
 pub mod expression;
 pub mod interceptors;
 mod json;
+pub mod operator;
 mod status;
 mod text;
 

@@ -239,7 +239,7 @@ impl Worker {
         now: Instant,
     ) {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(REASON.as_bytes(), reason.name().as_bytes())];
-        let seconds = wait.map(|wait| wait.as_secs_f64().ceil().to_string());
+        let seconds = wait.map(|wait| wait.as_nanos().div_ceil(1_000_000_000).to_string());
         if let Some(seconds) = &seconds {
             headers.push((b"retry-after", seconds.as_bytes()));
         }

@@ -23,6 +23,7 @@ use steerage_policy::retry::{Decision, Stop};
 use steerage_policy::time::Instant;
 
 use super::timers::StreamId;
+use crate::interceptors::Seconds;
 
 /// An endpoint has been chosen, and these were not in question.
 pub(super) fn begun(id: StreamId, pool: &Pool, state: &PoolState, attempt: &Attempt, now: Instant) {
@@ -49,13 +50,13 @@ pub(super) fn ended(
     took: Duration,
 ) {
     log::debug!(
-        "event=outcome exchange={id} pool={} attempt={} endpoint={} outcome={}{} took={:.3}",
+        "event=outcome exchange={id} pool={} attempt={} endpoint={} outcome={}{} took={}",
         pool.name,
         attempt.number(),
         name(pool, attempt),
         outcome.kind().name(),
         Status(outcome),
-        took.as_secs_f64()
+        Seconds(took)
     );
 }
 
@@ -63,7 +64,7 @@ pub(super) fn ended(
 pub(super) fn decided(id: StreamId, decision: Decision) {
     match decision {
         Decision::Again(delay) => {
-            log::debug!("event=retry exchange={id} delay={:.3}", delay.as_secs_f64());
+            log::debug!("event=retry exchange={id} delay={}", Seconds(delay));
         }
         // Most often it was a success, and there was nothing to decide.
         Decision::Stop(Stop::NotRetriable) => {}

@@ -37,13 +37,11 @@ impl HttpContext for Http {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.worker
             .borrow_mut()
-            .request_body(self.id, size, end_of_stream);
-        Action::Continue
+            .request_body(self.id, size, end_of_stream)
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.worker.borrow_mut().request_trailers(self.id);
-        Action::Continue
+        self.worker.borrow_mut().request_trailers(self.id)
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {

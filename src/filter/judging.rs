@@ -34,7 +34,7 @@ impl Worker {
     /// A response's head is on its way to the client.
     pub(crate) fn response_headers(&mut self, id: StreamId) -> Action {
         let Some(stream) = self.streams.get_mut(&id) else {
-            return Action::Continue;
+            return self.admin_answered(id).unwrap_or(Action::Continue);
         };
         let attempt = match mem::replace(&mut stream.phase, Phase::Answering(None)) {
             Phase::Routed(attempt) => attempt,

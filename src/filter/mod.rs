@@ -6,6 +6,7 @@
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
 //! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
 //! [`intercepting`] lets interceptors change what is sent, and [`debugging`] writes down what was decided.
+//! Requests for the admin surface go to [`administering`] instead.
 
 pub(crate) mod root;
 
@@ -34,3 +35,5 @@ mod hedging;
 mod retrying;
 
 mod answering;
+
+mod administering;

@@ -122,6 +122,11 @@ impl Request {
         }
     }
 
+    /// How many bytes its body has, if it says so.
+    pub(crate) const fn content_length(&self) -> Option<usize> {
+        self.content_length
+    }
+
     /// The time that the client itself gives the request, if it says so.
     pub(crate) const fn limit(&self) -> Option<Duration> {
         self.limit

@@ -32,6 +32,10 @@ impl Worker {
         for steered in &mut self.pools {
             steered.hear_agreed();
         }
+        if self.pools.is_empty() {
+            // An instance that only answers operators has nothing to tell, and asks when it is asked.
+            return;
+        }
         let reports = self
             .pools
             .iter()

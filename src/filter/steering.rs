@@ -33,6 +33,9 @@ impl Worker {
             }
         };
         let mut request = Request::arrived(headers, &self.cluster_header, complete);
+        if let Some(action) = self.administer(id, &request, complete) {
+            return action;
+        }
         let Some((position, steered)) = self
             .pools
             .iter_mut()
@@ -91,9 +94,12 @@ impl Worker {
     }
 
     /// `size` bytes of a request's body have arrived.
-    pub(crate) fn request_body(&mut self, id: StreamId, size: usize, end: bool) {
+    pub(crate) fn request_body(&mut self, id: StreamId, size: usize, end: bool) -> Action {
+        if let Some(action) = self.admin_body(id, size, end) {
+            return action;
+        }
         let Some(stream) = self.streams.get_mut(&id) else {
-            return;
+            return Action::Continue;
         };
         if let Phase::Routed(_) = stream.phase
             && let Some(steered) = self.pools.get(stream.pool)
@@ -104,14 +110,19 @@ impl Worker {
                 self.request_complete(id);
             }
         }
+        Action::Continue
     }
 
     /// A request's trailers have arrived, and with them its end.
-    pub(crate) fn request_trailers(&mut self, id: StreamId) {
+    pub(crate) fn request_trailers(&mut self, id: StreamId) -> Action {
+        if let Some(action) = self.admin_body(id, 0, true) {
+            return action;
+        }
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.request.trailers_arrived();
             self.request_complete(id);
         }
+        Action::Continue
     }
 
     /// The endpoint's time starts, and the client's ends.

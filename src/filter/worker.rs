@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use steerage_config::Config;
+use steerage_config::admin::Admin;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
@@ -19,6 +20,7 @@ use steerage_shared::agreement::Agreement;
 use steerage_shared::key;
 use steerage_shared::slot::{Slots, WorkerId};
 
+use super::administering::Asked;
 use super::answering::Answer;
 use super::intercepting::LastAttempt;
 use super::request::Request;
@@ -34,6 +36,9 @@ pub(crate) struct Worker {
     pub(super) root: u32,
     pub(super) cluster_header: Box<str>,
     pub(super) pools: Vec<SteeredPool>,
+    pub(super) admin: Option<Admin>,
+    /// Requests for the admin surface whose body is awaited.
+    pub(super) asked: Vec<(StreamId, Asked)>,
     pub(super) slots: Slots,
     /// When what is agreed was last looked through for endpoints that nobody has any more.
     pub(super) tidied: Instant,
@@ -139,6 +144,8 @@ impl Worker {
                 })
                 .collect(),
             cluster_header: config.cluster_header,
+            admin: config.admin,
+            asked: Vec::new(),
             streams: HashMap::new(),
             calls: HashMap::new(),
             timers: Timers::new(config.sync_interval),
@@ -153,11 +160,7 @@ impl Worker {
         for steered in &mut self.pools {
             steered.hear_agreed();
         }
-        if let Some(period) = self.timers.rearm(host::now())
-            && let Err(refused) = host::set_tick_period(period)
-        {
-            hostcall_refused("to set the timer", refused);
-        }
+        self.rearm(host::now());
     }
 
     /// The host's timer has fired: handles all streams whose time has come.
@@ -165,7 +168,8 @@ impl Worker {
         let now = host::now();
         while let Some(id) = self.timers.pop_due(now) {
             let Some(stream) = self.streams.get_mut(&id) else {
-                continue; // OK because a stream that ends takes its entry along.
+                self.look_at_asked(id, now);
+                continue;
             };
             stream.due = None;
             match stream.phase {
@@ -186,6 +190,7 @@ impl Worker {
 
     /// The stream is over, whatever came of it.
     pub(crate) fn stream_closed(&mut self, id: StreamId) {
+        self.forget_asked(id);
         let Some(stream) = self.streams.remove(&id) else {
             return; // OK because most often this is a request that belongs to no pool.
         };
@@ -213,6 +218,11 @@ impl Worker {
         };
         self.timers.replace(id, stream.due, due);
         stream.due = due;
+        self.rearm(now);
+    }
+
+    /// Sets the host's timer if something is due before it fires.
+    pub(super) fn rearm(&mut self, now: Instant) {
         if let Some(period) = self.timers.rearm(now)
             && let Err(refused) = host::set_tick_period(period)
         {

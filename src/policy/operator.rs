@@ -42,7 +42,25 @@ pub enum Circuit {
     Closed,
 }
 
+/// What an operator says at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Of the endpoint's health; `None` takes the word back.
+    Health(Option<Health>),
+    /// Of its circuit, for so long or until it is said otherwise; `None` takes the word back.
+    Circuit(Option<(Circuit, Option<Duration>)>),
+}
+
 impl Operator {
+    /// Obeys from `now` on.
+    pub fn hear(&mut self, word: Word, now: Instant) {
+        match word {
+            Word::Health(health) => self.health = health,
+            Word::Circuit(None) => self.release_circuit(),
+            Word::Circuit(Some((circuit, lasts))) => self.set_circuit(circuit, lasts, now),
+        }
+    }
+
     /// The circuit is to be like this, for so long or until it is said otherwise.
     pub fn set_circuit(&mut self, circuit: Circuit, lasts: Option<Duration>, now: Instant) {
         self.circuit = Some(CircuitWord {
@@ -102,7 +120,9 @@ mod tests {
         operator.set_circuit(Circuit::Closed, None, at(70));
         assert_eq!(operator.circuit(at(1_000_000)), Some(Circuit::Closed));
         assert_eq!(operator.open_until(at(71)), None);
-        operator.release_circuit();
+        operator.hear(Word::Health(Some(Health::Degraded)), at(71));
+        operator.hear(Word::Circuit(None), at(71));
+        operator.hear(Word::Health(None), at(71));
         assert_eq!(operator, Operator::default());
     }
 

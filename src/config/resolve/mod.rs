@@ -28,6 +28,7 @@ use steerage_policy::pool::{Pool, Timeouts, TotalTooShort};
 
 use crate::admin::Admin;
 use crate::check;
+use crate::decimal::Decimal;
 use crate::error::{ConfigError, Problem};
 use crate::fields::{Fields, Reported};
 use crate::json::{Json, Object};
@@ -200,7 +201,7 @@ fn timeouts(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Timeou
         let what = "connect + read";
         let mut error = fields.error("total", Problem::AtLeast { what, least });
         if error.value.is_none() {
-            error.value = Some(format!("{} (the default)", total.as_secs_f64()).into());
+            error.value = Some(format!("{} (the default)", Decimal(total.as_secs_f64())).into());
         }
         errors.push(error);
         Reported

@@ -26,10 +26,13 @@ use core::time::Duration;
 pub use balance::{CONNECTION_POOL, HASH_ON, LOAD_BALANCER};
 pub use health::{CIRCUIT_BREAKER, HEALTH_CHECK};
 pub use interceptors::{ACTION, INTERCEPTORS, LOGGING, WHEN};
-pub use pool::{ADMIN, ENDPOINT, HEADER_RULE, MATCH, POOL, ROOT, TIMEOUT};
+pub use pool::{
+    ADMIN, CIRCUIT_WORD, ENDPOINT, HEADER_RULE, HEALTH_WORD, MATCH, POOL, ROOT, TIMEOUT,
+};
 pub use retry::{BUDGET, CONDITION, HEDGE, RETRY_POLICY};
 pub use text_rule::TextRule;
 
+use crate::decimal::Decimal;
 use crate::json::Json;
 use crate::status;
 
@@ -243,9 +246,9 @@ impl fmt::Display for Kind {
             Self::Flag => f.write_str("true or false"),
             Self::Off => f.write_str("false"),
             Self::Null => f.write_str("null"),
-            Self::Number { zero: true, max } => write!(f, "a number from 0 to {max}"),
+            Self::Number { zero: true, max } => write!(f, "a number from 0 to {}", Decimal(*max)),
             Self::Number { zero: false, max } => {
-                write!(f, "a number above 0 and at most {max}")
+                write!(f, "a number above 0 and at most {}", Decimal(*max))
             }
             Self::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Span { zero } => {
@@ -257,7 +260,7 @@ impl fmt::Display for Kind {
                 write!(f, "a duration {range}: {SPAN_FORMS}")
             }
             Self::SpanWithin { min, max } => {
-                let (min, max) = (min.as_secs_f64(), max.as_secs_f64());
+                let (min, max) = (Decimal(min.as_secs_f64()), Decimal(max.as_secs_f64()));
                 write!(f, "a duration from {min} s to {max} s: {SPAN_FORMS}")
             }
             Self::Choice([only]) => f.write_str(only),

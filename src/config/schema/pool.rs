@@ -60,6 +60,27 @@ pub static ADMIN: Section = Section::of(&[
     ),
 ]);
 
+/// What an operator says of an endpoint's health.
+pub static HEALTH_WORD: Section = Section::of(&[field(
+    "health",
+    Kind::Choice(&["healthy", "degraded", "unhealthy", "auto"]),
+    "–",
+    "what the endpoint's health is to be; auto gives it back to checks and traffic",
+)
+.required()]);
+
+/// What an operator says of an endpoint's circuit.
+pub static CIRCUIT_WORD: Section = Section::of(&[
+    field(
+        "state",
+        Kind::Choice(&["open", "closed", "auto"]),
+        "–",
+        "what the circuit is to be; auto gives it back to the breaker",
+    )
+    .required(),
+    field("timeout", SPAN, "for ever", "for how long"),
+]);
+
 /// A pool, as an entry of `pools` or as the document itself.
 pub static POOL: Section = Section::of(&[
     field(

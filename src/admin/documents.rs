@@ -1,0 +1,256 @@
+//! The documents of the admin surface, as JSON.
+//!
+//! Times are in seconds, dates RFC 3339; what there is not yet is 0 for a time and `null` for a date. The
+//! order of the fields is that of the documentation.
+
+use core::time::Duration;
+
+use serde::{Serialize, Serializer};
+use steerage_policy::breaker::{BreakerPolicy, StateName};
+use steerage_policy::endpoint::Exclusion;
+use steerage_policy::health::Health;
+use steerage_policy::quantile;
+use steerage_policy::reason::Denial;
+use steerage_policy::time::Instant;
+use steerage_policy::totals::PoolTotals;
+use steerage_shared::census::{EndpointCensus, PoolCensus};
+use steerage_shared::description::Description;
+
+use super::Clock;
+
+/// One entry of `endpoints`.
+#[derive(Serialize)]
+struct Endpoint<'a> {
+    pool: &'a str,
+    url: &'a str,
+    health: &'static str,
+    available: bool,
+    exclusion: Option<&'static str>,
+    weight: f64,
+    active_connections: u32,
+    total_requests: u64,
+    successful_requests: u64,
+    failed_requests: u64,
+    success_rate: f64,
+    average_response_time: f64,
+    last_response_time: f64,
+    consecutive_failures: u32,
+    consecutive_successes: u32,
+    circuit_breaker_open: bool,
+    circuit_breaker_state: &'static str,
+    circuit_breaker_open_until: Option<String>,
+    last_health_check: Option<String>,
+    cooling_until: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Metrics<'a> {
+    total_requests: u64,
+    successful_requests: u64,
+    failed_requests: u64,
+    success_rate: f64,
+    average_response_time: f64,
+    p95_response_time: f64,
+    retry_attempts: u64,
+    circuit_breaker_activations: u64,
+    load_balancer_selections: Map<&'a str>,
+    endpoint_failures: Map<&'a str>,
+    status_code_distribution: Map<u16>,
+    retries_denied: Map<&'static str>,
+}
+
+/// An object of counts.
+struct Map<K>(Vec<(K, u64)>);
+
+#[derive(Serialize)]
+struct State {
+    status: &'static str,
+    healthy_endpoints: usize,
+    total_endpoints: usize,
+    load_balancer_strategy: String,
+    response_time: f64,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    error: &'a str,
+}
+
+/// Every endpoint of every pool.
+pub(super) fn endpoints(pools: &[PoolCensus], clock: Clock) -> Vec<u8> {
+    let endpoints: Vec<Endpoint<'_>> = pools
+        .iter()
+        .flat_map(|pool| {
+            let endpoints = pool.endpoints.iter();
+            endpoints.map(|census| endpoint(pool, census, clock))
+        })
+        .collect();
+    json(&endpoints)
+}
+
+fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) -> Endpoint<'a> {
+    let EndpointCensus {
+        cluster,
+        now: counted,
+        totals,
+        agreed,
+    } = census;
+    let now = clock.now;
+    let exclusion = exclusion(pool, census, now);
+    let (successes, failures) = (totals.successes(), totals.failures());
+    let circuit = agreed.circuit(now);
+    let row = agreed.breaker.row();
+    let date = |instant: Option<Instant>| instant.map(|instant| clock.date(instant));
+    Endpoint {
+        pool: &pool.name,
+        url: cluster,
+        health: agreed.verdict(now).name(),
+        available: exclusion.is_none(),
+        exclusion: exclusion.map(Exclusion::name),
+        weight: described(&pool.description, cluster).map_or(1.0, |(_, weight)| weight),
+        active_connections: counted.active,
+        total_requests: totals.attempts,
+        successful_requests: successes,
+        failed_requests: failures,
+        success_rate: success_rate(successes, failures),
+        average_response_time: totals.mean_seconds(),
+        last_response_time: counted.last.map_or(0.0, |(_, took)| took.as_secs_f64()),
+        consecutive_failures: row,
+        // The workers hear of a failure elsewhere only with their next round.
+        consecutive_successes: if row > 0 { 0 } else { counted.successes_in_row },
+        circuit_breaker_open: circuit == StateName::Open,
+        circuit_breaker_state: circuit.name(),
+        circuit_breaker_open_until: date(agreed.open_until(now)),
+        last_health_check: date(agreed.health.checked()),
+        cooling_until: date(agreed.cooling_until(now)),
+        limit: None,
+    }
+}
+
+/// What has been counted, of all pools together.
+pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
+    let mut totals = PoolTotals::default();
+    let mut times: Vec<(u16, u32)> = Vec::new();
+    let mut selections = Map(Vec::new());
+    let mut failures = Map(Vec::new());
+    let mut openings = 0;
+    for pool in pools {
+        totals += &pool.totals;
+        times.extend_from_slice(&pool.times);
+        for endpoint in &pool.endpoints {
+            let described = described(&pool.description, &endpoint.cluster);
+            let name = described.map_or(&*endpoint.cluster, |(name, _)| name);
+            selections.add(name, endpoint.totals.attempts);
+            failures.add(name, endpoint.totals.failures());
+            openings += endpoint.totals.became(StateName::Open);
+        }
+    }
+    // A bucket may be there once for each pool.
+    times.sort_unstable();
+    let denied = Denial::ALL.into_iter().zip(totals.denied);
+    json(&Metrics {
+        total_requests: totals.requests,
+        successful_requests: totals.successes,
+        failed_requests: totals.failures,
+        success_rate: success_rate(totals.successes, totals.failures),
+        average_response_time: totals.mean_seconds(),
+        p95_response_time: quantile::quantile(times.iter().copied(), 0.95)
+            .map_or(0.0, |time: Duration| time.as_secs_f64()),
+        retry_attempts: totals.retries.iter().sum(),
+        circuit_breaker_activations: openings,
+        load_balancer_selections: selections,
+        endpoint_failures: failures,
+        status_code_distribution: Map(totals.statuses.clone()),
+        retries_denied: Map(denied
+            .filter(|(_, count)| *count > 0)
+            .map(|(denial, count)| (denial.name(), count))
+            .collect()),
+    })
+}
+
+/// How the pools are, and the status of the answer that says so.
+///
+/// Unhealthy is only who has no endpoint left at all: a load balancer that asks here takes the whole proxy
+/// out, and with it the pools that are well.
+pub(super) fn health(pools: &[PoolCensus], now: Instant) -> (u16, Vec<u8>) {
+    let mut totals = PoolTotals::default();
+    let mut strategies: Vec<&str> = Vec::new();
+    let (mut available, mut all, mut impaired) = (0, 0, false);
+    for pool in pools {
+        totals += &pool.totals;
+        let strategy = &*pool.description.strategy;
+        if !strategies.contains(&strategy) {
+            strategies.push(strategy);
+        }
+        for endpoint in &pool.endpoints {
+            let is_available = exclusion(pool, endpoint, now).is_none();
+            all += 1;
+            available += usize::from(is_available);
+            impaired |= !is_available || endpoint.agreed.verdict(now) == Health::Degraded;
+        }
+    }
+    let (status, name) = match (available, impaired) {
+        (0, _) => (503, "unhealthy"),
+        (_, true) => (200, "degraded"),
+        (_, false) => (200, "healthy"),
+    };
+    let document = json(&State {
+        status: name,
+        healthy_endpoints: available,
+        total_endpoints: all,
+        load_balancer_strategy: strategies.join(", "),
+        response_time: totals.mean_seconds(),
+    });
+    (status, document)
+}
+
+/// What is wrong.
+pub(super) fn error(message: &str) -> Vec<u8> {
+    json(&Error { error: message })
+}
+
+fn exclusion(pool: &PoolCensus, endpoint: &EndpointCensus, now: Instant) -> Option<Exclusion> {
+    let policy = BreakerPolicy {
+        half_open_requests: pool.description.half_open_requests,
+        ..BreakerPolicy::default()
+    };
+    endpoint.agreed.exclusion(&policy, now)
+}
+
+/// An endpoint's label and weight.
+fn described<'a>(description: &'a Description, cluster: &str) -> Option<(&'a str, f64)> {
+    let mut endpoints = description.endpoints.iter();
+    let described = endpoints.find(|endpoint| endpoint.cluster == cluster)?;
+    Some((&described.name, described.weight))
+}
+
+/// 1 while nothing is known.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn success_rate(successes: u64, failures: u64) -> f64 {
+    match successes + failures {
+        0 => 1.0,
+        all => successes as f64 / all as f64,
+    }
+}
+
+impl<K: PartialEq> Map<K> {
+    /// Adds to a count: several pools may have endpoints of the same name.
+    fn add(&mut self, key: K, more: u64) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, count)) => *count = count.saturating_add(more),
+            None => self.0.push((key, more)),
+        }
+    }
+}
+
+impl<K: Serialize> Serialize for Map<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, count)| (key, count)))
+    }
+}
+
+fn json(document: &impl Serialize) -> Vec<u8> {
+    // These are maps of text and numbers, which always have a JSON form.
+    serde_json::to_vec(document).unwrap_or_default()
+}
