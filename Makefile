@@ -22,16 +22,16 @@ build: $(WASM) ## build the release filter, target/steerage.wasm
 
 $(WASM): $(SOURCES)
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo build --release --locked --package steerage --lib --target $(WASM_TARGET) \
+	cargo build --release --locked --package steerage-module --target $(WASM_TARGET) \
 		--target-dir target
-	@cp target/$(WASM_TARGET)/release/steerage.wasm $@
+	@cp target/$(WASM_TARGET)/release/steerage_module.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
 # The filter with a self-destruct, for the tests of what happens then.
 $(SABOTAGE): $(SOURCES)
-	cargo build --quiet --release --locked --package steerage --lib --target $(WASM_TARGET) \
-		--features sabotage --target-dir target/sabotage
-	@cp target/sabotage/$(WASM_TARGET)/release/steerage.wasm $@
+	cargo build --quiet --release --locked --package steerage-module --target $(WASM_TARGET) \
+		--features steerage/sabotage --target-dir target/sabotage
+	@cp target/sabotage/$(WASM_TARGET)/release/steerage_module.wasm $@
 
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
@@ -59,7 +59,8 @@ lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo clippy --locked --package steerage --lib --features sabotage --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --package steerage --package steerage-module --lib \
+		--features steerage/sabotage --target $(WASM_TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
 ci: lint test ## what CI runs

@@ -22,15 +22,25 @@ mod filter;
 
 use proxy_wasm::types::LogLevel;
 
-/// Makes this module the filter of the VM that it is loaded into. The host calls it once, through
-/// `_initialize`; tests that bring a host of their own call it themselves.
+/// Makes this the filter of the VM that it is loaded into, as [`filter!`] does for a module. Tests that
+/// bring a host of their own call it themselves.
 pub fn register() {
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|id| Box::new(filter::root::Root::new(id)));
 }
 
-mod entry {
-    proxy_wasm::main! {{
-        crate::register();
-    }}
+/// The entry point of a module: `steerage::filter!();`, once, in a library of type `cdylib`. The host
+/// calls it when it has loaded the module into a VM.
+#[macro_export]
+macro_rules! filter {
+    () => {
+        const _: () = {
+            $crate::proxy_wasm::main! {{
+                $crate::register();
+            }}
+        };
+    };
 }
+
+#[doc(hidden)]
+pub use proxy_wasm;
