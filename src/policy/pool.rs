@@ -166,9 +166,9 @@ impl fmt::Display for TotalTooShort {
 impl core::error::Error for TotalTooShort {}
 
 /// What a worker knows of a pool's endpoints, and the balancer's memory.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PoolState {
-    pub(crate) balancer: Balancer,
+    pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
     /// How many retries there may still be.
     pub budget: Budget,
@@ -181,7 +181,7 @@ impl PoolState {
     #[must_use]
     pub fn new(pool: &Pool) -> Self {
         Self {
-            balancer: Balancer::new(&pool.strategy),
+            balancer: pool.strategy.balancer(pool.decay),
             endpoints: pool
                 .endpoints
                 .iter()
@@ -196,6 +196,12 @@ impl PoolState {
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
             good_answers: Mean::default(),
         }
+    }
+
+    /// The same, with endpoints chosen by `balancer` and not by the pool's strategy.
+    #[must_use]
+    pub fn balanced_by(self, balancer: Box<dyn Balancer>) -> Self {
+        Self { balancer, ..self }
     }
 
     /// What is known of the endpoint at `index`.
