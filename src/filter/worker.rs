@@ -22,6 +22,7 @@ use steerage_shared::slot::{Slots, WorkerId};
 use super::answering::Answer;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
+use crate::Extensions;
 use crate::host::{self, Token};
 use crate::metrics::{Denials, hostcall_refused};
 
@@ -111,7 +112,7 @@ pub(super) enum Call {
 
 impl Worker {
     /// A worker that has seen nothing yet.
-    pub(crate) fn new(root: u32, config: Config) -> Self {
+    pub(crate) fn new(root: u32, config: Config, extensions: fn(&str) -> Extensions) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(host::random_seed());
         Self {
             root,
@@ -121,8 +122,8 @@ impl Worker {
             pools: config
                 .pools
                 .into_iter()
-                .map(|pool| SteeredPool {
-                    state: PoolState::new(&pool),
+                .map(|mut pool| SteeredPool {
+                    state: extensions(&pool.name).install(&mut pool),
                     agreement: Agreement::new(key::agreement(&pool.name)),
                     denials: Denials::new(&pool.name),
                     pool,

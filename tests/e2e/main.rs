@@ -19,6 +19,7 @@ mod breaker;
 mod budget;
 mod configuration;
 mod cooldown;
+mod custom_filter;
 mod disconnects;
 mod failover;
 mod headers;

@@ -34,6 +34,8 @@ mod sending;
 
 mod answering;
 
+mod extending;
+
 mod obligations;
 mod obstacles;
 

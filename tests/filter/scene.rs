@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use steerage::Extensions;
+
 use crate::fake_host::{Call, Headers, Host, Setup, Stream};
 
 /// The delay before every retry in [`PLAIN`] and [`BY_LOAD`].
@@ -35,10 +37,18 @@ pub(crate) const BY_LOAD: &str = r#"{
 /// A host with the clusters a, b and c, running the filter with this configuration.
 #[track_caller]
 pub(crate) fn start(configuration: &str) -> Host {
+    start_with(configuration, |_| Extensions::new())
+}
+
+/// The same with these extensions.
+#[track_caller]
+pub(crate) fn start_with(configuration: &str, extensions: fn(&str) -> Extensions) -> Host {
     let host = ["a", "b", "c"]
         .into_iter()
         .fold(Setup::new(), Setup::cluster)
-        .start(Some(configuration.as_bytes()), steerage::register);
+        .start(Some(configuration.as_bytes()), || {
+            steerage::register_with(extensions);
+        });
     assert!(host.accepted(), "{:?}", host.logs());
     // The first round comes at once.
     host.advance(Duration::from_millis(1));
