@@ -305,7 +305,7 @@ mod tests {
             r#"{"admin": {"token": 123456, "path": 7}}"#,
             &[
                 "admin.token: must be text that is not empty",
-                "admin.path: must be a path that begins with `/`, without query, got 7",
+                "admin.path: must be a path below `/`, without query, got 7",
             ],
         );
     }

@@ -12,6 +12,7 @@ use core::time::Duration;
 use steerage_policy::matching::InvalidRegex;
 
 use crate::expression::ExpressionError;
+use crate::interceptors::TemplateError;
 use crate::schema::{Field, Kind};
 
 /// All errors of one configuration; at least one.
@@ -139,6 +140,10 @@ pub enum Problem {
     Regex(InvalidRegex),
     /// Not an expression.
     Expression(ExpressionError),
+    /// Not a template.
+    Template(TemplateError),
+    /// Something of an answer where there is none yet.
+    OnlyOfAnswers,
     /// An expression that gives no delay.
     NoDelay {
         /// The number of the retry.
@@ -228,6 +233,10 @@ impl fmt::Display for Problem {
                 write!(f, "must be a regular expression: {}", OneLine(error))
             }
             Self::Expression(error) => error.fmt(f),
+            Self::Template(error) => error.fmt(f),
+            Self::OnlyOfAnswers => f.write_str(
+                "may use only in interceptors.response what an answer tells: its status and its time",
+            ),
             Self::NoDelay { n, seconds } => write!(
                 f,
                 "must give 0 or more seconds for every attempt from 1 to 9, gives {seconds} for \

@@ -22,7 +22,7 @@
 //! ## Example
 //! ```
 //! let config = steerage_config::parse(br#"{"endpoints": ["a", {"cluster": "b", "weight": 2}]}"#)?;
-//! assert_eq!(config.pools[0].endpoints[1].weight.value(), 2.0);
+//! assert_eq!(config.pools[0].pool.endpoints[1].weight.value(), 2.0);
 //!
 //! let errors = steerage_config::parse(br#"{"endpoints": [], "timeout": {"raed": "3 days"}}"#);
 //! assert_eq!(
@@ -38,8 +38,10 @@
 pub mod error;
 pub mod schema;
 
+pub mod admin;
 pub mod duration;
 pub mod expression;
+pub mod interceptors;
 mod json;
 mod status;
 mod text;
@@ -57,7 +59,9 @@ use core::time::Duration;
 
 use steerage_policy::pool::Pool;
 
+use admin::Admin;
 pub use error::{ConfigError, ConfigErrors, Problem};
+use interceptors::Interceptors;
 
 /// A valid configuration.
 #[derive(Clone, Debug)]
@@ -66,8 +70,21 @@ pub struct Config {
     pub cluster_header: Box<str>,
     /// How often a worker publishes and reads what is shared, 10 ms to 10 s.
     pub sync_interval: Duration,
-    /// At least one, in the order in which requests are matched.
-    pub pools: Vec<Pool>,
+    /// In the order in which requests are matched; none only if there is `admin`.
+    pub pools: Vec<ConfiguredPool>,
+    /// The admin surface, if there is one.
+    pub admin: Option<Admin>,
+}
+
+/// A pool, and what is done beside steering its requests.
+#[derive(Clone, Debug)]
+pub struct ConfiguredPool {
+    /// Its endpoints and its policy.
+    pub pool: Pool,
+    /// What is done to the headers of its messages, and what is logged.
+    pub interceptors: Interceptors,
+    /// Whether metrics are kept.
+    pub metrics: bool,
 }
 
 /// Reads a configuration.

@@ -10,8 +10,8 @@ use steerage_policy::endpoint::MAX_ENDPOINTS;
 
 use crate::parse;
 use crate::schema::{
-    CIRCUIT_BREAKER, ENDPOINT, HEALTH_CHECK, LOAD_BALANCER, MATCH, POOL, RETRY_POLICY, ROOT,
-    TIMEOUT,
+    ACTION, ADMIN, CIRCUIT_BREAKER, ENDPOINT, HEALTH_CHECK, INTERCEPTORS, LOAD_BALANCER, LOGGING,
+    MATCH, POOL, RETRY_POLICY, ROOT, TIMEOUT, WHEN,
 };
 
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
@@ -24,10 +24,15 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
             return Ok(());
         }
     };
-    prop_assert!(!config.cluster_header.is_empty() && !config.pools.is_empty());
+    prop_assert!(!config.cluster_header.is_empty());
+    prop_assert!(!config.pools.is_empty() || config.admin.is_some());
+    if let Some(admin) = &config.admin {
+        prop_assert!(admin.path.len() > 1 && !admin.path.ends_with('/'));
+    }
     let sync_intervals = Duration::from_millis(10)..=Duration::from_secs(10);
     prop_assert!(sync_intervals.contains(&config.sync_interval));
-    for pool in &config.pools {
+    for configured in &config.pools {
+        let pool = &configured.pool;
         prop_assert!((1..=MAX_ENDPOINTS).contains(&pool.endpoints.len()));
         prop_assert!((1..=MAX_ATTEMPTS).contains(&pool.retry.max_attempts));
         let timeouts = pool.timeouts;
@@ -91,12 +96,25 @@ fn complete() -> Value {
                     "degraded_statuses": ["3xx"], "healthy_threshold": 2, "unhealthy_threshold": 3,
                     "jitter": 0.2, "unhealthy_interval": 5
                 },
+                "interceptors": {
+                    "request": [
+                        {"set_header": {"x-try": "{attempt}"}, "when": {"attempt": 2}},
+                        {"remove_header": "x-a", "when": {"header": {"x-b": "c"}}}
+                    ],
+                    "response": [
+                        {"add_header": {"x-time": "{response_time}"},
+                         "when": {"status": ["5xx"], "slower_than": 1}}
+                    ],
+                    "logging": {"level": "warn", "slower_than": 1}
+                },
+                "enable_metrics_interceptor": true,
                 "enable_health_checks": true,
                 "response_headers": true,
                 "on_exhausted": "last_response"
             },
             {"endpoints": ["c"], "retry_policy": {"strategy": "fibonacci"}}
         ],
+        "admin": {"path": "/steerage", "token": "secret"},
         "cluster_header": "x-cluster",
         "sync_interval": "50ms"
     })
@@ -122,6 +140,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         "path",
         "/a",
         "GET",
+        "{attempt}",
         "",
         "\u{0}",
     ];
@@ -154,6 +173,11 @@ fn any_key() -> impl Strategy<Value = String> {
         &TIMEOUT,
         &CIRCUIT_BREAKER,
         &HEALTH_CHECK,
+        &INTERCEPTORS,
+        &ACTION,
+        &WHEN,
+        &LOGGING,
+        &ADMIN,
     ];
     let names: Vec<_> = sections
         .into_iter()

@@ -21,5 +21,5 @@ pub(crate) fn pool(more: &str) -> Pool {
     let json = format!(r#"{{"endpoints": ["a"], {more}}}"#);
     let mut config = parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.pools.len(), 1);
-    config.pools.remove(0)
+    config.pools.remove(0).pool
 }

@@ -3,10 +3,12 @@
 //! Example: [`TextRule::PathPrefix`] takes `/v1`, and refuses `v1`, `/v1/` and `/v1?a=b`.
 
 use steerage_policy::backoff::{Delays, MAX_RETRIES};
+use steerage_policy::headers::is_changeable;
 use steerage_policy::matching::{HostPattern, PathRegex};
 
 use crate::error::Problem;
 use crate::expression::Expression;
+use crate::interceptors::Template;
 use crate::schema::{Kind, TextRule};
 use crate::status;
 
@@ -24,9 +26,19 @@ pub(crate) fn check(rule: TextRule, text: &str) -> Result<(), Problem> {
         }
         TextRule::HeaderName => is_token(text),
         TextRule::RoutingHeader => is_token(text) && !is_reserved(text),
+        TextRule::ChangeableHeader => {
+            is_token(text) && is_changeable(text.to_ascii_lowercase().as_bytes())
+        }
+        TextRule::Template if !text.chars().any(char::is_control) => {
+            return Template::new(text).map(|_| ()).map_err(Problem::Template);
+        }
+        TextRule::Template => false,
         TextRule::HeaderValue => !text.chars().any(char::is_control),
         TextRule::Method => is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase()),
         TextRule::Path => is_path(text) && !text.contains('?'),
+        TextRule::PathBelow => {
+            is_path(text) && !text.contains('?') && !text.trim_end_matches('/').is_empty()
+        }
         TextRule::PathAndQuery => is_path(text),
         TextRule::PathPrefix => is_path(text) && !text.contains('?') && !text.ends_with('/'),
         TextRule::Host => HostPattern::new(text).is_some() && is_authority(text),
@@ -153,6 +165,28 @@ mod tests {
             TextRule::HeaderValue,
             &["", "a b", "ä"],
             &["a\nb", "a\u{0}"],
+        );
+        table(
+            TextRule::ChangeableHeader,
+            &["x-tenant", "Authorization", "cookie"],
+            &[
+                "",
+                ":path",
+                "Host",
+                "TE",
+                "X-Steerage-Cluster",
+                "x-envoy-attempt-count",
+            ],
+        );
+        table(
+            TextRule::Template,
+            &["", "a {attempt}", "{{"],
+            &["a\nb", "{", "}", "{a}"],
+        );
+        table(
+            TextRule::PathBelow,
+            &["/a", "/a/", "/a/b"],
+            &["", "/", "//", "a", "/a?b"],
         );
         table(TextRule::Method, &["GET", "M-SEARCH"], &["", "get", "GE T"]);
         table(

@@ -7,13 +7,13 @@
 use core::time::Duration;
 
 use steerage_policy::exchange::Exchange;
+use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
-use super::request::is_hop_by_hop;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};

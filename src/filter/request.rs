@@ -7,6 +7,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
+use steerage_policy::headers::{is_control, is_hop_by_hop};
 use steerage_policy::idempotency::Obstacle;
 use steerage_policy::matching::RequestHead;
 
@@ -303,49 +304,3 @@ const FEW: usize = 4;
 
 /// The host ignores a map of more than 1,024 pairs; some are added to those that came.
 const MOST_PAIRS: usize = 1_000;
-
-/// Whether a header steers this filter or the router's own retries and timeouts: such a header is
-/// the operator's to set and not the client's.
-/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter>
-fn is_control(name: &[u8]) -> bool {
-    if name.starts_with(b"x-steerage-") {
-        return true;
-    }
-    let Some(rest) = name.strip_prefix(b"x-envoy-") else {
-        return false;
-    };
-    matches!(
-        rest,
-        b"attempt-count"
-            | b"expected-rq-timeout-ms"
-            | b"hedge-on-per-try-timeout"
-            | b"is-timeout-retry"
-            | b"max-retries"
-            | b"retriable-header-names"
-            | b"retriable-status-codes"
-            | b"retry-grpc-on"
-            | b"retry-on"
-            | b"upstream-alt-stat-name"
-            | b"upstream-rq-per-try-timeout-ms"
-            | b"upstream-rq-timeout-alt-response"
-            | b"upstream-rq-timeout-ms"
-            | b"upstream-stream-duration-ms"
-    )
-}
-
-/// Whether a header concerns one connection or the framing of one body. The host frames what it
-/// sends by itself; a length left over from another body would stall the receiver.
-pub(crate) fn is_hop_by_hop(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"connection"
-            | b"content-length"
-            | b"expect"
-            | b"keep-alive"
-            | b"proxy-connection"
-            | b"te"
-            | b"trailer"
-            | b"transfer-encoding"
-            | b"upgrade"
-    )
-}

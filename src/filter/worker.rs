@@ -122,6 +122,7 @@ impl Worker {
             pools: config
                 .pools
                 .into_iter()
+                .map(|configured| configured.pool)
                 .map(|mut pool| SteeredPool {
                     state: extensions(&pool.name).install(&mut pool),
                     agreement: Agreement::new(key::agreement(&pool.name)),

@@ -42,6 +42,7 @@ pub mod balance;
 pub mod backoff;
 pub mod budget;
 pub mod condition;
+pub mod headers;
 pub mod hedge;
 pub mod idempotency;
 pub mod jitter;

@@ -182,7 +182,9 @@ pub enum HeaderRule {
 }
 
 impl HeaderRule {
-    pub(crate) fn matches(&self, value: Option<&[u8]>) -> bool {
+    /// Whether a header with this value, or one that is not there, follows the rule.
+    #[must_use]
+    pub fn matches(&self, value: Option<&[u8]>) -> bool {
         match self {
             Self::Exact(exact) => value == Some(exact.as_bytes()),
             Self::Prefix(prefix) => value.is_some_and(|value| value.starts_with(prefix.as_bytes())),

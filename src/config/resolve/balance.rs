@@ -156,7 +156,7 @@ mod tests {
                 ..Endpoint::new("c")
             },
         ];
-        assert_eq!(config.unwrap().pools[0].endpoints, expected);
+        assert_eq!(config.unwrap().pools[0].pool.endpoints, expected);
     }
 
     #[test]

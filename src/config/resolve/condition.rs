@@ -81,7 +81,10 @@ fn headers(fields: &Fields<'_>, name: &str) -> Result<Option<HeaderRules>, Repor
 }
 
 /// Every entry of a list, converted, or the only one without a list around it.
-fn one_or_more<'a, T>(json: &'a Json, convert: impl Fn(&'a Json) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn one_or_more<'a, T>(
+    json: &'a Json,
+    convert: impl Fn(&'a Json) -> Option<T>,
+) -> Option<Vec<T>> {
     match json {
         Json::List(list) => list.iter().map(convert).collect(),
         only => convert(only).map(|value| vec![value]),

@@ -5,6 +5,7 @@
 //! | this | the document, pools, timeouts |
 //! | [`balance`] | endpoints and the load balancer's strategy |
 //! | [`health`] | the circuit breaker's policy, and that of health checks |
+//! | [`interceptors`] | changes of headers, and logging |
 //! | [`matching`] | which requests belong to a pool |
 //! | [`retry`] | the retry policy |
 //!
@@ -17,6 +18,7 @@
 mod balance;
 mod condition;
 mod health;
+mod interceptors;
 mod matching;
 mod retry;
 
@@ -24,42 +26,66 @@ use core::time::Duration;
 
 use steerage_policy::pool::{Pool, Timeouts, TotalTooShort};
 
-use crate::Config;
+use crate::admin::Admin;
 use crate::check;
 use crate::error::{ConfigError, Problem};
 use crate::fields::{Fields, Reported};
 use crate::json::{Json, Object};
 use crate::schema::{self, Section};
+use crate::{Config, ConfiguredPool};
 
 /// The configuration of a document.
 pub(crate) fn config(document: &Object, errors: &mut Vec<ConfigError>) -> Result<Config, Reported> {
     let root = Fields::new(document, &schema::ROOT, String::new());
+    // One that is unusable is reported already; interceptors are then judged by the default.
+    let cluster_header = root.text("cluster_header");
+    let routing = cluster_header.ok().flatten();
+    let routing = routing.unwrap_or(DEFAULT_CLUSTER_HEADER);
+    let routing = routing.to_ascii_lowercase();
     let pools = match root.get("pools") {
         Some(Json::List(list)) => {
             refuse_flat_fields(&root, errors);
-            pools(list, errors)
+            pools(list, &routing, errors)
         }
         Some(_) => {
             refuse_flat_fields(&root, errors);
             Err(Reported)
         }
+        None if is_only_admin(&root) => Ok(Vec::new()),
         None => {
-            // A document of `admin` alone has no pools; while `admin` is refused, that is one error.
-            if root.get("endpoints").is_none() && root.get("admin").is_none() {
+            if root.get("endpoints").is_none() {
                 errors.push(root.error("endpoints", Problem::Required));
             }
-            pool(&root, errors).map(|pool| vec![pool])
+            pool(&root, &routing, errors).map(|pool| vec![pool])
         }
     };
-    let cluster_header = root
-        .text("cluster_header")?
-        .unwrap_or(DEFAULT_CLUSTER_HEADER);
+    let admin = admin(&root)?;
     let sync_interval = root.span("sync_interval")?;
+    cluster_header?;
     Ok(Config {
-        cluster_header: cluster_header.to_ascii_lowercase().into(),
+        cluster_header: routing.into(),
         sync_interval: sync_interval.unwrap_or(DEFAULT_SYNC_INTERVAL),
         pools: pools?,
+        admin,
     })
+}
+
+/// Whether the document describes the admin surface and no pool.
+fn is_only_admin(root: &Fields<'_>) -> bool {
+    let mut fields_of_a_pool = schema::POOL.fields.iter();
+    root.get("admin").is_some() && fields_of_a_pool.all(|field| root.get(field.name).is_none())
+}
+
+fn admin(root: &Fields<'_>) -> Result<Option<Admin>, Reported> {
+    if root.get("admin").is_none() {
+        return Ok(None);
+    }
+    let fields = root.object("admin", &schema::ADMIN);
+    let path = fields.text("path")?.unwrap_or(DEFAULT_ADMIN_PATH);
+    Ok(Some(Admin {
+        path: path.trim_end_matches('/').into(),
+        token: fields.text("token")?.map(Into::into),
+    }))
 }
 
 /// The fields of a pool have no place beside `pools`: it would not be clear whose they are.
@@ -71,7 +97,11 @@ fn refuse_flat_fields(root: &Fields<'_>, errors: &mut Vec<ConfigError>) {
     }
 }
 
-fn pools(list: &[Json], errors: &mut Vec<ConfigError>) -> Result<Vec<Pool>, Reported> {
+fn pools(
+    list: &[Json],
+    cluster_header: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Result<Vec<ConfiguredPool>, Reported> {
     let mut names: Vec<(&str, String)> = Vec::new();
     let mut pools = Vec::new();
     for (index, json) in list.iter().enumerate() {
@@ -80,7 +110,7 @@ fn pools(list: &[Json], errors: &mut Vec<ConfigError>) -> Result<Vec<Pool>, Repo
             continue;
         };
         let fields = Fields::new(object, &schema::POOL, check::item("pools", index));
-        pools.push(pool(&fields, errors));
+        pools.push(pool(&fields, cluster_header, errors));
         if let Ok(name) = fields.text("name") {
             let name = name.unwrap_or(DEFAULT_POOL);
             let path = fields.path("name");
@@ -93,7 +123,11 @@ fn pools(list: &[Json], errors: &mut Vec<ConfigError>) -> Result<Vec<Pool>, Repo
     pools.into_iter().collect()
 }
 
-fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Reported> {
+fn pool(
+    fields: &Fields<'_>,
+    cluster_header: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Result<ConfiguredPool, Reported> {
     refuse_both_spellings(fields, &schema::POOL, fields, errors);
     let load_balancer = fields.object("load_balancer", &schema::LOAD_BALANCER);
     refuse_both_spellings(&load_balancer, &schema::LOAD_BALANCER, fields, errors);
@@ -109,10 +143,11 @@ fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Repo
     let circuit_breaker = fields.object("circuit_breaker", &schema::CIRCUIT_BREAKER);
     let breaker = health::breaker(&circuit_breaker, &load_balancer, errors);
     let checks = health::checks(fields, &load_balancer);
+    let interceptors = interceptors::interceptors(fields, cluster_header, errors);
 
     let name = fields.text("name")?.unwrap_or(DEFAULT_POOL);
     let default = Pool::new(name, endpoints?);
-    Ok(Pool {
+    let pool = Pool {
         matcher: matcher?,
         strategy: strategy?,
         decay: load_balancer.span("decay")?.unwrap_or(default.decay),
@@ -124,6 +159,11 @@ fn pool(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Pool, Repo
             .flag("response_headers")?
             .unwrap_or(default.response_headers),
         ..default
+    };
+    Ok(ConfiguredPool {
+        pool,
+        interceptors: interceptors?,
+        metrics: fields.flag("enable_metrics_interceptor")?.unwrap_or(true),
     })
 }
 
@@ -177,6 +217,7 @@ fn duplicate(path: String, value: &str, of: &str) -> ConfigError {
 
 const DEFAULT_CLUSTER_HEADER: &str = "x-steerage-cluster";
 const DEFAULT_SYNC_INTERVAL: Duration = Duration::from_millis(100);
+const DEFAULT_ADMIN_PATH: &str = "/steerage";
 const DEFAULT_POOL: &str = "default";
 
 #[cfg(test)]

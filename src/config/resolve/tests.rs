@@ -1,6 +1,7 @@
 //! Whole documents: what a reader of the error list sees.
 
 use super::*;
+use crate::interceptors::Interceptors;
 use crate::testing::{check, pool};
 use steerage_policy::balance::Strategy;
 use steerage_policy::jitter::{Bounds, Jitter};
@@ -9,7 +10,13 @@ use steerage_policy::jitter::{Bounds, Jitter};
 fn the_smallest_configuration_has_the_defaults() {
     let config = crate::parse(br#"{"endpoints": ["a", "b"]}"#).unwrap();
     assert_eq!(&*config.cluster_header, "x-steerage-cluster");
-    let [pool] = &config.pools[..] else { panic!() };
+    let [configured] = &config.pools[..] else {
+        panic!()
+    };
+    assert_eq!(configured.interceptors, Interceptors::default());
+    assert!(configured.metrics);
+    assert_eq!(config.admin, None);
+    let pool = &configured.pool;
     assert_eq!(&*pool.name, "default");
     let clusters: Vec<_> = pool
         .endpoints
@@ -41,7 +48,7 @@ fn the_documented_configuration() {
             "timeout": {"connect": 5.0, "read": 30.0, "write": 30.0, "total": 60.0}
         }"#,
     );
-    let pool = config.unwrap().pools.remove(0);
+    let pool = config.unwrap().pools.remove(0).pool;
     let seconds = Duration::from_secs;
     assert_eq!(pool.strategy, Strategy::LeastResponseTime);
     let weights = pool.endpoints.iter();
@@ -129,9 +136,38 @@ fn pools_or_one_pool_but_not_both() {
         r#"{"pools": [{"endpoints": ["a"], "cluster_header": "x-a"}]}"#,
         &["pools[0].cluster_header: unknown field"],
     );
+}
+
+#[test]
+fn the_admin_surface_may_stand_alone() {
+    let admin = |json: &str| {
+        let config = crate::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(config.pools.is_empty());
+        config.admin.unwrap()
+    };
+    assert_eq!(&*admin(r#"{"admin": {}}"#).path, "/steerage");
+    let given = admin(r#"{"admin": {"path": "/a/b/", "token": "s3cret"}, "sync_interval": 1}"#);
+    assert_eq!(&*given.path, "/a/b");
+    assert_eq!(given.token.as_deref(), Some("s3cret"));
+    assert!(!format!("{given:?}").contains("s3cret"), "{given:?}");
+    let config = crate::parse(br#"{"endpoints": ["a"], "admin": {"token": "s3cret"}}"#).unwrap();
+    assert_eq!(config.pools.len(), 1);
+    assert!(!format!("{config:?}").contains("s3cret"));
+
     check(
-        r#"{"admin": {"path": "/steerage", "token": "s3cret"}}"#,
-        &["admin: not supported yet, got an object"],
+        r#"{"admin": {"path": "/", "token": ""}}"#,
+        &[
+            "admin.path: must be a path below `/`, without query, got \"/\"",
+            "admin.token: must be text that is not empty",
+        ],
+    );
+    check(
+        r#"{"admin": {}, "timeout": {"read": 1}}"#,
+        &["endpoints: must be given"],
+    );
+    check(
+        r#"{"pools": [{"endpoints": ["a"], "admin": {}}]}"#,
+        &["pools[0].admin: unknown field"],
     );
 }
 
@@ -142,7 +178,7 @@ fn pools_have_names_that_differ() {
              "cluster_header": "X-Cluster"}"#,
     );
     let config = config.unwrap();
-    let names: Vec<_> = config.pools.iter().map(|pool| &*pool.name).collect();
+    let names: Vec<_> = config.pools.iter().map(|pool| &*pool.pool.name).collect();
     assert_eq!(names, ["A-1", "default"]);
     assert_eq!(&*config.cluster_header, "x-cluster");
     check(
@@ -306,8 +342,7 @@ fn what_is_off_anyway_is_accepted() {
     pool(
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
            "circuit_breaker": {"max_open_fraction": 1}, "connection_pool": {"dynamic": false},
-           "interceptors": {"request": [], "response": [], "logging": false},
-           "enable_logging_interceptor": false, "enable_metrics_interceptor": false"#,
+           "interceptors": {"request": [], "response": [], "logging": false}"#,
     );
 }
 
@@ -317,12 +352,6 @@ fn what_is_not_built_is_checked_nevertheless() {
         r#"{"endpoints": ["a"],
             "circuit_breaker": {"max_open_fraction": 1.5},
             "connection_pool": {"expected_rps": 0, "dynamic": true},
-            "interceptors": {
-                "request": [{"set_header": {"x-a": "{attempt}"}, "when": {"status": ["5xx"],
-                    "header": {"x-b": {"present": true}}, "attempt": 2, "slower_than": 1}}],
-                "response": [{"add_header": {}, "remove_header": "x-a"}, {"when": {}}],
-                "logging": {"level": "loud"}},
-            "admin": {"path": "steerage", "token": ""},
             "load_balancer": {"slow_start": "30s", "panic_threshold": 2}
         }"#,
         &[
@@ -330,15 +359,6 @@ fn what_is_not_built_is_checked_nevertheless() {
             "connection_pool.expected_rps: must be a number above 0 and at most 1000000000, \
              got 0",
             "connection_pool.dynamic: not supported yet, got true",
-            "interceptors.request: not supported yet, got a list of 1",
-            "interceptors.response[0]: must have exactly one of set_header, add_header, \
-             remove_header",
-            "interceptors.response[1]: must have exactly one of set_header, add_header, \
-             remove_header",
-            "interceptors.logging.level: must be one of trace, debug, info, warn, error, \
-             critical, got \"loud\"",
-            "admin.path: must be a path that begins with `/`, without query, got \"steerage\"",
-            "admin.token: must be text that is not empty",
             "load_balancer.slow_start: not supported yet, got \"30s\"",
             "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
         ],

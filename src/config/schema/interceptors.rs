@@ -1,9 +1,11 @@
 //! `interceptors` and what is inside it.
 
+use steerage_policy::backoff::MAX_ATTEMPTS;
+
 use super::{
-    COUNT, HEADER_RULES, HEADER_VALUES, Kind, Off, SPAN, SPAN_OR_ZERO, STATUSES, Section, TextRule,
-    any_number_of, field,
+    HEADER_RULES, Kind, SPAN, SPAN_OR_ZERO, STATUS, Section, TextRule, any_number_of, field, some,
 };
+use crate::interceptors::Level;
 
 /// `interceptors`.
 pub static INTERCEPTORS: Section = Section::of(&[
@@ -12,22 +14,19 @@ pub static INTERCEPTORS: Section = Section::of(&[
         any_number_of(&Kind::Object(&ACTION)),
         "[]",
         "changes to the request of an attempt",
-    )
-    .planned(Off::Empty),
+    ),
     field(
         "response",
         any_number_of(&Kind::Object(&ACTION)),
         "[]",
         "changes to the answer to the client",
-    )
-    .planned(Off::Empty),
+    ),
     field(
         "logging",
         Kind::Either(&[Kind::Flag, Kind::Object(&LOGGING)]),
         "false",
         "whether attempts are logged, and which",
-    )
-    .planned(Off::False),
+    ),
 ]);
 
 /// An entry of `interceptors.request` and `interceptors.response`.
@@ -35,19 +34,19 @@ pub static ACTION: Section = Section {
     fields: &[
         field(
             "set_header",
-            HEADER_VALUES,
+            TEMPLATES,
             "–",
             "sets these headers, whatever they were",
         ),
         field(
             "add_header",
-            HEADER_VALUES,
+            TEMPLATES,
             "–",
             "adds these headers to those of the same name",
         ),
         field(
             "remove_header",
-            Kind::Text(TextRule::HeaderName),
+            Kind::Text(TextRule::ChangeableHeader),
             "–",
             "removes this header",
         ),
@@ -64,17 +63,41 @@ pub static ACTION: Section = Section {
 
 /// `when` of an interceptor.
 pub static WHEN: Section = Section::of(&[
-    field("status", STATUSES, "–", "the status is one of these"),
+    field(
+        "status",
+        some(&STATUS),
+        "–",
+        "the answer's status is one of these, as retry_on_status_codes; only in response",
+    ),
     field("header", HEADER_RULES, "–", "as match.headers"),
-    field("attempt", COUNT, "–", "the number of the attempt is this"),
-    field("slower_than", SPAN, "–", "the attempt took longer"),
+    field(
+        "attempt",
+        Kind::Either(&[ATTEMPT, some(&ATTEMPT)]),
+        "–",
+        "the number of the attempt is this, or one of these",
+    ),
+    field(
+        "slower_than",
+        SPAN,
+        "–",
+        "the attempt took longer; only in response",
+    ),
 ]);
+
+/// The number of an attempt.
+const ATTEMPT: Kind = Kind::Whole {
+    min: 1,
+    max: MAX_ATTEMPTS as u64,
+};
+
+/// Headers with values that may name what is known when a message goes out.
+const TEMPLATES: Kind = Kind::Headers(&Kind::Text(TextRule::Template));
 
 /// `interceptors.logging`, where it is an object.
 pub static LOGGING: Section = Section::of(&[
     field(
         "level",
-        Kind::Choice(&["trace", "debug", "info", "warn", "error", "critical"]),
+        Kind::Choice(&Level::NAMES),
         "\"info\"",
         "the level of the log lines",
     ),

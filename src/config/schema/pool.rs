@@ -29,8 +29,7 @@ pub static ROOT: Section = Section {
             Kind::Object(&ADMIN),
             "off",
             "answers requests for status and operation under a path",
-        )
-        .planned(Off::Never),
+        ),
         field(
             "sync_interval",
             Kind::SpanWithin {
@@ -49,7 +48,7 @@ pub static ROOT: Section = Section {
 pub static ADMIN: Section = Section::of(&[
     field(
         "path",
-        Kind::Text(TextRule::Path),
+        Kind::Text(TextRule::PathBelow),
         "\"/steerage\"",
         "requests for paths under it are answered by the filter",
     ),
@@ -141,16 +140,15 @@ pub static POOL: Section = Section::of(&[
         "enable_logging_interceptor",
         Kind::Flag,
         "false",
-        "whether attempts are logged",
+        "see interceptors.logging",
     )
-    .planned(Off::False),
+    .same_as("interceptors.logging"),
     field(
         "enable_metrics_interceptor",
         Kind::Flag,
         "true",
         "whether metrics are kept",
-    )
-    .planned(Off::False),
+    ),
     field(
         "enable_health_checks",
         Kind::Flag,

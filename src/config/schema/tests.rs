@@ -142,10 +142,10 @@ fn outcome(fields: &str) -> String {
         panic!("{fields}")
     };
     let statuses: Vec<_> = (0..1_000)
-        .filter(|status| pool.retry.statuses.contains(*status))
+        .filter(|status| pool.pool.retry.statuses.contains(*status))
         .collect();
     // The same statuses may be written as other ranges.
-    pool.retry.statuses = Statuses::new(Vec::new());
+    pool.pool.retry.statuses = Statuses::new(Vec::new());
     format!("{statuses:?} {config:?}")
 }
 

@@ -308,7 +308,7 @@ fn an_endpoint_may_have_its_own_path() {
     let config = crate::parse(
         br#"{"endpoints": ["a", {"cluster": "b", "health_check_path": "/up?deep=1"}]}"#,
     );
-    let pool = config.unwrap().pools.remove(0);
+    let pool = config.unwrap().pools.remove(0).pool;
     let paths: Vec<_> = pool
         .endpoints
         .iter()

@@ -1,0 +1,87 @@
+//! Headers that are not everybody's to change.
+//!
+//! Some headers steer the filter or the router behind it, some concern one connection or the framing
+//! of one body. A client's copies of the former are removed, the latter are not repeated on another
+//! attempt, and interceptors may change neither. Names are given in lower case, as bytes.
+//!
+//! Example: `x-envoy-max-retries` steers the router, `transfer-encoding` frames one body, `:path` and
+//! `host` say where a request goes; `x-tenant` is none of these.
+
+/// Whether a header steers this filter or the router's own retries and timeouts: such a header is
+/// the operator's to set and not the client's.
+/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter>
+#[must_use]
+pub fn is_control(name: &[u8]) -> bool {
+    if name.starts_with(b"x-steerage-") {
+        return true;
+    }
+    let Some(rest) = name.strip_prefix(b"x-envoy-") else {
+        return false;
+    };
+    matches!(
+        rest,
+        b"attempt-count"
+            | b"expected-rq-timeout-ms"
+            | b"hedge-on-per-try-timeout"
+            | b"is-timeout-retry"
+            | b"max-retries"
+            | b"retriable-header-names"
+            | b"retriable-status-codes"
+            | b"retry-grpc-on"
+            | b"retry-on"
+            | b"upstream-alt-stat-name"
+            | b"upstream-rq-per-try-timeout-ms"
+            | b"upstream-rq-timeout-alt-response"
+            | b"upstream-rq-timeout-ms"
+            | b"upstream-stream-duration-ms"
+    )
+}
+
+/// Whether a header concerns one connection or the framing of one body. The host frames what it
+/// sends by itself; a length left over from another body would stall the receiver.
+#[must_use]
+pub fn is_hop_by_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"content-length"
+            | b"expect"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+    )
+}
+
+/// Whether an interceptor may set, add or remove a header; the routing header, whose name is
+/// configured, is forbidden besides.
+#[must_use]
+pub fn is_changeable(name: &[u8]) -> bool {
+    !name.starts_with(b":") && name != b"host" && !is_control(name) && !is_hop_by_hop(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn what_routes_frames_or_steers_is_nobodys_to_change() {
+        for name in [
+            ":path",
+            "host",
+            "content-length",
+            "te",
+            "x-steerage-cluster",
+            "x-envoy-attempt-count",
+        ] {
+            assert!(!is_changeable(name.as_bytes()), "{name}");
+        }
+        for name in ["x-tenant", "authorization", "x-envoy-decorator-operation"] {
+            assert!(is_changeable(name.as_bytes()), "{name}");
+        }
+    }
+}
