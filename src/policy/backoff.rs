@@ -27,6 +27,25 @@ pub const MAX_ATTEMPTS: u8 = 10;
 pub const MAX_RETRIES: usize = MAX_ATTEMPTS as usize - 1;
 
 /// A strategy: how long to wait before each retry.
+///
+/// ```
+/// use core::time::Duration;
+/// use steerage_policy::backoff::{Backoff, Delays};
+///
+/// /// One second, three, six, ten …
+/// #[derive(Debug)]
+/// struct Triangular;
+///
+/// impl Backoff for Triangular {
+///     fn delay(&self, n: u8) -> Duration {
+///         let n = u64::from(n);
+///         Duration::from_secs(n * (n + 1) / 2)
+///     }
+/// }
+///
+/// let delays = Delays::of(&Triangular, Duration::from_secs(5));
+/// assert_eq!([1, 2, 3, 4].map(|n| delays.delay(n).as_secs()), [1, 3, 5, 5]);
+/// ```
 pub trait Backoff: Debug {
     /// The delay before retry `n`, before jitter: n = 1 after the first attempt, at most
     /// [`MAX_RETRIES`].
