@@ -13,13 +13,15 @@
 //!   deadline hold as configured, and `throttling_base_delay` if it is given.
 //! - A **balancer** takes the place of the strategy of `load_balancer`. It gets the available
 //!   endpoints only, and what it answers is checked.
+//! - **Interceptors** run after those of the configuration, and what they may not change is the same.
 //!
 //! An extension that panics traps its VM, as anything does that panics there: Envoy answers the requests
 //! under way with an error and starts a new VM.
 
 use steerage_policy::pool::{Pool, PoolState};
 
-use crate::{Backoff, Balancer};
+use crate::interceptors::Chains;
+use crate::{Backoff, Balancer, RequestInterceptor, ResponseInterceptor};
 
 /// What a pool uses in place of what is built in, or besides.
 ///
@@ -50,6 +52,8 @@ use crate::{Backoff, Balancer};
 pub struct Extensions {
     backoff: Option<Box<dyn Backoff>>,
     balancer: Option<Box<dyn Balancer>>,
+    request: Vec<Box<dyn RequestInterceptor>>,
+    response: Vec<Box<dyn ResponseInterceptor>>,
 }
 
 impl Extensions {
@@ -77,8 +81,23 @@ impl Extensions {
         }
     }
 
-    /// Puts them into a pool of which nothing is known yet.
-    pub(crate) fn install(self, pool: &mut Pool) -> PoolState {
+    /// Attempts also go through `interceptor`, after those of the configuration and those added before.
+    #[must_use]
+    pub fn request_interceptor(mut self, interceptor: impl RequestInterceptor + 'static) -> Self {
+        self.request.push(Box::new(interceptor));
+        self
+    }
+
+    /// Answers also go through `interceptor`, after those of the configuration and those added before.
+    #[must_use]
+    pub fn response_interceptor(mut self, interceptor: impl ResponseInterceptor + 'static) -> Self {
+        self.response.push(Box::new(interceptor));
+        self
+    }
+
+    /// Puts them into a pool of which nothing is known yet, and into its chains of interceptors.
+    pub(crate) fn install(self, pool: &mut Pool, chains: &mut Chains) -> PoolState {
+        chains.extend(self.request, self.response);
         if let Some(backoff) = &self.backoff {
             pool.retry.follow(&**backoff);
         }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
+use steerage_config::interceptors::Level;
 use steerage_policy::time::Instant;
 
 pub(crate) use header_map::HeaderMap;
@@ -130,6 +131,21 @@ pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refus
     })
 }
 
+/// Adds a value to those of the header `name`.
+pub(crate) fn add_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: both are valid for the call, which only reads them.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe {
+        abi::proxy_add_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
 /// Removes all values of the header `name`.
 pub(crate) fn remove_header(map: Map, name: &[u8]) -> Result<(), Refused> {
     // SAFETY: `name` is valid for the call, which only reads it.
@@ -223,6 +239,13 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refused> {
     // SAFETY: no memory is involved.
     #[expect(unsafe_code, reason = "a hostcall")]
     done(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds(period)) })
+}
+
+/// Writes a line into the host's log, which drops it if the level is off there.
+pub(crate) fn log(level: Level, line: &str) {
+    // SAFETY: `line` is valid for the call, which only reads it.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
 /// A counter of the host's, known by its name.

@@ -9,6 +9,7 @@
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
+//! - [`interceptors`]: what is done to messages on their way, and the traits to write one's own;
 //! - `metrics`: every metric, by name;
 //! - `extensions`: what others plug in;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
@@ -21,6 +22,8 @@ mod host;
 
 mod metrics;
 
+mod interceptors;
+
 mod filter;
 
 mod extensions;
@@ -30,6 +33,7 @@ use core::cell::Cell;
 use proxy_wasm::types::LogLevel;
 
 pub use extensions::Extensions;
+pub use interceptors::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
 pub use steerage_policy::backoff::Backoff;
 pub use steerage_policy::balance::{Balancer, Candidate, Candidates, HashKey};
 pub use steerage_policy::endpoint::{Endpoint, EndpointIndex, EndpointState};

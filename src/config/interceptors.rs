@@ -70,22 +70,22 @@ pub struct Logging {
     pub slower_than: Duration,
 }
 
-/// A level of the host's log.
+/// A level of the host's log. The numbers are the ABI's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
     /// `trace`
-    Trace,
+    Trace = 0,
     /// `debug`
-    Debug,
+    Debug = 1,
     /// `info`
     #[default]
-    Info,
+    Info = 2,
     /// `warn`
-    Warn,
+    Warn = 3,
     /// `error`
-    Error,
+    Error = 4,
     /// `critical`
-    Critical,
+    Critical = 5,
 }
 
 impl Level {

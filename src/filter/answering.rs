@@ -14,9 +14,11 @@ use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
+use super::intercepting::LastAttempt;
 use super::timers::StreamId;
-use super::worker::{Phase, Stream, Worker};
+use super::worker::{Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};
+use crate::interceptors::End;
 use crate::metrics::hostcall_refused;
 
 /// Why the filter answered by itself, for the client.
@@ -147,9 +149,10 @@ impl Worker {
         let done = host::on_behalf_of(id).and_then(|()| match stream.kept.take() {
             None => {
                 mark_response(&steered.pool, &stream.exchange);
+                steered.intercept_response(stream, None, now);
                 host::resume_response()
             }
-            Some(answer) => give(&steered.pool, stream, &answer),
+            Some(answer) => give(steered, stream, &answer, now),
         });
         if let Err(refused) = done {
             hostcall_refused("to answer a client", refused);
@@ -170,7 +173,7 @@ impl Worker {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.phase = Phase::Answering(None);
         }
-        self.refuse(504, Reason::DeadlineExceeded, None);
+        self.refuse(id, 504, Reason::DeadlineExceeded, None, now);
         self.stream_answered(id, now);
     }
 
@@ -186,19 +189,21 @@ impl Worker {
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
             // An endpoint that waits for the client's request is not to blame.
-            let outcome = if client_is_late {
-                Outcome::Neutral
+            let (outcome, end) = if client_is_late {
+                (Outcome::Neutral, End::WriteTimeout)
             } else {
-                Outcome::Timeout
+                (Outcome::Timeout, End::Outcome(Outcome::Timeout))
             };
             steered.record(&attempt, outcome, now);
+            steered.log_ended(&attempt, Some(&stream.request), end, now);
+            stream.last_attempt = LastAttempt::ended(&attempt, now);
             steered.state.end(attempt);
         }
         if client_is_late && now < stream.exchange.deadline() {
             if let Err(refused) = host::on_behalf_of(id) {
                 hostcall_refused("to answer a client that was too slow", refused);
             }
-            self.refuse(408, Reason::WriteTimeout, None);
+            self.refuse(id, 408, Reason::WriteTimeout, None, now);
             self.stream_answered(id, now);
         } else {
             self.expire(id, now);
@@ -206,12 +211,26 @@ impl Worker {
     }
 
     /// Answers the stream on whose behalf calls are made. `wait` is how long the client had better wait
-    /// before it asks again, if that is known.
-    pub(super) fn refuse(&self, status: u16, reason: Reason, wait: Option<Duration>) {
-        let mut headers = vec![(REASON.as_bytes(), reason.name().as_bytes())];
+    /// before it asks again, if that is known. Interceptors see the answer if there was an attempt.
+    pub(super) fn refuse(
+        &self,
+        id: StreamId,
+        status: u16,
+        reason: Reason,
+        wait: Option<Duration>,
+        now: Instant,
+    ) {
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(REASON.as_bytes(), reason.name().as_bytes())];
         let seconds = wait.map(|wait| wait.as_secs_f64().ceil().to_string());
         if let Some(seconds) = &seconds {
             headers.push((b"retry-after", seconds.as_bytes()));
+        }
+        let edits = self.streams.get(&id).and_then(|stream| {
+            let steered = self.pools.get(stream.pool)?;
+            Some(steered.intercept_reply(stream, status, &headers, now))
+        });
+        if let Some(edits) = &edits {
+            edits.apply(&mut headers);
         }
         if let Err(refused) = host::reply(status, reason.details(), &headers, reason.text()) {
             hostcall_refused("to answer a client", refused);
@@ -231,7 +250,13 @@ impl Worker {
 }
 
 /// Gives the client `answer` in place of the paused response.
-fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
+fn give(
+    steered: &SteeredPool,
+    stream: &Stream,
+    answer: &Answer,
+    now: Instant,
+) -> Result<(), Refused> {
+    let pool = &steered.pool;
     let attempts = stream.exchange.attempts().to_string();
     let endpoint = last_endpoint(pool, &stream.exchange);
     let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
@@ -241,6 +266,8 @@ fn give(pool: &Pool, stream: &Stream, answer: &Answer) -> Result<(), Refused> {
         headers.push((ENDPOINT.as_bytes(), endpoint.as_bytes()));
         headers.push((ATTEMPTS.as_bytes(), attempts.as_bytes()));
     }
+    let edits = steered.intercept_reply(stream, answer.status(), &headers, now);
+    edits.apply(&mut headers);
     if stream.request.method() == b"HEAD" {
         // The host would take the length of a body that is not there off a reply of ours. The
         // paused response has no body either, so it can take on the new head as it is.

@@ -18,6 +18,7 @@ use steerage_policy::time::Instant;
 use super::retrying::send;
 use super::timers::StreamId;
 use super::worker::{Phase, Worker};
+use crate::interceptors::End;
 
 impl Worker {
     /// The router has the first attempt: waits for whatever comes first besides its answer.
@@ -50,15 +51,19 @@ impl Worker {
         if exchange.may_hedge(&steered.pool, &mut steered.state, now)
             && let Ok(attempt) = steered.attempt(exchange, now, &mut self.rng)
         {
-            match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
+            match send(steered, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
+                    steered.log_sent(&attempt, &stream.request);
                     let call = stream.call(id, token, attempt);
                     self.calls.insert(token, call);
                     return self.await_first(id, now);
                 }
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
-                    steered.record(&attempt, Outcome::ConnectFailure, now);
+                    let outcome = Outcome::ConnectFailure;
+                    steered.record(&attempt, outcome, now);
+                    let end = End::Outcome(outcome);
+                    steered.log_ended(&attempt, Some(&stream.request), end, now);
                     steered.state.end(attempt);
                 }
             }

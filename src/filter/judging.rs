@@ -20,11 +20,13 @@ use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
 use super::classify::{self, DEGRADED, FAILING};
+use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::retry_after;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
 use crate::host::{self, HeaderMap, Map};
+use crate::interceptors::End;
 use crate::metrics::hostcall_refused;
 
 impl Worker {
@@ -48,6 +50,9 @@ impl Worker {
         let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
         steered.record(&attempt, outcome, now);
+        stream.last_attempt = LastAttempt::ended(&attempt, now);
+        let end = End::Outcome(outcome);
+        steered.log_ended(&attempt, Some(&stream.request), end, now);
         let headers = head.headers.as_ref();
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
@@ -81,6 +86,7 @@ impl Worker {
                     }
                 }
                 mark_response(&steered.pool, exchange);
+                steered.intercept_response(stream, head.status, now);
                 stream.request.forget();
                 stream.phase = Phase::Answering(Some(attempt));
                 self.wait_until(id, None, now);
@@ -159,6 +165,8 @@ impl SteeredPool {
 /// What the head of the response at hand says.
 struct Head {
     outcome: Outcome,
+    /// As the client would get it.
+    status: Option<u16>,
     /// The upstream's headers, if anything in them may matter.
     headers: Option<HeaderMap>,
 }
@@ -202,12 +210,17 @@ impl Head {
                 Err(refused) => hostcall_refused("to read a failed response's head", refused),
             }
         }
-        Self { outcome, headers }
+        Self {
+            outcome,
+            status: Some(status),
+            headers,
+        }
     }
 
     const fn unknown() -> Self {
         Self {
             outcome: Outcome::Neutral,
+            status: None,
             headers: None,
         }
     }

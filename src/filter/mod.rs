@@ -4,7 +4,8 @@
 //! In reading order: [`root`] and [`http`] are the callbacks; [`worker`] is what a worker keeps;
 //! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
-//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it.
+//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
+//! [`intercepting`] lets interceptors change what is sent.
 
 pub(crate) mod root;
 
@@ -24,6 +25,7 @@ mod request;
 mod retry_after;
 mod steering;
 
+mod intercepting;
 mod judging;
 
 mod hedging;

@@ -10,15 +10,16 @@ use core::mem;
 use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
-use steerage_policy::pool::Pool;
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
 use super::answering::{Answer, Reason};
+use super::intercepting::LastAttempt;
 use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT};
 use super::timers::StreamId;
-use super::worker::{Call, Phase, Stream, Worker};
+use super::worker::{Call, Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Refused, Token};
+use crate::interceptors::End;
 
 impl Worker {
     /// A stream's retry is due. Clusters that refuse it at once, because they are unknown, empty or
@@ -43,10 +44,11 @@ impl Worker {
                 }
                 Err(Declined::TimeIsUp) => return self.expire(id, now),
             };
-            match send(&steered.pool, &self.cluster_header, stream, &attempt, now) {
+            match send(steered, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
                     let deadline = stream.exchange.deadline();
                     stream.phase = Phase::Calling;
+                    steered.log_sent(&attempt, &stream.request);
                     let call = stream.call(id, token, attempt);
                     self.calls.insert(token, call);
                     return self.wait_until(id, Some(deadline), now);
@@ -55,6 +57,9 @@ impl Worker {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
                     steered.record(&attempt, outcome, now);
+                    stream.last_attempt = LastAttempt::ended(&attempt, now);
+                    let end = End::Outcome(outcome);
+                    steered.log_ended(&attempt, Some(&stream.request), end, now);
                     let ending =
                         steered.ending(&attempt, outcome, None, &stream.request, None, now);
                     let exchange = &mut stream.exchange;
@@ -118,14 +123,14 @@ impl Worker {
         let headers = headers.map(Answer::head);
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
-        let waiting = self
-            .streams
-            .get_mut(&id)
-            .filter(|stream| stream.awaits(token));
-        let Some(stream) = waiting else {
+        let stream = self.streams.get_mut(&id);
+        let request = stream.as_ref().map(|stream| &stream.request);
+        steered.log_ended(&attempt, request, End::Outcome(outcome), now);
+        let Some(stream) = stream.filter(|stream| stream.awaits(token)) else {
             // The client has left, or has had another answer.
             return steered.state.end(attempt);
         };
+        stream.last_attempt = LastAttempt::ended(&attempt, now);
         stream.calls.retain(|call| *call != token);
         let is_last = stream.calls.is_empty() && matches!(stream.phase, Phase::Calling);
         let is_good = outcome.class() == Class::Success && !steered.pool.retry.covers(outcome);
@@ -137,6 +142,7 @@ impl Worker {
             return steered.state.end(attempt);
         }
         if let Phase::Routed(first) = mem::replace(&mut stream.phase, Phase::Calling) {
+            steered.log_ended(&first, Some(&stream.request), End::Overtaken, now);
             steered.state.overtaken(&steered.pool, first, now);
         }
         let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
@@ -159,6 +165,7 @@ impl Worker {
 impl Stream {
     /// An attempt of this stream is under way as a call.
     pub(super) fn call(&mut self, id: StreamId, token: Token, attempt: Attempt) -> Call {
+        self.last_attempt = LastAttempt::sent(&attempt);
         self.calls.push(token);
         Call::Attempt {
             stream: id,
@@ -176,14 +183,14 @@ impl Stream {
 
 /// Sends the attempt.
 pub(super) fn send(
-    pool: &Pool,
+    steered: &SteeredPool,
     cluster_header: &str,
     stream: &Stream,
     attempt: &Attempt,
     now: Instant,
 ) -> Result<Token, Refused> {
     let request = &stream.request;
-    let Some(endpoint) = pool.endpoint(attempt.endpoint()) else {
+    let Some(endpoint) = steered.pool.endpoint(attempt.endpoint()) else {
         return Err(Refused::NOT_FOUND); // OK because a pick is one of the pool's endpoints.
     };
     let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
@@ -210,6 +217,8 @@ pub(super) fn send(
             .headers_to_repeat()
             .filter(|(name, _)| *name != cluster_header),
     );
+    let edits = steered.intercept_call(attempt, &headers);
+    edits.apply(&mut headers);
     let left = stream.exchange.deadline().since(now);
     host::call(&endpoint.cluster, headers, request.body(), left)
 }

@@ -50,6 +50,7 @@ impl Worker {
             state,
             agreement,
             denials,
+            ..
         } in &mut self.pools
         {
             denials.flush();

@@ -14,6 +14,7 @@ use steerage_policy::matching::RequestHead as _;
 use steerage_policy::pool::Pool;
 
 use super::answering::Reason;
+use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::StreamId;
 use super::worker::{Phase, Stream, Worker};
@@ -57,7 +58,7 @@ impl Worker {
         let Ok(attempt) = steered.attempt(&mut exchange, now, &mut self.rng) else {
             let cooled = exchange.cooled(&steered.pool, &steered.state, now);
             let wait = cooled.map(|cooled| cooled.since(now));
-            self.refuse(503, Reason::NoEndpointAvailable, wait);
+            self.refuse(id, 503, Reason::NoEndpointAvailable, wait, now);
             return Action::Pause;
         };
         let pool = &steered.pool;
@@ -66,10 +67,13 @@ impl Worker {
         {
             hostcall_refused("to steer a request", refused);
         }
+        steered.intercept_request(&attempt);
+        steered.log_sent(&attempt, &request);
         let stream = Stream {
             pool: position,
             write_deadline: now + pool.timeouts.write(),
             exchange,
+            last_attempt: LastAttempt::sent(&attempt),
             request,
             phase: Phase::Routed(attempt),
             kept: None,

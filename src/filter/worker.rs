@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use steerage_config::Config;
+use steerage_config::{Config, ConfiguredPool};
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
@@ -20,10 +20,12 @@ use steerage_shared::key;
 use steerage_shared::slot::{Slots, WorkerId};
 
 use super::answering::Answer;
+use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::Extensions;
 use crate::host::{self, Token};
+use crate::interceptors::{Chains, End};
 use crate::metrics::{Denials, hostcall_refused};
 
 /// The state of one worker under one configuration.
@@ -50,6 +52,7 @@ pub(super) struct SteeredPool {
     pub(super) state: PoolState,
     pub(super) agreement: Agreement,
     pub(super) denials: Denials,
+    pub(super) chains: Chains,
 }
 
 /// A request that belongs to a pool.
@@ -58,6 +61,7 @@ pub(super) struct Stream {
     /// Position of its pool.
     pub(super) pool: usize,
     pub(super) exchange: Exchange,
+    pub(super) last_attempt: LastAttempt,
     pub(super) request: Request,
     pub(super) phase: Phase,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the paused
@@ -118,18 +122,27 @@ impl Worker {
             root,
             slots: Slots::new(WorkerId(rng.random())).syncing_every(config.sync_interval),
             tidied: Instant::ORIGIN,
-            cluster_header: config.cluster_header,
             pools: config
                 .pools
                 .into_iter()
-                .map(|configured| configured.pool)
-                .map(|mut pool| SteeredPool {
-                    state: extensions(&pool.name).install(&mut pool),
-                    agreement: Agreement::new(key::agreement(&pool.name)),
-                    denials: Denials::new(&pool.name),
-                    pool,
-                })
+                .map(
+                    |ConfiguredPool {
+                         mut pool,
+                         interceptors,
+                         ..
+                     }| {
+                        let mut chains = Chains::new(interceptors, &config.cluster_header);
+                        SteeredPool {
+                            state: extensions(&pool.name).install(&mut pool, &mut chains),
+                            agreement: Agreement::new(key::agreement(&pool.name)),
+                            denials: Denials::new(&pool.name),
+                            chains,
+                            pool,
+                        }
+                    },
+                )
                 .collect(),
+            cluster_header: config.cluster_header,
             streams: HashMap::new(),
             calls: HashMap::new(),
             timers: Timers::new(config.sync_interval),
@@ -187,7 +200,9 @@ impl Worker {
         match stream.phase {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
-                steered.record(&attempt, Outcome::Neutral, host::now());
+                let now = host::now();
+                steered.record(&attempt, Outcome::Neutral, now);
+                steered.log_ended(&attempt, Some(&stream.request), End::ClientGone, now);
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),

@@ -35,6 +35,14 @@ unsafe extern "C" {
         value_size: usize,
     ) -> Status;
 
+    pub(super) fn proxy_add_header_map_value(
+        map: u32,
+        name_data: *const u8,
+        name_size: usize,
+        value_data: *const u8,
+        value_size: usize,
+    ) -> Status;
+
     pub(super) fn proxy_remove_header_map_value(
         map: u32,
         name_data: *const u8,
@@ -84,6 +92,8 @@ unsafe extern "C" {
         value_size: usize,
         cas: u32,
     ) -> Status;
+
+    pub(super) fn proxy_log(level: u32, line_data: *const u8, line_size: usize) -> Status;
 
     pub(super) fn proxy_define_metric(
         kind: u32,

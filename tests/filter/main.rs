@@ -33,6 +33,8 @@ mod retrying;
 mod sending;
 
 mod answering;
+mod attempt_log;
+mod interceptors;
 
 mod extending;
 

@@ -1,0 +1,179 @@
+//! What is done to messages on their way: before every attempt, and before the answer.
+//!
+//! A pool has two chains of interceptors. Those of its configuration come first, each a change of
+//! headers (`actions`); those that are written in Rust implement [`RequestInterceptor`] or
+//! [`ResponseInterceptor`]. An interceptor does not touch the host: it asks for changes, later ones see
+//! them, and the shell carries them out where the message is, be it the router's request, a call, an
+//! answer that streams by or one that replaces another.
+//!
+//! Limits: interceptors change headers and nothing else, and none that routes a message, frames its
+//! body or steers the filter ([`Headers`]). A chain runs on every message, so it had better be quick; a
+//! pool without interceptors pays nothing.
+//!
+//! Example: `set_header: {"x-try": "{attempt}"}` and then an interceptor in Rust that adds `x-try: last` to
+//! the third attempt. The first two go out with `x-try: 1` and `x-try: 2`, the third with `x-try: 3` and
+//! `x-try: last`: each attempt begins with what the client sent.
+
+mod actions;
+mod edits;
+mod logging;
+
+use core::fmt::{self, Debug};
+use core::time::Duration;
+
+use steerage_config::interceptors::Interceptors;
+
+pub use edits::Headers;
+pub(crate) use edits::{Edits, Source};
+pub(crate) use logging::{AttemptLog, End};
+
+/// Looks at attempts, and changes their headers.
+///
+/// ```no_run
+/// use steerage::{AttemptInfo, Headers, RequestInterceptor};
+///
+/// /// Signs every attempt, so that a retry has a signature of its own.
+/// #[derive(Debug)]
+/// struct Signature;
+///
+/// impl RequestInterceptor for Signature {
+///     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
+///         let signed = headers.get(":path").map(|path| checksum(path, attempt.number));
+///         headers.set("x-signature", &signed.unwrap_or_default());
+///     }
+/// }
+/// # fn checksum(_: &[u8], _: u8) -> String { String::new() }
+/// ```
+pub trait RequestInterceptor: Debug {
+    /// An attempt is about to be sent: the first, a retry or a hedge. Changes for one attempt are not
+    /// there for the next: each begins with what the client sent.
+    fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>);
+}
+
+/// Looks at answers, and changes their headers.
+///
+/// ```no_run
+/// use steerage::{AnswerInfo, Headers, ResponseInterceptor};
+///
+/// /// Tells a browser where an answer comes from and how long it took.
+/// #[derive(Debug)]
+/// struct ServerTiming;
+///
+/// impl ResponseInterceptor for ServerTiming {
+///     fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>) {
+///         let milliseconds = answer.response_time.as_millis();
+///         headers.add("server-timing", &format!("{};dur={milliseconds}", answer.endpoint));
+///     }
+/// }
+/// ```
+pub trait ResponseInterceptor: Debug {
+    /// An answer is about to go to the client: an upstream's, the host's own, or the filter's once
+    /// there was an attempt. Answers that a retry takes the place of are not seen.
+    fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>);
+}
+
+/// An attempt that is about to be sent.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AttemptInfo<'a> {
+    /// The name of the pool.
+    pub pool: &'a str,
+    /// The name of the endpoint.
+    pub endpoint: &'a str,
+    /// From 1.
+    pub number: u8,
+}
+
+/// An answer that is about to go to the client.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AnswerInfo<'a> {
+    /// The name of the pool.
+    pub pool: &'a str,
+    /// The name of the endpoint of the last attempt: the one that ended last, or is under way. Where a
+    /// hedge and the first attempt race, it is the one that has won.
+    pub endpoint: &'a str,
+    /// How many attempts there were.
+    pub attempts: u8,
+    /// The status that the client gets; 0 if the host does not tell.
+    pub status: u16,
+    /// How long that attempt took until its answer began or it failed.
+    pub response_time: Duration,
+}
+
+/// What is done to the messages of one pool, and how its attempts are logged.
+#[derive(Debug)]
+pub(crate) struct Chains {
+    /// The routing header, which is the filter's.
+    cluster_header: Box<str>,
+    request: Vec<Box<dyn RequestInterceptor>>,
+    response: Vec<Box<dyn ResponseInterceptor>>,
+    pub(crate) log: Option<AttemptLog>,
+}
+
+impl Chains {
+    /// The chains that are configured.
+    pub(crate) fn new(configured: Interceptors, cluster_header: &str) -> Self {
+        let mut chains = Self {
+            cluster_header: cluster_header.into(),
+            request: Vec::new(),
+            response: Vec::new(),
+            log: configured.logging.map(AttemptLog::new),
+        };
+        for action in configured.request {
+            chains.request.push(Box::new(action));
+        }
+        for action in configured.response {
+            chains.response.push(Box::new(action));
+        }
+        chains
+    }
+
+    /// Lets these run after those that are configured.
+    pub(crate) fn extend(
+        &mut self,
+        request: Vec<Box<dyn RequestInterceptor>>,
+        response: Vec<Box<dyn ResponseInterceptor>>,
+    ) {
+        self.request.extend(request);
+        self.response.extend(response);
+    }
+
+    /// Whether attempts are sent as they are.
+    pub(crate) const fn leaves_attempts_alone(&self) -> bool {
+        self.request.is_empty()
+    }
+
+    /// Whether answers go to the client as they are.
+    pub(crate) const fn leaves_answers_alone(&self) -> bool {
+        self.response.is_empty()
+    }
+
+    /// What the chain changes about an attempt with these headers.
+    pub(crate) fn on_attempt(&self, attempt: &AttemptInfo<'_>, source: Source<'_>) -> Edits {
+        let mut headers = Headers::new(source, &self.cluster_header);
+        for interceptor in &self.request {
+            interceptor.on_attempt(attempt, &mut headers);
+        }
+        headers.into_edits()
+    }
+
+    /// What the chain changes about an answer with these headers.
+    pub(crate) fn on_answer(&self, answer: &AnswerInfo<'_>, source: Source<'_>) -> Edits {
+        let mut headers = Headers::new(source, &self.cluster_header);
+        for interceptor in &self.response {
+            interceptor.on_answer(answer, &mut headers);
+        }
+        headers.into_edits()
+    }
+}
+
+/// A duration in seconds with three decimals.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = (self.0.as_micros() + 500) / 1_000;
+        write!(f, "{}.{:03}", millis / 1_000, millis % 1_000)
+    }
+}

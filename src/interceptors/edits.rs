@@ -1,0 +1,180 @@
+//! The headers of a message, as an interceptor sees and changes them.
+//!
+//! Changes are noted and not carried out: the message may be the host's, or a list that is yet to be
+//! sent. What an interceptor reads is what was there with the changes so far. The host's map is read
+//! only when somebody asks what is in it, all of it at once, so a chain that only sets headers costs a
+//! hostcall a change and no other.
+//!
+//! Example: with `x-a: 1` in the message, after `add("x-a", "2")` and `set("x-b", "3")` the first `x-a`
+//! reads `1`, and the shell is left with two changes; after `remove("x-a")` it reads as nothing.
+
+use core::cell::OnceCell;
+
+use steerage_policy::headers::is_changeable;
+
+use crate::host::{self, HeaderMap, Map, Refused};
+use crate::metrics::hostcall_refused;
+
+/// The headers of a message. Names are in lower case.
+///
+/// A request's pseudo-headers (`:method`, `:path`, `:authority`, `:scheme`) can be read. Changes that
+/// would route the message elsewhere, frame its body otherwise or steer the filter are dropped:
+/// pseudo-headers, `host`, `content-length`, hop-by-hop headers, the routing header, `x-steerage-*` and
+/// the `x-envoy-*` headers that steer the router. So are names and values that are not valid.
+#[derive(Debug)]
+pub struct Headers<'a> {
+    source: Source<'a>,
+    /// The host's map, once somebody has asked for it.
+    read: OnceCell<HeaderMap>,
+    cluster_header: &'a str,
+    edits: Edits,
+}
+
+impl<'a> Headers<'a> {
+    pub(crate) fn new(source: Source<'a>, cluster_header: &'a str) -> Self {
+        Self {
+            source,
+            read: OnceCell::new(),
+            cluster_header,
+            edits: Edits::default(),
+        }
+    }
+
+    pub(crate) fn into_edits(self) -> Edits {
+        self.edits
+    }
+
+    /// The first value of `name`, which is given in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter()
+            .find(|(candidate, _)| *candidate == name.as_bytes())
+            .map(|(_, value)| value)
+    }
+
+    /// Every name with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let edits = &self.edits.0;
+        let (listed, mapped) = match self.source {
+            Source::List(list) => (Some(list), None),
+            Source::Host(map) => (None, Some(self.host(map))),
+        };
+        let there = listed.into_iter().flatten().copied();
+        let there = there.chain(mapped.into_iter().flat_map(HeaderMap::iter));
+        let kept = there.filter(|(name, _)| !edits.iter().any(|edit| edit.replaces(name)));
+        let written = edits.iter().enumerate().filter_map(move |(at, edit)| {
+            let mut later = edits.iter().skip(at + 1);
+            let name = edit.name.as_bytes();
+            let value = edit.value.as_deref()?;
+            (!later.any(|edit| edit.replaces(name))).then_some((name, value.as_bytes()))
+        });
+        kept.chain(written)
+    }
+
+    /// Sets the header `name`, in place of all its values.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.edit(name, Some(value), true);
+    }
+
+    /// Adds a value to those of the header `name`.
+    pub fn add(&mut self, name: &str, value: &str) {
+        self.edit(name, Some(value), false);
+    }
+
+    /// Removes all values of the header `name`.
+    pub fn remove(&mut self, name: &str) {
+        self.edit(name, None, true);
+    }
+
+    fn edit(&mut self, name: &str, value: Option<&str>, replaces: bool) {
+        let name = name.to_ascii_lowercase();
+        let valid = is_token(&name) && value.is_none_or(|value| !value.contains(char::is_control));
+        if !valid || !is_changeable(name.as_bytes()) || name == self.cluster_header {
+            // Not the value, which may be a secret.
+            log::debug!("an interceptor's change of {name:?} is dropped");
+            return;
+        }
+        self.edits.0.push(Edit {
+            name: name.into(),
+            value: value.map(Into::into),
+            replaces,
+        });
+    }
+
+    fn host(&self, map: Map) -> &HeaderMap {
+        self.read.get_or_init(|| {
+            host::header_map(map).unwrap_or_else(|refused| {
+                hostcall_refused("to read headers for an interceptor", refused);
+                HeaderMap::default()
+            })
+        })
+    }
+}
+
+/// Where the headers are that a chain looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// In a map of the host's.
+    Host(Map),
+    /// In a list that is yet to be sent.
+    List(&'a [(&'a [u8], &'a [u8])]),
+}
+
+/// Changes, in order. They are valid, and none is of a header that the filter owns.
+#[derive(Debug, Default)]
+pub(crate) struct Edits(Vec<Edit>);
+
+#[derive(Debug)]
+struct Edit {
+    name: Box<str>,
+    /// `None` removes.
+    value: Option<Box<str>>,
+    /// Whether what was there goes.
+    replaces: bool,
+}
+
+impl Edit {
+    /// Whether values of `name` from before are gone after it.
+    fn replaces(&self, name: &[u8]) -> bool {
+        self.replaces && self.name.as_bytes() == name
+    }
+}
+
+impl Edits {
+    /// Carries them out on a map of the host's. One that is refused does not keep the others from it.
+    pub(crate) fn write(&self, map: Map) -> Result<(), Refused> {
+        let mut done = Ok(());
+        for edit in &self.0 {
+            let written = match &edit.value {
+                None => host::remove_header(map, edit.name.as_bytes()),
+                Some(value) if edit.replaces => host::set_header(map, &edit.name, value.as_bytes()),
+                Some(value) => host::add_header(map, &edit.name, value.as_bytes()),
+            };
+            done = done.and(written);
+        }
+        done
+    }
+
+    /// Carries them out on a list.
+    pub(crate) fn apply<'a, T>(&'a self, headers: &mut Vec<(&'a T, &'a T)>)
+    where
+        T: PartialEq + ?Sized,
+        str: AsRef<T>,
+    {
+        for edit in &self.0 {
+            let name: &T = (*edit.name).as_ref();
+            if edit.replaces {
+                headers.retain(|(other, _)| *other != name);
+            }
+            if let Some(value) = &edit.value {
+                headers.push((name, (**value).as_ref()));
+            }
+        }
+    }
+}
+
+/// A token of RFC 9110 §5.6.2, which a header's name is.
+fn is_token(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
+}

@@ -1,0 +1,131 @@
+//! A line when an attempt is sent and one when it has ended.
+//!
+//! Lines are keys and values, so that a machine can read them too. Of a request they show the method
+//! and the path without its query, and no header: nothing that is usually a secret is ever logged.
+//! What a client chooses is escaped, and a long path is cut, so nobody can forge a line or flood the
+//! log with one.
+//!
+//! The lines go to the host directly and not through the `log` crate, whose maximum is `info` here,
+//! for all of the filter: the host's own setting decides on the lower levels, and `critical` exists.
+//!
+//! Limits: when the client has left or has its answer, its request is gone, and a line of an attempt
+//! that ends later has neither method nor path.
+//!
+//! Example:
+//! ```text
+//! event=attempt_sent pool=default attempt=2 endpoint=api_west method=GET path=/cart
+//! event=attempt_ended pool=default attempt=2 endpoint=api_west method=GET path=/cart status=200 response_time=0.042
+//! ```
+
+use core::fmt::{self, Write as _};
+use core::time::Duration;
+
+use steerage_config::interceptors::Logging;
+use steerage_policy::matching::RequestHead;
+use steerage_policy::outcome::Outcome;
+
+use super::{AttemptInfo, Seconds};
+use crate::host;
+
+/// How the attempts of one pool are logged.
+#[derive(Debug)]
+pub(crate) struct AttemptLog {
+    logging: Logging,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// It came to this.
+    Outcome(Outcome),
+    /// Another attempt was faster.
+    Overtaken,
+    /// The client left before.
+    ClientGone,
+    /// The client did not finish its request in time.
+    WriteTimeout,
+}
+
+impl AttemptLog {
+    pub(super) const fn new(logging: Logging) -> Self {
+        Self { logging }
+    }
+
+    /// An attempt has been sent.
+    pub(crate) fn sent(&self, attempt: &AttemptInfo<'_>, request: &impl RequestHead) {
+        if self.logging.slower_than.is_zero() {
+            let line = line("attempt_sent", attempt, Some(request));
+            host::log(self.logging.level, &line);
+        }
+    }
+
+    /// An attempt has ended; `request` is `None` if it is not there any more.
+    pub(crate) fn ended(
+        &self,
+        attempt: &AttemptInfo<'_>,
+        request: Option<&impl RequestHead>,
+        end: End,
+        took: Duration,
+    ) {
+        let limit = self.logging.slower_than;
+        if took > limit || limit.is_zero() {
+            let mut line = line("attempt_ended", attempt, request);
+            // OK to ignore because writing to a string does not fail.
+            let _ = write!(line, " {end} response_time={}", Seconds(took));
+            host::log(self.logging.level, &line);
+        }
+    }
+}
+
+/// What both lines have in common.
+fn line(event: &str, attempt: &AttemptInfo<'_>, request: Option<&impl RequestHead>) -> String {
+    let (pool, number) = (attempt.pool, attempt.number);
+    let endpoint = Value(attempt.endpoint.as_bytes());
+    let mut line = format!("event={event} pool={pool} attempt={number} endpoint={endpoint}");
+    if let Some(request) = request.filter(|request| !request.method().is_empty()) {
+        let method = Value(request.method());
+        let path = request.path().split(|byte| b"?#".contains(byte)).next();
+        let path = Value(path.unwrap_or_default());
+        // OK to ignore because writing to a string does not fail.
+        let _ = write!(line, " method={method} path={path}");
+    }
+    line
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Outcome(Outcome::Answered(status)) => return write!(f, "status={status}"),
+            Self::Outcome(Outcome::ConnectFailure) => "outcome=connect_failure",
+            Self::Outcome(Outcome::Reset) => "outcome=reset",
+            Self::Outcome(Outcome::Timeout) => "outcome=timeout",
+            Self::Outcome(Outcome::Neutral) => "outcome=unknown",
+            Self::Overtaken => "outcome=overtaken",
+            Self::ClientGone => "outcome=client_gone",
+            Self::WriteTimeout => "outcome=write_timeout",
+        })
+    }
+}
+
+/// A value as a line shows it: as it is if it is plain, else in quotes and escaped; at most
+/// [`LONGEST`] bytes of it.
+struct Value<'a>(&'a [u8]);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, cut) = match self.0.split_at_checked(LONGEST) {
+            Some((shown, rest)) if !rest.is_empty() => (shown, "..."),
+            _ => (self.0, ""),
+        };
+        let plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"'\\=".contains(byte);
+        let escaped = shown.escape_ascii();
+        if !shown.is_empty() && shown.iter().all(plain) {
+            write!(f, "{escaped}{cut}")
+        } else {
+            write!(f, "\"{escaped}{cut}\"")
+        }
+    }
+}
+
+/// Most bytes of a value that a line shows.
+const LONGEST: usize = 256;
