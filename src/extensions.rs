@@ -1,22 +1,13 @@
-//! What a filter brings along in Rust: [`Extensions`], for each pool by its name.
+//! What a filter brings along in Rust, for each pool by its name.
 //!
 //! A configuration chooses among what is built in; code can do more. Such a filter is a small package
 //! that links this library, implements the traits that it needs and names them in one function; the
 //! macro [`filter!`](crate::filter!) makes a module of it. `examples/custom-filter` is one.
 //!
-//! The function is called for each pool, anew in every worker and for every configuration: what an
-//! extension remembers belongs to one worker and ends with its configuration. Workers share nothing
-//! through it.
+//! Limits: what is plugged in sees what its trait hands it and nothing of the host. Workers share
+//! nothing through it.
 //!
-//! ## What holds in spite of it
-//! - A **backoff** takes the place of the strategy of `retry_policy`. The cap, jitter, budget and
-//!   deadline hold as configured, and `throttling_base_delay` if it is given.
-//! - A **balancer** takes the place of the strategy of `load_balancer`. It gets the available
-//!   endpoints only, and what it answers is checked.
-//! - **Interceptors** run after those of the configuration, and what they may not change is the same.
-//!
-//! An extension that panics traps its VM, as anything does that panics there: Envoy answers the requests
-//! under way with an error and starts a new VM.
+//! Example: with a backoff of 1 s, 2 s, 3 s … and `max_delay` 2.5, retries are delayed by 1, 2 and 2.5 s.
 
 use steerage_policy::pool::{Pool, PoolState};
 
@@ -24,6 +15,19 @@ use crate::interceptors::Chains;
 use crate::{Backoff, Balancer, RequestInterceptor, ResponseInterceptor};
 
 /// What a pool uses in place of what is built in, or besides.
+///
+/// - A [`Backoff`] takes the place of the strategy of `retry_policy`. The cap, jitter, budget and
+///   deadline hold as configured, and a `throttling_base_delay` that differs from `base_delay`.
+/// - A [`Balancer`] takes the place of the strategy of `load_balancer`. It gets the available endpoints
+///   of the best rank only, and what it answers is checked.
+/// - A [`RequestInterceptor`] sees every attempt, a [`ResponseInterceptor`] every answer to a client. They
+///   run after those of the configuration, and what they may not change is the same.
+///
+/// They are made for each pool, anew in every worker and for every configuration: what they remember
+/// belongs to one worker and ends with its configuration.
+///
+/// One that panics traps its VM, as anything does that panics there: Envoy answers the requests under
+/// way with an error and starts a new VM.
 ///
 /// ```no_run
 /// use std::time::Duration;

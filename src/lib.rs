@@ -9,7 +9,7 @@
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
-//! - [`interceptors`]: what is done to messages on their way, and the traits to write one's own;
+//! - `interceptors`: what is done to messages on their way;
 //! - `metrics`: every metric, by name;
 //! - `extensions`: what others plug in;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
@@ -62,13 +62,13 @@ macro_rules! filter {
     };
 }
 
-/// Makes this the filter of the VM, without extensions. [`filter!`] calls it in a module; tests that
-/// bring a host of their own call it themselves.
+/// Makes this the filter of the VM, without extensions.
 pub fn register() {
     register_with(|_| Extensions::new());
 }
 
-/// Makes this the filter of the VM, with the [`Extensions`] that `extensions` names for each pool.
+/// Makes this the filter of the VM, with the [`Extensions`] that `extensions` names for each pool. In a
+/// module [`filter!`] calls it; tests that bring a host of their own call it themselves.
 pub fn register_with(extensions: fn(&str) -> Extensions) {
     EXTENSIONS.set(extensions);
     proxy_wasm::set_log_level(LogLevel::Info);

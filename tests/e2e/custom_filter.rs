@@ -1,12 +1,14 @@
-//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: its backoff and its
-//! balancer are what the pool `models` gets, and what every other pool is spared.
+//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models` gets
+//! its backoff, its balancer and its interceptors, and every other pool is spared them.
 
 use std::time::Duration;
 
 use steerage_harness::tokio::spawn;
-use steerage_harness::{Envoy, Reply, Upstream, eventually, get, repository, run};
+use steerage_harness::{
+    Answer, Envoy, Received, Reply, Upstream, eventually, get, repository, run,
+};
 
-use crate::support::{assert_unharmed, bodies, envoy_of};
+use crate::support::{ask, assert_unharmed, bodies, envoy_of};
 
 /// An Envoy of one worker with the example, for these two upstreams.
 async fn custom(own: &Upstream, rented: &Upstream) -> Envoy {
@@ -90,4 +92,83 @@ fn endpoints_are_filled_up_by_the_balancer_of_the_example() {
         .unwrap();
         assert_unharmed(&envoy).await;
     });
+}
+
+#[test]
+fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
+    run(async {
+        let own = Upstream::named("own").await.unwrap();
+        let rented = Upstream::named("rented").await.unwrap();
+        let envoy = custom(&own, &rented).await;
+        let cookie = [("cookie", "id=7")];
+        let told = |upstream: &Upstream| {
+            let request = upstream.received().remove(0);
+            let header = |name| Received::header(&request, name);
+            (header("cookie"), header("x-bill"))
+        };
+        let client = Some("id=7".to_owned());
+
+        // A first attempt that is none of its business.
+        let answer = ask(&envoy, "GET", "/", &cookie).await;
+        assert_eq!(told(&own), (client.clone(), None));
+        assert_timed(&answer, "own", Duration::ZERO);
+
+        // A retry, which waits for 40 ms; its answer took as long as the upstream did.
+        own.set(|_, _| Reply::status(503));
+        let slow = Duration::from_millis(30);
+        rented.set(move |_, _| Reply::ok().header("server-timing", "db;dur=5").delay(slow));
+        let answer = ask(&envoy, "GET", "/", &cookie).await;
+        assert_eq!(told(&rented), (None, Some("models/2".to_owned())));
+        let values: Vec<_> = answer.headers.get_all("server-timing").iter().collect();
+        assert_eq!(values[0], "db;dur=5", "it is added to what was there");
+        assert_timed(&answer, "rented", slow);
+
+        // A first attempt that is.
+        own.set(|_, _| Reply::hang());
+        own.clear();
+        rented.clear();
+        let held = [(); 2].map(|()| {
+            let addr = envoy.addr();
+            spawn(async move { get(addr, "/").await })
+        });
+        eventually("own is full", Duration::from_secs(10), async || {
+            (own.count() == 2).then_some(())
+        })
+        .await
+        .unwrap();
+        let answer = ask(&envoy, "GET", "/", &cookie).await;
+        assert_eq!(told(&rented), (None, Some("models/1".to_owned())));
+        assert_timed(&answer, "rented", slow);
+        for request in held {
+            request.abort();
+        }
+
+        // Another pool.
+        own.set(|_, _| Reply::ok());
+        own.clear();
+        rented.clear();
+        for _ in 0..2 {
+            let answer = ask(&envoy, "GET", "/others", &cookie).await;
+            assert_eq!(answer.status, 200);
+        }
+        assert_eq!(
+            [&own, &rented].map(told),
+            [(); 2].map(|()| (client.clone(), None))
+        );
+        assert_unharmed(&envoy).await;
+    });
+}
+
+/// That the last `server-timing` of a good answer names this endpoint, and a time of at least so much.
+#[track_caller]
+fn assert_timed(answer: &Answer, endpoint: &str, least: Duration) {
+    assert_eq!(answer.status, 200);
+    let timings = answer.headers.get_all("server-timing");
+    let timing = timings.iter().next_back().unwrap().to_str().unwrap();
+    let (name, milliseconds) = timing.split_once(";dur=").unwrap();
+    assert_eq!(name, endpoint);
+    assert!(
+        milliseconds.parse::<u128>().unwrap() >= least.as_millis(),
+        "{timing}"
+    );
 }

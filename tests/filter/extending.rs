@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use steerage::rand::Rng;
-use steerage::{Backoff, Balancer, Candidates, EndpointIndex, Extensions, HashKey, Instant};
+use steerage::{
+    AnswerInfo, AttemptInfo, Backoff, Balancer, Candidates, EndpointIndex, Extensions, HashKey,
+    Headers, Instant, RequestInterceptor, ResponseInterceptor,
+};
 
 use crate::fake_host::Host;
-use crate::scene::{DELAY, PLAIN, UNAVAILABLE, cluster_of, fail_first, get, head, start_with};
+use crate::scene::{
+    DELAY, OK, PLAIN, UNAVAILABLE, cluster_of, fail_first, get, head, start_with, text, values,
+};
 
 /// Two pools, of which only `own` has extensions.
 const POOLS: &str = r#"{
@@ -59,6 +64,36 @@ impl Balancer for Lost {
     ) -> Option<EndpointIndex> {
         EndpointIndex::new(999)
     }
+}
+
+/// Repeats what the configuration has set, and says who it is.
+#[derive(Debug)]
+struct Echo(&'static str);
+
+impl Echo {
+    fn change(&self, pool: &str, headers: &mut Headers<'_>) {
+        let set = text(headers.get("x-set").unwrap_or_default());
+        headers.add("x-echo", &format!("{} {pool} {set}", self.0));
+    }
+}
+
+impl RequestInterceptor for Echo {
+    fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
+        self.change(attempt.pool, headers);
+    }
+}
+
+impl ResponseInterceptor for Echo {
+    fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>) {
+        self.change(answer.pool, headers);
+    }
+}
+
+fn echoing(_: &str) -> Extensions {
+    Extensions::new()
+        .request_interceptor(Echo("first"))
+        .response_interceptor(Echo("last"))
+        .request_interceptor(Echo("second"))
 }
 
 fn own(pool: &str) -> Extensions {
@@ -132,4 +167,61 @@ fn a_balancer_that_is_lost_keeps_no_request_from_an_endpoint() {
     let second = host.pending_call().cluster;
     assert!(["a", "b", "c"].contains(&first.as_str()));
     assert!(["a", "b", "c"].contains(&second.as_str()) && first != second);
+}
+
+#[test]
+fn interceptors_run_after_those_of_the_configuration_in_their_own_order() {
+    let configuration = r#"{
+        "name": "shop", "endpoints": ["a", "b", "c"],
+        "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false},
+        "interceptors": {
+            "request": [{"set_header": {"x-set": "{attempt}"}}],
+            "response": [{"set_header": {"x-set": "{endpoint}"}}]
+        },
+        "sync_interval": 10
+    }"#;
+    let host = start_with(configuration, echoing);
+    let stream = get(&host);
+    let first = stream.request_headers();
+    assert_eq!(values(&first, "x-echo"), ["first shop 1", "second shop 1"]);
+    fail_first(stream);
+    host.advance(DELAY);
+    let call = host.pending_call();
+    let echo = values(&call.headers, "x-echo");
+    assert_eq!(echo, ["first shop 2", "second shop 2"]);
+    host.answer(call.token, OK, b"");
+    let answer = stream.sent().unwrap();
+    assert_eq!(values(&answer.headers, "x-echo"), ["last shop b"]);
+}
+
+#[test]
+fn what_a_balancer_remembers_ends_with_its_configuration() {
+    /// The first candidate once, then never again.
+    #[derive(Debug, Default)]
+    struct Once(bool);
+
+    impl Balancer for Once {
+        fn pick(
+            &mut self,
+            candidates: &Candidates<'_>,
+            _key: Option<HashKey>,
+            _now: Instant,
+            _rng: &mut dyn Rng,
+        ) -> Option<EndpointIndex> {
+            let skipped = usize::from(core::mem::replace(&mut self.0, true));
+            let mut candidates = candidates.iter().skip(skipped);
+            candidates.next().map(|candidate| candidate.index)
+        }
+    }
+
+    let host = start_with(PLAIN, |_| Extensions::new().balancer(Once::default()));
+    let chosen = || cluster_of(get(&host));
+    assert_eq!([chosen(), chosen()], ["a", "b"]);
+    let new = host.add_root(Some(PLAIN.as_bytes()));
+    let anew = cluster_of(new.request(&head("GET", &[]), true));
+    assert_eq!(
+        [anew, chosen()],
+        ["a", "b"],
+        "the old one goes on as it was"
+    );
 }

@@ -74,6 +74,12 @@ impl HashKey {
     pub fn of(bytes: &[u8]) -> Self {
         Self(XxHash64::oneshot(KEY_SEED, bytes))
     }
+
+    /// The hash: the same for the same bytes in every worker, process and build.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
 }
 
 /// The strategy `consistent_hash`.
