@@ -25,6 +25,7 @@ mod headers;
 mod health;
 mod hedging;
 mod hostile;
+mod interceptors;
 mod llm_gateway;
 mod reload;
 mod restraint;
