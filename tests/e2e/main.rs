@@ -26,6 +26,7 @@ mod headers;
 mod health;
 mod hedging;
 mod hostile;
+mod interceptors;
 mod llm_gateway;
 mod reload;
 mod restraint;

@@ -34,6 +34,20 @@ pub(crate) const BY_LOAD: &str = r#"{
     "sync_interval": 10
 }"#;
 
+/// [`BY_LOAD`] with a log line for every attempt, and interceptors that look at everything, add, set and
+/// remove.
+pub(crate) fn intercepted() -> String {
+    let every = r#"
+        {"add_header": {"x-added": "{attempt} {endpoint} {pool}"}},
+        {"set_header": {"x-set": "1"}, "when": {"header": {"x-added": {"present": true}}}},
+        {"remove_header": "cookie", "when": {"header": {"x-none": {"present": false}}}}"#;
+    let interceptors = format!(
+        r#""interceptors": {{"request": [{every}], "response": [{every}], "logging": true}},
+        "sync_interval""#
+    );
+    BY_LOAD.replace("\"sync_interval\"", &interceptors)
+}
+
 /// A host with the clusters a, b and c, running the filter with this configuration.
 #[track_caller]
 pub(crate) fn start(configuration: &str) -> Host {
