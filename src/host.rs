@@ -7,6 +7,7 @@
 #[expect(unsafe_code, reason = "hostcalls are foreign functions")]
 mod abi;
 mod header_map;
+mod metric;
 mod shared_data;
 
 use core::ptr::{null, null_mut};
@@ -20,6 +21,7 @@ use steerage_config::interceptors::Level;
 use steerage_policy::time::Instant;
 
 pub(crate) use header_map::HeaderMap;
+pub(crate) use metric::{Counter, Gauge, Histogram};
 pub(crate) use shared_data::SharedData;
 
 /// The host did not do what it was asked; holds the ABI's status.
@@ -241,6 +243,13 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refused> {
     done(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds(period)) })
 }
 
+/// Names a value on the stream for access logs: filter state `wasm.` and the name. It can be set once.
+pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: both are valid for the call, which only reads them.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
 /// Writes a line into the host's log, which drops it if the level is off there.
 pub(crate) fn log(level: Level, line: &str) {
     // SAFETY: `line` is valid for the call, which only reads it.
@@ -248,26 +257,18 @@ pub(crate) fn log(level: Level, line: &str) {
     let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
-/// A counter of the host's, known by its name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counter(u32);
-
-impl Counter {
-    /// Defines the counter `name`. Workers that define the same name count together.
-    pub(crate) fn define(name: &str) -> Result<Self, Refused> {
-        const COUNTER: u32 = 0;
-        let mut id = 0;
-        // SAFETY: `name` and the pointer are valid for the call.
-        #[expect(unsafe_code, reason = "a hostcall")]
-        done(unsafe { abi::proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) })?;
-        Ok(Self(id))
-    }
-
-    /// Adds `count`.
-    pub(crate) fn add(self, count: u32) -> Result<(), Refused> {
-        // SAFETY: no memory is involved.
-        #[expect(unsafe_code, reason = "a hostcall")]
-        done(unsafe { abi::proxy_increment_metric(self.0, count.into()) })
+/// What the host's log shows of this plugin at the moment; everything if it does not say.
+pub(crate) fn log_level() -> log::LevelFilter {
+    let mut level = 0;
+    // SAFETY: the pointer is valid for the call, which writes one u32.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::proxy_get_log_level(&raw mut level) };
+    match level {
+        0 => log::LevelFilter::Trace,
+        1 => log::LevelFilter::Debug,
+        2 => log::LevelFilter::Info,
+        3 => log::LevelFilter::Warn,
+        _ => log::LevelFilter::Error,
     }
 }
 

@@ -1,11 +1,20 @@
-//! Every metric, by name, in one place.
+//! Every metric, by name.
 //!
-//! A name carries its labels as `;label=value;` parts, for Envoy's `stats_tags` to take out again: a
-//! value may then contain the dots, pipes and underscores of cluster names.
+//! A name carries its labels as `;label=value` parts, for Envoy's `stats_tags` to take out again: a
+//! value may then contain the dots, pipes and underscores of cluster names. A `;` in a value would end
+//! it, and is written as `_`.
+//!
+//! Nothing is told to the host while a request is served. What is counted anyway, for status and for the
+//! other workers, is compared with what was told last, once a round, and the difference is added.
+
+mod pool;
 
 use core::cell::Cell;
+use core::fmt::{self, Write as _};
 
 use crate::host::{Counter, Refused};
+
+pub(crate) use pool::PoolMetrics;
 
 /// What of our own machinery has failed while the request went on without it.
 #[derive(Clone, Copy, Debug)]
@@ -23,105 +32,79 @@ pub(crate) enum InternalError {
 }
 
 impl InternalError {
+    const ALL: [Self; 5] = [
+        Self::UnreadableRecord,
+        Self::Contention,
+        Self::SharedData,
+        Self::NoSlot,
+        Self::Hostcall,
+    ];
+
     const fn name(self) -> &'static str {
         match self {
-            Self::UnreadableRecord => "steerage_internal_errors_total;kind=unreadable_record;",
-            Self::Contention => "steerage_internal_errors_total;kind=contention;",
-            Self::SharedData => "steerage_internal_errors_total;kind=shared_data;",
-            Self::NoSlot => "steerage_internal_errors_total;kind=no_slot;",
-            Self::Hostcall => "steerage_internal_errors_total;kind=hostcall;",
+            Self::UnreadableRecord => "unreadable_record",
+            Self::Contention => "contention",
+            Self::SharedData => "shared_data",
+            Self::NoSlot => "no_slot",
+            Self::Hostcall => "hostcall",
+        }
+    }
+
+    /// Makes all of them appear, so that the first failure is seen as a change.
+    pub(crate) fn define() {
+        for kind in Self::ALL {
+            if let Err(refused) = kind.counter() {
+                log::warn!("a metric cannot be defined: {refused:?}");
+            }
         }
     }
 
     /// Counts it.
     pub(crate) fn count(self) {
-        thread_local! {
-            /// The counters, each defined when it is needed first.
-            static COUNTERS: [Cell<Option<Counter>>; 5] = const { [const { Cell::new(None) }; 5] };
-        }
-        let counted = COUNTERS.with(|counters| -> Result<(), Refused> {
-            let Some(cell) = counters.get(self as usize) else {
-                return Ok(()); // OK because there is a cell for each.
-            };
-            let counter = match cell.get() {
-                Some(counter) => counter,
-                None => Counter::define(self.name())?,
-            };
-            cell.set(Some(counter));
-            counter.add(1)
-        });
-        if let Err(refused) = counted {
+        if let Err(refused) = self.counter().and_then(|counter| counter.add(1)) {
             log::warn!("an internal error cannot be counted: {refused:?}");
         }
     }
-}
 
-/// Retries of one pool that were denied, by reason: `steerage_retries_denied_total{pool,reason}`.
-/// Counted in memory; the host hears of them with each round.
-#[derive(Debug)]
-pub(crate) struct Denials {
-    pool: Box<str>,
-    reasons: Vec<Denied>,
-}
-
-#[derive(Debug)]
-struct Denied {
-    reason: &'static str,
-    /// Defined when it is needed first.
-    counter: Option<Counter>,
-    /// Not told to the host yet.
-    count: u32,
-}
-
-impl Denials {
-    /// Nothing has been denied yet.
-    pub(crate) fn new(pool: &str) -> Self {
-        Self {
-            pool: pool.into(),
-            reasons: Vec::new(),
+    fn counter(self) -> Result<Counter, Refused> {
+        thread_local! {
+            /// The counters of all configurations of this VM.
+            static COUNTERS: [Cell<Option<Counter>>; InternalError::ALL.len()] =
+                const { [const { Cell::new(None) }; InternalError::ALL.len()] };
         }
-    }
-
-    /// Counts one for this reason, which is one of a few.
-    pub(crate) fn count(&mut self, reason: &'static str) {
-        match self
-            .reasons
-            .iter_mut()
-            .find(|denied| denied.reason == reason)
-        {
-            Some(denied) => denied.count = denied.count.saturating_add(1),
-            None => self.reasons.push(Denied {
-                reason,
-                counter: None,
-                count: 1,
-            }),
-        }
-    }
-
-    /// Tells the host.
-    pub(crate) fn flush(&mut self) {
-        let pool = &self.pool;
-        for denied in self.reasons.iter_mut().filter(|denied| denied.count > 0) {
-            let told = denied
-                .counter
-                .map_or_else(
-                    || {
-                        let reason = denied.reason;
-                        Counter::define(&format!(
-                            "steerage_retries_denied_total;pool={pool};reason={reason};"
-                        ))
-                    },
-                    Ok,
-                )
-                .and_then(|counter| {
-                    denied.counter = Some(counter);
-                    counter.add(denied.count)
-                });
-            match told {
-                Ok(()) => denied.count = 0,
-                Err(refused) => hostcall_refused("to count denied retries", refused),
+        COUNTERS.with(|counters| {
+            let cell = counters.get(self as usize);
+            if let Some(counter) = cell.and_then(Cell::get) {
+                return Ok(counter);
             }
-        }
+            let labels = [("kind", self.name())];
+            let counter = Counter::define(&name("steerage_internal_errors_total", &labels))?;
+            if let Some(cell) = cell {
+                cell.set(Some(counter));
+            }
+            Ok(counter)
+        })
+    }
+}
+
+/// The name of a metric with these labels.
+fn name(metric: &str, labels: &[(&str, &str)]) -> String {
+    let mut name = metric.to_owned();
+    for (label, value) in labels {
+        // Writing to a string cannot fail.
+        let _ = write!(name, ";{label}={}", Value(value));
+    }
+    name
+}
+
+/// A label's value as it is written.
+struct Value<'a>(&'a str);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.0.split(';');
+        f.write_str(parts.next().unwrap_or_default())?;
+        parts.try_for_each(|part| write!(f, "_{part}"))
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// What the filter calls, in `src/host` or through the SDK's dispatcher.
-const CALLED: [&str; 20] = [
+const CALLED: [&str; 23] = [
     "env.proxy_add_header_map_value",
     "env.proxy_continue_stream",
     "env.proxy_define_metric",
@@ -25,16 +25,19 @@ const CALLED: [&str; 20] = [
     "env.proxy_get_current_time_nanoseconds",
     "env.proxy_get_header_map_pairs",
     "env.proxy_get_header_map_value",
+    "env.proxy_get_log_level",
     "env.proxy_get_property",
     "env.proxy_get_shared_data",
     "env.proxy_http_call",
     "env.proxy_increment_metric",
     "env.proxy_log",
+    "env.proxy_record_metric",
     "env.proxy_remove_header_map_value",
     "env.proxy_replace_header_map_value",
     "env.proxy_send_local_response",
     "env.proxy_set_effective_context",
     "env.proxy_set_header_map_pairs",
+    "env.proxy_set_property",
     "env.proxy_set_shared_data",
     "env.proxy_set_tick_period_milliseconds",
     "wasi_snapshot_preview1.clock_time_get",
@@ -42,7 +45,7 @@ const CALLED: [&str; 20] = [
 
 /// What is linked and never called: provided methods of the SDK's traits, which sit in the tables of
 /// virtual functions whether or not anything uses them.
-const LINKED: [&str; 15] = [
+const LINKED: [&str; 14] = [
     "env.proxy_call_foreign_function",
     "env.proxy_close_stream",
     "env.proxy_dequeue_shared_queue",
@@ -57,7 +60,6 @@ const LINKED: [&str; 15] = [
     "env.proxy_register_shared_queue",
     "env.proxy_resolve_shared_queue",
     "env.proxy_set_buffer_bytes",
-    "env.proxy_set_property",
 ];
 
 /// What the standard library takes: seeds, settings of its own, the message of a panic and its end.

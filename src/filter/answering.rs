@@ -9,8 +9,9 @@ use core::time::Duration;
 use steerage_policy::exchange::Exchange;
 use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
+use steerage_policy::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
@@ -148,7 +149,7 @@ impl Worker {
         stream.phase = Phase::Answering(None);
         let done = host::on_behalf_of(id).and_then(|()| match stream.kept.take() {
             None => {
-                mark_response(&steered.pool, &stream.exchange);
+                mark_response(&steered.pool, &stream.exchange, None);
                 steered.intercept_response(stream, None, now);
                 host::resume_response()
             }
@@ -173,8 +174,7 @@ impl Worker {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.phase = Phase::Answering(None);
         }
-        self.refuse(id, 504, Reason::DeadlineExceeded, None, now);
-        self.stream_answered(id, now);
+        self.refuse_stream(id, 504, Reason::DeadlineExceeded, Class::Failure, now);
     }
 
     /// A stream whose answer is outstanding has reached a limit in time: the exchange's, or the
@@ -194,7 +194,7 @@ impl Worker {
             } else {
                 (Outcome::Timeout, End::Outcome(Outcome::Timeout))
             };
-            steered.record(&attempt, outcome, now);
+            steered.record(id, &attempt, outcome, now);
             steered.log_ended(&attempt, Some(&stream.request), end, now);
             stream.last_attempt = LastAttempt::ended(&attempt, now);
             steered.state.end(attempt);
@@ -203,11 +203,29 @@ impl Worker {
             if let Err(refused) = host::on_behalf_of(id) {
                 hostcall_refused("to answer a client that was too slow", refused);
             }
-            self.refuse(id, 408, Reason::WriteTimeout, None, now);
-            self.stream_answered(id, now);
+            self.refuse_stream(id, 408, Reason::WriteTimeout, Class::Neutral, now);
         } else {
             self.expire(id, now);
         }
+    }
+
+    /// Answers a stream on whose behalf calls are made. `class` says whose fault it is.
+    fn refuse_stream(
+        &mut self,
+        id: StreamId,
+        status: u16,
+        reason: Reason,
+        class: Class,
+        now: Instant,
+    ) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && let Some(steered) = self.pools.get_mut(stream.pool)
+        {
+            stream.exchange.answered(&mut steered.state, class, now);
+            tell_access_log(&steered.pool, &stream.exchange, Some(reason));
+        }
+        self.refuse(id, status, reason, None, now);
+        self.stream_answered(id, now);
     }
 
     /// Answers the stream on whose behalf calls are made. `wait` is how long the client had better wait
@@ -257,6 +275,7 @@ fn give(
     now: Instant,
 ) -> Result<(), Refused> {
     let pool = &steered.pool;
+    tell_access_log(pool, &stream.exchange, None);
     let attempts = stream.exchange.attempts().to_string();
     let endpoint = last_endpoint(pool, &stream.exchange);
     let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
@@ -282,8 +301,10 @@ fn give(
     host::reply(answer.status(), RETRIED, &headers, &answer.body)
 }
 
-/// Tells the client where its answer comes from, if the pool says so, on the response at hand.
-pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
+/// Tells the access log where the answer at hand comes from, and the client if the pool says so.
+/// `reason` says that the answer is Envoy's in our place.
+pub(super) fn mark_response(pool: &Pool, exchange: &Exchange, reason: Option<Reason>) {
+    tell_access_log(pool, exchange, reason);
     if !pool.response_headers {
         return;
     }
@@ -293,6 +314,25 @@ pub(super) fn mark_response(pool: &Pool, exchange: &Exchange) {
         .and_then(|()| host::set_header(Map::Response, ATTEMPTS, attempts.as_bytes()));
     if let Err(refused) = marked {
         hostcall_refused("to mark a response", refused);
+    }
+}
+
+/// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on. The
+/// reason is why the client did not get a better answer; most have none.
+pub(super) fn tell_access_log(pool: &Pool, exchange: &Exchange, reason: Option<Reason>) {
+    let attempts = exchange.attempts().to_string();
+    let denial = || exchange.denial().map(Denial::name);
+    let values = [
+        ("steerage.endpoint", Some(last_endpoint(pool, exchange))),
+        ("steerage.attempts", Some(&*attempts)),
+        ("steerage.reason", reason.map(Reason::name).or_else(denial)),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value.filter(|value| !value.is_empty())
+            && let Err(refused) = host::set_filter_state(name, value.as_bytes())
+        {
+            return hostcall_refused("to note something for the access log", refused);
+        }
     }
 }
 

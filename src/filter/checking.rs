@@ -34,7 +34,7 @@ impl Worker {
             let checks = checks.clone();
             for index in due {
                 let draw = self.rng.random();
-                let claimed = steered.change(index, |_, agreed| {
+                let claimed = steered.change(index, now, |_, agreed| {
                     agreed.health.claim_check(&checks, draw, now)
                 });
                 let (Some(true), Some(endpoint)) = (claimed, steered.pool.endpoint(index)) else {
@@ -90,7 +90,10 @@ impl SteeredPool {
         finding: Finding,
         now: Instant,
     ) {
-        self.change(endpoint, |pool, agreed| {
+        if let Some(state) = self.state.endpoint_mut(endpoint) {
+            state.totals_mut().checked(finding);
+        }
+        self.change(endpoint, now, |pool, agreed| {
             agreed.health.take_finding(checks, finding, now);
             agreed
                 .breaker
@@ -114,7 +117,7 @@ impl SteeredPool {
                 .endpoint(endpoint)
                 .is_some_and(|state| state.agreed().health.degraded_is_news(now));
         if degraded || failing {
-            self.change(endpoint, |_, agreed| {
+            self.change(endpoint, now, |_, agreed| {
                 if degraded {
                     agreed.health.mark_degraded(now);
                 }

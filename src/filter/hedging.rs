@@ -49,7 +49,7 @@ impl Worker {
         };
         let exchange = &mut stream.exchange;
         if exchange.may_hedge(&steered.pool, &mut steered.state, now)
-            && let Ok(attempt) = steered.attempt(exchange, now, &mut self.rng)
+            && let Ok(attempt) = steered.attempt(id, exchange, now, &mut self.rng)
         {
             match send(steered, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
@@ -61,7 +61,7 @@ impl Worker {
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
-                    steered.record(&attempt, outcome, now);
+                    steered.record(id, &attempt, outcome, now);
                     let end = End::Outcome(outcome);
                     steered.log_ended(&attempt, Some(&stream.request), end, now);
                     steered.state.end(attempt);

@@ -20,6 +20,7 @@ use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
 use super::classify::{self, DEGRADED, FAILING};
+use super::debugging;
 use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::retry_after;
@@ -49,7 +50,7 @@ impl Worker {
         let now = host::now();
         let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
-        steered.record(&attempt, outcome, now);
+        steered.record(id, &attempt, outcome, now);
         stream.last_attempt = LastAttempt::ended(&attempt, now);
         let end = End::Outcome(outcome);
         steered.log_ended(&attempt, Some(&stream.request), end, now);
@@ -70,7 +71,7 @@ impl Worker {
         if outcome.class() == Class::Failure || steered.pool.retry.covers(outcome) {
             exchange.repeatability.obstacle = stream.request.obstacle();
         }
-        match steered.decide(exchange, ending, now, &mut self.rng) {
+        match steered.decide(id, exchange, ending, now, &mut self.rng) {
             Decision::Again(delay) => {
                 steered.state.end(attempt);
                 stream.phase = Phase::Waiting;
@@ -79,13 +80,15 @@ impl Worker {
                 Action::Pause
             }
             Decision::Stop(_) => {
-                if exchange.expired_with(&attempt, outcome, now) {
-                    let reason = Reason::DeadlineExceeded.name().as_bytes();
+                let expired = exchange.expired_with(&attempt, outcome, now);
+                let reason = expired.then_some(Reason::DeadlineExceeded);
+                if let Some(reason) = reason {
+                    let reason = reason.name().as_bytes();
                     if let Err(refused) = host::set_header(Map::Response, REASON, reason) {
                         hostcall_refused("to mark a response", refused);
                     }
                 }
-                mark_response(&steered.pool, exchange);
+                mark_response(&steered.pool, exchange, reason);
                 steered.intercept_response(stream, head.status, now);
                 stream.request.forget();
                 stream.phase = Phase::Answering(Some(attempt));
@@ -115,7 +118,7 @@ impl SteeredPool {
         }
         let asked = retry_after::asked(headers.iter(), host::wall_time());
         if let Some(quiet) = retry.quiet(outcome, asked) {
-            self.change(endpoint, |_, agreed| agreed.cool_down(now + quiet));
+            self.change(endpoint, now, |_, agreed| agreed.cool_down(now + quiet));
         }
         asked
     }
@@ -144,19 +147,19 @@ impl SteeredPool {
         }
     }
 
-    /// Decides what follows an attempt, and counts a retry that is denied.
+    /// Decides what follows an attempt.
     pub(super) fn decide(
         &mut self,
+        id: StreamId,
         exchange: &mut Exchange,
         ending: Ending,
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
         let decision = exchange.ended(&self.pool, &mut self.state, ending, now, rng);
-        if let Decision::Stop(stop) = decision
-            && let Some(reason) = stop.denial()
-        {
-            self.denials.count(reason);
+        debugging::decided(id, decision);
+        if let Decision::Stop(_) = decision {
+            exchange.answered(&mut self.state, ending.outcome.class(), now);
         }
         decision
     }

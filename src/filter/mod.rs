@@ -5,7 +5,7 @@
 //! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
 //! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
-//! [`intercepting`] lets interceptors change what is sent.
+//! [`intercepting`] lets interceptors change what is sent, and [`debugging`] writes down what was decided.
 
 pub(crate) mod root;
 
@@ -16,6 +16,8 @@ mod sabotage;
 
 mod timers;
 mod worker;
+
+mod debugging;
 
 mod checking;
 mod sharing;

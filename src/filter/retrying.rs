@@ -10,10 +10,11 @@ use core::mem;
 use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::reason::Denial;
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
-use super::answering::{Answer, Reason};
+use super::answering::Answer;
 use super::intercepting::LastAttempt;
 use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT};
 use super::timers::StreamId;
@@ -29,7 +30,7 @@ impl Worker {
         while let Some(stream) = self.streams.get_mut(&id)
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
-            let attempt = match steered.attempt(&mut stream.exchange, now, &mut self.rng) {
+            let attempt = match steered.attempt(id, &mut stream.exchange, now, &mut self.rng) {
                 Ok(attempt) => attempt,
                 Err(Declined::Unavailable) => {
                     let (pool, state) = (&steered.pool, &steered.state);
@@ -39,7 +40,9 @@ impl Worker {
                     {
                         return self.wait_until(id, Some(cooled), now);
                     }
-                    steered.denials.count(Reason::NoEndpointAvailable.name());
+                    let (exchange, state) = (&mut stream.exchange, &mut steered.state);
+                    exchange.deny(state, Denial::NoEndpointAvailable);
+                    exchange.answered(state, Class::Failure, now);
                     return self.finish(id, now);
                 }
                 Err(Declined::TimeIsUp) => return self.expire(id, now),
@@ -56,14 +59,14 @@ impl Worker {
                 Err(refused) => {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
-                    steered.record(&attempt, outcome, now);
+                    steered.record(id, &attempt, outcome, now);
                     stream.last_attempt = LastAttempt::ended(&attempt, now);
                     let end = End::Outcome(outcome);
                     steered.log_ended(&attempt, Some(&stream.request), end, now);
                     let ending =
                         steered.ending(&attempt, outcome, None, &stream.request, None, now);
                     let exchange = &mut stream.exchange;
-                    let decision = steered.decide(exchange, ending, now, &mut self.rng);
+                    let decision = steered.decide(id, exchange, ending, now, &mut self.rng);
                     steered.state.end(attempt);
                     match decision {
                         Decision::Again(delay) if delay.is_zero() => {}
@@ -118,7 +121,7 @@ impl Worker {
             return; // OK because a call's pool is one of the worker's.
         };
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
-        steered.record(&attempt, outcome, now);
+        steered.record(id, &attempt, outcome, now);
         let headers = answer.as_ref().filter(|answer| answer.is_upstreams());
         let headers = headers.map(Answer::head);
         let asked =
@@ -148,7 +151,7 @@ impl Worker {
         let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
         stream.keep_better(answer);
         let exchange = &mut stream.exchange;
-        let decision = steered.decide(exchange, ending, now, &mut self.rng);
+        let decision = steered.decide(id, exchange, ending, now, &mut self.rng);
         let expired = exchange.expired_with(&attempt, outcome, now);
         steered.state.end(attempt);
         match decision {

@@ -35,6 +35,14 @@ impl Root {
 }
 
 impl Context for Root {
+    /// The configuration has been replaced and the last of its streams has ended.
+    fn on_done(&mut self) -> bool {
+        if let Some(worker) = &self.worker {
+            worker.borrow_mut().retire();
+        }
+        true
+    }
+
     fn on_http_call_response(
         &mut self,
         token: u32,

@@ -10,26 +10,32 @@ use rand::{Rng, RngExt as _};
 use steerage_policy::breaker::{Pass, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::Lost;
-use steerage_shared::slot::{EndpointReport, PoolReport};
+use steerage_shared::description::Description;
+use steerage_shared::report::PoolReport;
 
+use super::debugging;
+use super::timers::StreamId;
 use super::worker::{SteeredPool, Worker};
-use crate::host::SharedData;
-use crate::metrics::InternalError;
+use crate::host::{self, SharedData};
+use crate::metrics::{InternalError, PoolMetrics};
 
 impl Worker {
     /// A round: publishes, reads, and does the health checks that are due.
     pub(super) fn sync(&mut self, now: Instant) {
+        // An operator may change it at any time; below it, log lines cost nothing.
+        log::set_max_level(host::log_level());
+        InternalError::define();
         for steered in &mut self.pools {
             steered.hear_agreed();
         }
         let reports = self
             .pools
             .iter()
-            .map(|steered| steered.report(now))
+            .map(|steered| PoolReport::of(&steered.pool, &steered.state, now))
             .collect();
         let trouble = self.slots.sync(&SharedData, reports, now);
         for _ in 0..trouble.unreadable {
@@ -45,20 +51,23 @@ impl Worker {
         if tidies {
             self.tidied = now;
         }
-        for SteeredPool {
-            pool,
-            state,
-            agreement,
-            denials,
-            ..
-        } in &mut self.pools
-        {
-            denials.flush();
+        for steered in &mut self.pools {
+            steered.introduce(tidies);
+            let SteeredPool {
+                pool,
+                state,
+                agreement,
+                metrics,
+                ..
+            } = steered;
             state.budget.hear(self.slots.spending(&pool.name, now));
             let endpoints = pool.endpoints.iter().zip(state.endpoints_mut());
             for (position, (endpoint, state)) in endpoints.enumerate() {
                 let cluster = &endpoint.cluster;
                 state.hear(self.slots.others(&pool.name, cluster, position, now));
+            }
+            if let Some(metrics) = metrics {
+                metrics.tell(state, self.slots.speaks_for(&pool.name, now), now);
             }
             if tidies {
                 agreement.forget_unless(&SharedData, |endpoint| {
@@ -70,11 +79,29 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// This worker's configuration is no longer in force: what nobody else has leaves no level behind.
+    pub(crate) fn retire(&mut self) {
+        let now = host::now();
+        for steered in &mut self.pools {
+            let (pool, metrics) = (&steered.pool, &mut steered.metrics);
+            for (index, _) in steered.state.endpoints() {
+                if let (Some(metrics), Some(endpoint)) = (metrics.as_mut(), pool.endpoint(index))
+                    && !self.slots.others_have(&pool.name, &endpoint.cluster, now)
+                {
+                    metrics.retire(index);
+                }
+            }
+        }
+    }
+}
+
 impl SteeredPool {
     /// Chooses and begins the next attempt of an exchange, with a permit from the other workers
     /// where it takes one.
     pub(super) fn attempt(
         &mut self,
+        id: StreamId,
         exchange: &mut Exchange,
         now: Instant,
         rng: &mut dyn Rng,
@@ -89,17 +116,30 @@ impl SteeredPool {
                 .or_else(|| self.begin_trial(choice.endpoint, expires, now, rng));
             if let Some(pass) = pass {
                 let state = &mut self.state;
-                return Ok(exchange.attempt(&self.pool, state, choice.endpoint, pass, now));
+                let attempt = exchange.attempt(&self.pool, state, choice.endpoint, pass, now);
+                debugging::begun(id, &self.pool, &self.state, &attempt, now);
+                return Ok(attempt);
             }
         }
         Err(Declined::Unavailable)
     }
 
     /// Learns what an attempt came to, and tells its breaker if that is concerned.
-    pub(super) fn record(&mut self, attempt: &Attempt, outcome: Outcome, now: Instant) {
+    pub(super) fn record(
+        &mut self,
+        id: StreamId,
+        attempt: &Attempt,
+        outcome: Outcome,
+        now: Instant,
+    ) {
+        let took = now.since(attempt.sent());
+        if let (Some(metrics), true) = (&mut self.metrics, outcome.class() != Class::Neutral) {
+            metrics.took(attempt.endpoint(), took);
+        }
+        debugging::ended(id, &self.pool, attempt, outcome, took);
         let judgement = self.state.record(&self.pool, attempt, outcome, now);
         if let Some(judgement) = judgement {
-            self.change(judgement.endpoint, |pool, agreed| {
+            self.change(judgement.endpoint, now, |pool, agreed| {
                 judgement.apply(pool, agreed, now);
             });
         }
@@ -109,17 +149,27 @@ impl SteeredPool {
     pub(super) fn change<T>(
         &mut self,
         index: EndpointIndex,
+        now: Instant,
         change: impl Fn(&Pool, &mut Agreed) -> T,
     ) -> Option<T> {
         let pool = &self.pool;
         let endpoint = pool.endpoint(index)?;
-        let (answer, written) = self
-            .agreement
-            .change(&SharedData, &endpoint.cluster, |agreed| {
-                change(pool, agreed)
-            });
+        let ((answer, before), written) =
+            self.agreement
+                .change(&SharedData, &endpoint.cluster, |agreed| {
+                    let before = agreed.clone();
+                    (change(pool, agreed), before)
+                });
+        let after = self.agreement.get(&endpoint.cluster);
         if let Some(state) = self.state.endpoint_mut(index) {
-            state.agree(self.agreement.get(&endpoint.cluster));
+            let (from, to) = (before.breaker.name(), after.breaker.name());
+            if written.is_ok() && from != to {
+                state.totals_mut().breaker_became(to);
+            }
+            state.agree(after.clone());
+        }
+        if written.is_ok() {
+            debugging::changed(pool, endpoint, &before, &after, now);
         }
         match written {
             Ok(()) => Some(answer),
@@ -141,7 +191,7 @@ impl SteeredPool {
         rng: &mut dyn Rng,
     ) -> Option<Pass> {
         let trial = TrialId(rng.random());
-        self.change(endpoint, |pool, agreed| {
+        self.change(endpoint, now, |pool, agreed| {
             agreed
                 .breaker
                 .begin_trial(&pool.breaker, trial, expires, now)
@@ -164,22 +214,16 @@ impl SteeredPool {
         }
     }
 
-    fn report(&self, now: Instant) -> PoolReport {
-        let states = self.state.endpoints().map(|(_, state)| state);
-        PoolReport {
-            pool: self.pool.name.to_string(),
-            spending: self.state.budget.report(now),
-            endpoints: self
-                .pool
-                .endpoints
-                .iter()
-                .zip(states)
-                .map(|(endpoint, state)| EndpointReport {
-                    endpoint: endpoint.cluster.to_string(),
-                    now: state.report(now),
-                    totals: state.totals(),
-                })
-                .collect(),
+    /// Tells the others and the host what there is, once; the others again if it was lost.
+    fn introduce(&mut self, again: bool) {
+        let (pool, name) = (&self.pool, &self.pool.name);
+        let is_lost = || Description::read(&SharedData, name).is_none();
+        if !self.is_described || (again && is_lost()) {
+            self.is_described = true;
+            Description::of(pool).write(&SharedData, name);
+        }
+        if self.wants_metrics && self.metrics.is_none() {
+            self.metrics = Some(PoolMetrics::define(pool));
         }
     }
 }

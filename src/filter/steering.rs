@@ -11,9 +11,10 @@ use steerage_policy::endpoint::Endpoint;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::idempotency::Repeatability;
 use steerage_policy::matching::RequestHead as _;
+use steerage_policy::outcome::Class;
 use steerage_policy::pool::Pool;
 
-use super::answering::Reason;
+use super::answering::{Reason, tell_access_log};
 use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::StreamId;
@@ -55,9 +56,11 @@ impl Worker {
         let state = &mut steered.state;
         let limit = request.limit();
         let mut exchange = Exchange::begin(pool, state, repeatability, key, limit, now);
-        let Ok(attempt) = steered.attempt(&mut exchange, now, &mut self.rng) else {
+        let Ok(attempt) = steered.attempt(id, &mut exchange, now, &mut self.rng) else {
             let cooled = exchange.cooled(&steered.pool, &steered.state, now);
             let wait = cooled.map(|cooled| cooled.since(now));
+            exchange.answered(&mut steered.state, Class::Failure, now);
+            tell_access_log(&steered.pool, &exchange, Some(Reason::NoEndpointAvailable));
             self.refuse(id, 503, Reason::NoEndpointAvailable, wait, now);
             return Action::Pause;
         };

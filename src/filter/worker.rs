@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use steerage_config::{Config, ConfiguredPool};
+use steerage_config::Config;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
@@ -26,7 +26,7 @@ use super::timers::{StreamId, Timers};
 use crate::Extensions;
 use crate::host::{self, Token};
 use crate::interceptors::{Chains, End};
-use crate::metrics::{Denials, hostcall_refused};
+use crate::metrics::{PoolMetrics, hostcall_refused};
 
 /// The state of one worker under one configuration.
 #[derive(Debug)]
@@ -51,7 +51,11 @@ pub(super) struct SteeredPool {
     pub(super) pool: Pool,
     pub(super) state: PoolState,
     pub(super) agreement: Agreement,
-    pub(super) denials: Denials,
+    /// `None` before the first round, and if none are wanted.
+    pub(super) metrics: Option<PoolMetrics>,
+    pub(super) wants_metrics: bool,
+    /// Whether the other workers have been told what it looks like.
+    pub(super) is_described: bool,
     pub(super) chains: Chains,
 }
 
@@ -125,22 +129,19 @@ impl Worker {
             pools: config
                 .pools
                 .into_iter()
-                .map(
-                    |ConfiguredPool {
-                         mut pool,
-                         interceptors,
-                         ..
-                     }| {
-                        let mut chains = Chains::new(interceptors, &config.cluster_header);
-                        SteeredPool {
-                            state: extensions(&pool.name).install(&mut pool, &mut chains),
-                            agreement: Agreement::new(key::agreement(&pool.name)),
-                            denials: Denials::new(&pool.name),
-                            chains,
-                            pool,
-                        }
-                    },
-                )
+                .map(|configured| {
+                    let mut pool = configured.pool;
+                    let mut chains = Chains::new(configured.interceptors, &config.cluster_header);
+                    SteeredPool {
+                        state: extensions(&pool.name).install(&mut pool, &mut chains),
+                        agreement: Agreement::new(key::agreement(&pool.name)),
+                        metrics: None,
+                        wants_metrics: configured.metrics,
+                        is_described: false,
+                        chains,
+                        pool,
+                    }
+                })
                 .collect(),
             cluster_header: config.cluster_header,
             streams: HashMap::new(),
@@ -201,7 +202,7 @@ impl Worker {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
                 let now = host::now();
-                steered.record(&attempt, Outcome::Neutral, now);
+                steered.record(id, &attempt, Outcome::Neutral, now);
                 steered.log_ended(&attempt, Some(&stream.request), End::ClientGone, now);
                 steered.state.end(attempt);
             }

@@ -104,6 +104,17 @@ unsafe extern "C" {
 
     pub(super) fn proxy_increment_metric(id: u32, offset: i64) -> Status;
 
+    pub(super) fn proxy_record_metric(id: u32, value: u64) -> Status;
+
+    pub(super) fn proxy_set_property(
+        path_data: *const u8,
+        path_size: usize,
+        value_data: *const u8,
+        value_size: usize,
+    ) -> Status;
+
+    pub(super) fn proxy_get_log_level(return_level: *mut u32) -> Status;
+
     pub(super) fn proxy_set_effective_context(context: u32) -> Status;
 
     pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> Status;

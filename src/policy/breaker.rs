@@ -95,6 +95,21 @@ pub enum StateName {
     Open,
 }
 
+impl StateName {
+    /// Every state, in the order of the numbers that metrics give them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
+
+    /// The name in metrics and status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// Whether a breaker lets an attempt through now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {

@@ -4,13 +4,15 @@
 //! [`Endpoint`] never changes while a configuration is in force; [`EndpointState`] is all that
 //! traffic has taught about it.
 
+mod agreed;
 mod state;
 
 use alloc::boxed::Box;
 
 use twox_hash::XxHash64;
 
-pub use state::{Agreed, EndpointState, Exclusion, Others, Took, Totals};
+pub use agreed::{Agreed, Exclusion};
+pub use state::{EndpointState, Others, Took};
 
 /// Position of an endpoint in its pool, from 0, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -26,14 +26,16 @@ use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::hedge::HedgeDelay;
 use crate::idempotency::Repeatability;
-use crate::outcome::Outcome;
+use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
+use crate::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending, Stop};
 use crate::time::Instant;
 
 /// The state of one exchange.
 #[derive(Debug)]
 pub struct Exchange {
+    arrived: Instant,
     deadline: Instant,
     /// Whether the request may be sent again. The shell updates it as the request arrives.
     pub repeatability: Repeatability,
@@ -42,6 +44,12 @@ pub struct Exchange {
     attempts: u8,
     /// The delay before the newest attempt.
     waited: Duration,
+    /// Why the next attempt is made, if there is one.
+    trigger: Trigger,
+    /// Why no other attempt was made, if one was wanted.
+    denial: Option<Denial>,
+    /// Whether the client has its answer.
+    answered: bool,
 }
 
 impl Exchange {
@@ -59,14 +67,19 @@ impl Exchange {
         if pool.retry.budget.is_some() || pool.retry.hedge.is_some() {
             state.budget.request(now);
         }
+        state.totals.requests = state.totals.requests.saturating_add(1);
         let total = pool.timeouts.total();
         Self {
+            arrived: now,
             deadline: now + limit.map_or(total, |limit| limit.min(total)),
             repeatability,
             key,
             tried: Tried::default(),
             attempts: 0,
             waited: Duration::ZERO,
+            trigger: Trigger::Status,
+            denial: None,
+            answered: false,
         }
     }
 
@@ -107,14 +120,11 @@ impl Exchange {
         let balancer = &mut *state.balancer;
         let endpoint = balance::choose(balancer, &candidates, self.key, now, rng)
             .ok_or(Declined::Unavailable)?;
-        let breaker = state
-            .endpoint(endpoint)
-            .map(EndpointState::breaker)
-            .ok_or(Declined::Unavailable)?;
+        let chosen = state.endpoint(endpoint).ok_or(Declined::Unavailable)?;
         Ok(Choice {
             endpoint,
-            free_pass: match breaker.admission(&pool.breaker, now) {
-                Admission::Free => Some(breaker.free_pass()),
+            free_pass: match chosen.admission(&pool.breaker, now) {
+                Admission::Free => Some(chosen.breaker().free_pass()),
                 Admission::Trial | Admission::Refused => None,
             },
         })
@@ -134,6 +144,9 @@ impl Exchange {
         }
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
+        if self.attempts > 1 {
+            state.totals.retried(self.trigger);
+        }
         Attempt {
             endpoint,
             pass,
@@ -163,16 +176,36 @@ impl Exchange {
             cooled: candidates.cooled(),
             deadline: self.deadline,
         };
-        let decision = retry::decide(&pool.retry, &ended, now, rng);
-        if let Decision::Again(delay) = decision {
-            if let Some(budget) = &pool.retry.budget
-                && !state.budget.pay(budget, now)
-            {
-                return Decision::Stop(Stop::Budget);
+        let mut decision = retry::decide(&pool.retry, &ended, now, rng);
+        if let (Decision::Again(_), Some(budget)) = (decision, &pool.retry.budget)
+            && !state.budget.pay(budget, now)
+        {
+            decision = Decision::Stop(Stop::Budget);
+        }
+        match decision {
+            Decision::Again(delay) => {
+                self.waited = delay;
+                self.trigger = Trigger::after(ending.outcome);
             }
-            self.waited = delay;
+            Decision::Stop(stop) => {
+                if let Some(denial) = stop.denial() {
+                    self.deny(state, denial);
+                }
+            }
         }
         decision
+    }
+
+    /// Another attempt is wanted and not made: counted, and remembered.
+    pub fn deny(&mut self, state: &mut PoolState, denial: Denial) {
+        state.totals.denied(denial);
+        self.denial = Some(denial);
+    }
+
+    /// Why no other attempt was made, if one was wanted.
+    #[must_use]
+    pub const fn denial(&self) -> Option<Denial> {
+        self.denial
     }
 
     /// When `attempt`, the newest, is hedged if it has not been answered by then; `None`: never.
@@ -201,15 +234,23 @@ impl Exchange {
 
     /// Whether a hedge may be sent now, which is then paid: somewhere else, and within the budget.
     #[must_use]
-    pub fn may_hedge(&self, pool: &Pool, state: &mut PoolState, now: Instant) -> bool {
+    pub fn may_hedge(&mut self, pool: &Pool, state: &mut PoolState, now: Instant) -> bool {
         let Some(hedge) = pool.retry.hedge else {
             return false;
         };
+        self.trigger = Trigger::Hedge;
         let elsewhere = !self.candidates(pool, &state.endpoints, now).all_tried();
         elsewhere
             && state
                 .budget
                 .pay_hedge(pool.retry.budget.as_ref(), &hedge, now)
+    }
+
+    /// The client's answer begins, and is the fault of nobody, or of whom this says. Counted once.
+    pub fn answered(&mut self, state: &mut PoolState, class: Class, now: Instant) {
+        if !core::mem::replace(&mut self.answered, true) {
+            state.answered(class, now.since(self.arrived), now);
+        }
     }
 
     /// When the first endpoint has cooled down, if none is available before.

@@ -36,6 +36,17 @@ pub enum Health {
 }
 
 impl Health {
+    /// The name in configurations, metrics and status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// How much of its weight an endpoint in this state is worth to `health_based`, 0.0..=1.0.
     #[must_use]
     pub const fn factor(self) -> f64 {
@@ -138,6 +149,19 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Every finding, in the order of its numbers.
+    pub const ALL: [Self; 3] = [Self::Healthy, Self::Degraded, Self::Unhealthy];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => Health::Healthy.name(),
+            Self::Degraded => Health::Degraded.name(),
+            Self::Unhealthy => Health::Unhealthy.name(),
+        }
+    }
+
     /// Whether the endpoint is usable by this.
     #[must_use]
     pub const fn is_good(self) -> bool {

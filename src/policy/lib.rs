@@ -36,6 +36,9 @@ pub mod quantile;
 pub mod window;
 
 pub mod breaker;
+pub mod operator;
+
+pub mod totals;
 
 pub mod balance;
 
@@ -46,6 +49,7 @@ pub mod headers;
 pub mod hedge;
 pub mod idempotency;
 pub mod jitter;
+pub mod reason;
 pub mod retry;
 
 pub mod matching;

@@ -56,6 +56,54 @@ impl Transport {
     }
 }
 
+/// Outcomes as metrics tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The endpoint did its work.
+    Success,
+    /// It answered, and with a status that is its fault.
+    Status,
+    /// Nothing was sent.
+    ConnectFailure,
+    /// The connection broke.
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// Not judged.
+    Neutral,
+}
+
+impl Kind {
+    /// Every kind, in the order of its numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Success,
+        Self::Status,
+        Self::ConnectFailure,
+        Self::Reset,
+        Self::Timeout,
+        Self::Neutral,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Status => "status",
+            Self::ConnectFailure => Transport::ConnectFailure.name(),
+            Self::Reset => Transport::Reset.name(),
+            Self::Timeout => Transport::Timeout.name(),
+            Self::Neutral => "neutral",
+        }
+    }
+
+    /// Whether the endpoint was at fault.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Success | Self::Neutral)
+    }
+}
+
 /// What an outcome says of the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -79,6 +127,19 @@ impl Outcome {
             | Self::Timeout => Class::Failure,
             Self::Answered(_) => Class::Success,
             Self::Neutral => Class::Neutral,
+        }
+    }
+
+    /// What metrics call it.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match (self, self.class()) {
+            (Self::Answered(_), Class::Success) => Kind::Success,
+            (Self::Answered(_), _) => Kind::Status,
+            (Self::ConnectFailure, _) => Kind::ConnectFailure,
+            (Self::Reset, _) => Kind::Reset,
+            (Self::Timeout, _) => Kind::Timeout,
+            (Self::Neutral, _) => Kind::Neutral,
         }
     }
 

@@ -18,8 +18,10 @@ use crate::hedge::HedgeDelay;
 use crate::latency::Mean;
 use crate::matching::Matcher;
 use crate::outcome::{Class, Outcome};
+use crate::quantile::Quantiles;
 use crate::retry::RetryPolicy;
 use crate::time::Instant;
+use crate::totals::PoolTotals;
 
 /// A pool as configured.
 #[derive(Clone, Debug)]
@@ -172,6 +174,10 @@ pub struct PoolState {
     pub(crate) endpoints: Vec<EndpointState>,
     /// How many retries there may still be.
     pub budget: Budget,
+    /// What has been counted since this worker began.
+    pub totals: PoolTotals,
+    /// How long requests take to be answered.
+    times: Quantiles,
     /// How long a good answer of this pool takes.
     good_answers: Mean,
 }
@@ -194,6 +200,8 @@ impl PoolState {
                 })
                 .collect(),
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
+            totals: PoolTotals::default(),
+            times: Quantiles::new(),
             good_answers: Mean::default(),
         }
     }
@@ -202,6 +210,20 @@ impl PoolState {
     #[must_use]
     pub fn balanced_by(self, balancer: Box<dyn Balancer>) -> Self {
         Self { balancer, ..self }
+    }
+
+    /// How long requests take to be answered, of late and as far as this worker has seen.
+    #[must_use]
+    pub const fn times(&self) -> &Quantiles {
+        &self.times
+    }
+
+    /// A client has been answered, this long after its request arrived.
+    pub(crate) fn answered(&mut self, class: Class, took: Duration, now: Instant) {
+        self.totals.answered(class, took);
+        if class != Class::Neutral {
+            self.times.add(took, now);
+        }
     }
 
     /// What is known of the endpoint at `index`.
@@ -243,6 +265,9 @@ impl PoolState {
         if class == Class::Success {
             self.good_answers.observe(time, now, pool.decay);
         }
+        if let Outcome::Answered(status) = outcome {
+            self.totals.status(status);
+        }
         let slow_calls = pool.breaker.slow_calls;
         let took = Took {
             time,
@@ -277,7 +302,9 @@ impl PoolState {
     /// that is known of it.
     pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) {
         if let Some(state) = self.endpoint_mut(attempt.endpoint()) {
-            state.overtaken(now.since(attempt.sent()), now, pool.decay);
+            let took = now.since(attempt.sent());
+            state.totals_mut().ended(Outcome::Neutral, took);
+            state.overtaken(took, now, pool.decay);
         }
         self.end(attempt);
     }

@@ -30,6 +30,7 @@ use crate::hedge::HedgePolicy;
 use crate::idempotency::{Methods, Obstacle, Refusal, Repeatability};
 use crate::jitter::{Bounds, Jitter};
 use crate::outcome::{Outcome, Transport};
+use crate::reason::Denial;
 use crate::time::Instant;
 
 /// When and how often failed attempts are repeated.
@@ -229,24 +230,23 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Why a retry that the policy would have made was denied, as metrics name it; `None` if it would
-    /// not have made any.
+    /// Why a retry that the policy would have made was denied; `None` if it would not have made any.
     #[must_use]
-    pub const fn denial(self) -> Option<&'static str> {
+    pub const fn denial(self) -> Option<Denial> {
         Some(match self {
             Self::NotRetriable => return None,
-            Self::Condition => "condition",
-            Self::Exhausted => "exhausted",
-            Self::Method => "method",
-            Self::Obstacle(Obstacle::Grpc) => "grpc",
-            Self::Obstacle(Obstacle::Upgrade) => "upgrade",
-            Self::Obstacle(Obstacle::Trailers) => "trailers",
-            Self::Obstacle(Obstacle::BodyTooLarge) => "body_too_large",
-            Self::Obstacle(Obstacle::IncompleteRequest) => "incomplete_request",
-            Self::Obstacle(Obstacle::HeaderEncoding) => "header_encoding",
-            Self::Obstacle(Obstacle::Nested) => "nested",
-            Self::Deadline => "deadline",
-            Self::Budget => "budget",
+            Self::Condition => Denial::Condition,
+            Self::Exhausted => Denial::Exhausted,
+            Self::Method => Denial::Method,
+            Self::Obstacle(Obstacle::Grpc) => Denial::Grpc,
+            Self::Obstacle(Obstacle::Upgrade) => Denial::Upgrade,
+            Self::Obstacle(Obstacle::Trailers) => Denial::Trailers,
+            Self::Obstacle(Obstacle::BodyTooLarge) => Denial::BodyTooLarge,
+            Self::Obstacle(Obstacle::IncompleteRequest) => Denial::IncompleteRequest,
+            Self::Obstacle(Obstacle::HeaderEncoding) => Denial::HeaderEncoding,
+            Self::Obstacle(Obstacle::Nested) => Denial::Nested,
+            Self::Deadline => Denial::Deadline,
+            Self::Budget => Denial::Budget,
         })
     }
 }

@@ -5,12 +5,18 @@
 //! the old one during an update reads nothing that it would misunderstand.
 
 /// Changes whenever the meaning of the bytes does.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// Slot number `number` of those in which workers publish.
 #[must_use]
 pub fn slot(number: usize) -> String {
     format!("steerage/{LAYOUT}/slot/{number}")
+}
+
+/// What a pool looks like as configured.
+#[must_use]
+pub fn description(pool: &str) -> String {
+    format!("steerage/{LAYOUT}/description/{pool}")
 }
 
 /// What the workers agree on for a pool.

@@ -11,7 +11,9 @@
 //!
 //! The healthy path does neither: workers publish and read on their timer, every `sync_interval`.
 //!
-//! The store cannot delete and lists no keys. So their number is bounded by design: one a slot, one
+//! A [`census`] puts all of it together for an operator who asks.
+//!
+//! The store cannot delete and lists no keys. So their number is bounded by design: one a slot, two
 //! a pool. Every value begins with a checksum; bytes that do not check out (a neighbour under the
 //! same `vm_id`, another layout) read as if nothing were there, and are counted.
 //!
@@ -27,7 +29,11 @@ pub mod codec;
 pub mod key;
 
 pub mod agreement;
+pub mod description;
+pub mod report;
 pub mod slot;
+
+pub mod census;
 
 #[cfg(test)]
 mod testing;

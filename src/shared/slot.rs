@@ -22,10 +22,12 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steerage_policy::budget::Spending;
-use steerage_policy::endpoint::{Others, Totals};
+use steerage_policy::endpoint::Others;
 use steerage_policy::time::Instant;
+use steerage_policy::totals::{PoolTotals, Totals};
 
-use crate::store::{NotWritten, Store, Version};
+use crate::report::{EndpointReport, PoolReport, find};
+use crate::store::{NotWritten, Store, Version, Versioned};
 use crate::{codec, key};
 
 /// How often a worker publishes even if nothing has changed.
@@ -42,45 +44,41 @@ pub const MAX_SLOTS: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerId(pub u64);
 
-/// What a worker tells of one pool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PoolReport {
-    /// The pool's name.
-    pub pool: String,
-    /// Its requests and retries of late.
-    pub spending: Spending,
-    /// Its endpoints.
-    pub endpoints: Vec<EndpointReport>,
-}
-
-/// What a worker tells of one endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndpointReport {
-    /// The endpoint's cluster.
-    pub endpoint: String,
-    /// What it counts now.
-    pub now: Others,
-    /// What it has counted since it began; in the slot, since the slot began.
-    pub totals: Totals,
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     owner: WorkerId,
     published: Instant,
     /// For how long the owner is believed to be alive.
     lasts: Duration,
-    pools: Vec<PoolReport>,
+    pub(crate) pools: Vec<PoolReport>,
 }
 
 impl Record {
-    fn is_alive(&self, now: Instant) -> bool {
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
         now.since(self.published) < self.lasts
     }
 
     fn endpoint(&self, pool: &str, endpoint: &str, position: usize) -> Option<&EndpointReport> {
         find(&self.pools, pool, endpoint, position)
     }
+}
+
+/// The records of all workers that live or have lived, of whoever asks.
+pub(crate) fn records(store: &impl Store) -> Vec<Record> {
+    let slots = used(store).filter_map(|(_, value)| codec::decode(&value.bytes).ok());
+    slots.collect()
+}
+
+/// All slots that were ever written, up to a stretch that nobody has ever used.
+fn used<'a>(store: &'a impl Store) -> impl Iterator<Item = (usize, Versioned)> + 'a {
+    let mut unused = 0;
+    (0..MAX_SLOTS)
+        .map_while(move |number| {
+            let value = store.read(&key::slot(number));
+            unused = if value.is_some() { 0 } else { unused + 1 };
+            (unused < SPREAD).then_some((number, value))
+        })
+        .filter_map(|(number, value)| Some((number, value?)))
 }
 
 /// All slots, as this worker has read them last.
@@ -204,20 +202,6 @@ impl Slots {
         spending
     }
 
-    /// What has been counted of an endpoint since the beginning, by workers that live and workers
-    /// that are gone.
-    #[must_use]
-    pub fn totals(&self, pool: &str, endpoint: &str) -> Totals {
-        let mut totals = Totals::default();
-        for report in self
-            .records()
-            .filter_map(|record| record.endpoint(pool, endpoint, 0))
-        {
-            totals += report.totals;
-        }
-        totals
-    }
-
     /// Whether a living worker has this endpoint in its configuration. A worker that has not published
     /// does not even see its own, and takes everything to be configured.
     #[must_use]
@@ -228,6 +212,25 @@ impl Slots {
         }
         self.records()
             .filter(|record| record.is_alive(now))
+            .any(|record| record.endpoint(pool, endpoint, 0).is_some())
+    }
+
+    /// Whether this worker is the one that speaks for all about a pool: the living one with the first slot.
+    #[must_use]
+    pub fn speaks_for(&self, pool: &str, now: Instant) -> bool {
+        let mut has_it = self
+            .records()
+            .filter(|record| record.is_alive(now))
+            .filter(|record| record.pools.iter().any(|report| report.pool == pool));
+        has_it
+            .next()
+            .is_some_and(|record| record.owner == self.owner)
+    }
+
+    /// Whether another living worker has this endpoint in its configuration.
+    #[must_use]
+    pub fn others_have(&self, pool: &str, endpoint: &str, now: Instant) -> bool {
+        self.others_alive(now)
             .any(|record| record.endpoint(pool, endpoint, 0).is_some())
     }
 
@@ -242,16 +245,8 @@ impl Slots {
 
     /// Reads all slots, up to a stretch that nobody has ever used. Returns how many were unreadable.
     fn read(&mut self, store: &impl Store) -> u32 {
-        let (mut unreadable, mut unused) = (0, 0);
-        for number in 0..MAX_SLOTS {
-            let Some(value) = store.read(&key::slot(number)) else {
-                unused += 1;
-                if unused >= SPREAD {
-                    break;
-                }
-                continue;
-            };
-            unused = 0;
+        let mut unreadable = 0;
+        for (number, value) in used(store) {
             if self.seen.len() <= number {
                 self.seen.resize_with(number + 1, Seen::default);
             }
@@ -327,44 +322,29 @@ impl Slots {
     fn with_inherited(&self, pools: &[PoolReport]) -> Vec<PoolReport> {
         let mut pools = pools.to_vec();
         for PoolReport {
-            pool, endpoints, ..
+            pool,
+            totals,
+            endpoints,
+            ..
         } in &mut pools
         {
+            let counted = |reports: &[PoolReport]| {
+                let report = reports.iter().find(|report| report.pool == *pool);
+                report.map_or_else(PoolTotals::default, |report| report.totals.clone())
+            };
+            *totals += &counted(&self.inherited);
+            *totals = core::mem::take(totals).without(&counted(&self.left));
             for (position, report) in endpoints.iter_mut().enumerate() {
-                let counted = |pools| {
-                    find(pools, pool, &report.endpoint, position)
+                let counted = |reports| {
+                    find(reports, pool, &report.endpoint, position)
                         .map_or_else(Totals::default, |report| report.totals)
                 };
                 let (inherited, left) = (counted(&self.inherited), counted(&self.left));
-                report.totals += inherited;
-                report.totals = less(report.totals, left);
+                report.totals += &inherited;
+                report.totals = report.totals.without(&left);
             }
         }
         pools
-    }
-}
-
-/// What is told of an endpoint. `position` is where it most likely stands: looked at first.
-fn find<'a>(
-    pools: &'a [PoolReport],
-    pool: &str,
-    endpoint: &str,
-    position: usize,
-) -> Option<&'a EndpointReport> {
-    let endpoints = &pools.iter().find(|report| report.pool == pool)?.endpoints;
-    let is_it = |report: &&EndpointReport| report.endpoint == endpoint;
-    endpoints
-        .get(position)
-        .filter(is_it)
-        .or_else(|| endpoints.iter().find(is_it))
-}
-
-/// `totals` without what is `counted` elsewhere.
-const fn less(totals: Totals, counted: Totals) -> Totals {
-    Totals {
-        attempts: totals.attempts.saturating_sub(counted.attempts),
-        successes: totals.successes.saturating_sub(counted.successes),
-        failures: totals.failures.saturating_sub(counted.failures),
     }
 }
 

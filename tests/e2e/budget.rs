@@ -34,7 +34,7 @@ async fn attempts_per_request(budget: &str) -> (f64, u64) {
     assert_eq!(report.status(503), requests, "{report}");
     assert!(requests > 300, "{report}");
     let attempts = a.count() + b.count();
-    let denied = "wasmcustom.steerage_retries_denied_total;pool=default;reason=budget;";
+    let denied = "wasmcustom.steerage_retries_denied_total;pool=default;reason=budget";
     // Told with the next round.
     sleep(Duration::from_millis(500)).await;
     let denied = envoy.stat(denied).await.unwrap().unwrap_or_default();

@@ -79,7 +79,7 @@ fn only_what_meets_all_conditions_is_retried() {
             let answer = request(envoy.addr(), request_of(method, path, &[], "")).await;
             assert_eq!(answer.unwrap().status.as_u16(), status, "{method} {path}");
         }
-        let denied = "wasmcustom.steerage_retries_denied_total;pool=default;reason=condition;";
+        let denied = "wasmcustom.steerage_retries_denied_total;pool=default;reason=condition";
         envoy.wait_for_stat(denied, |n| n == 2).await.unwrap();
         assert_unharmed(&envoy).await;
     });

@@ -23,7 +23,7 @@ fn steady(fields: &str) -> String {
 fn denied(host: &Host, reason: &str) -> Option<u64> {
     host.advance(SECOND);
     host.metric(&format!(
-        "steerage_retries_denied_total;pool=default;reason={reason};"
+        "steerage_retries_denied_total;pool=default;reason={reason}"
     ))
 }
 

@@ -76,6 +76,21 @@ impl Strategy {
         "consistent_hash",
     ];
 
+    /// The name in configurations and status.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::WeightedRoundRobin => "weighted_round_robin",
+            Self::LeastConnections => "least_connections",
+            Self::LeastResponseTime => "least_response_time",
+            Self::Random => "random",
+            Self::WeightedRandom => "weighted_random",
+            Self::HealthBased => "health_based",
+            Self::ConsistentHash(_) => "consistent_hash",
+        }
+    }
+
     /// What of a request decides its endpoint, for the one strategy where something does.
     #[must_use]
     pub const fn hash_on(&self) -> Option<&HashOn> {

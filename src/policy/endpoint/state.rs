@@ -1,28 +1,18 @@
-//! What is known of an endpoint now, and why it may not be selected.
+//! What is known of an endpoint now.
 
-use core::ops::AddAssign;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::agreed::{Agreed, Exclusion};
 use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
-use crate::health::{Health, HealthRecord};
+use crate::health::Health;
 use crate::latency::{self, Average};
 use crate::outcome::{Class, Outcome};
 use crate::quantile::Quantiles;
 use crate::time::Instant;
+use crate::totals::Totals;
 use crate::window::{Counts, Window};
-
-/// Why an endpoint may not be selected now. When several hold, the first of this list is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exclusion {
-    /// It has asked for quiet.
-    CoolingDown,
-    /// Its breaker is open, or half-open with all permits for trials taken.
-    BreakerOpen,
-    /// Its health is [`Health::Unhealthy`].
-    Unhealthy,
-}
 
 /// What is known of one endpoint: what this worker saw itself, what the other workers have
 /// published of late, and a copy of what all of them agree on.
@@ -36,27 +26,10 @@ pub struct EndpointState {
     quantiles: Option<Quantiles>,
     window: Window,
     totals: Totals,
+    last: Option<(Instant, Duration)>,
+    successes_in_row: u32,
     others: Others,
     agreed: Agreed,
-}
-
-/// Attempts since this worker began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// All of them, also those under way.
-    pub attempts: u64,
-    /// Those whose endpoint did its work.
-    pub successes: u64,
-    /// Those whose endpoint was at fault.
-    pub failures: u64,
-}
-
-impl AddAssign for Totals {
-    fn add_assign(&mut self, other: Self) {
-        self.attempts = self.attempts.saturating_add(other.attempts);
-        self.successes = self.successes.saturating_add(other.successes);
-        self.failures = self.failures.saturating_add(other.failures);
-    }
 }
 
 /// What one worker tells the others of an endpoint, or what several have told, put together.
@@ -70,6 +43,10 @@ pub struct Others {
     pub seconds: Option<f64>,
     /// When the newest sample of it arrived.
     pub updated: Option<Instant>,
+    /// The newest response time, and when it ended.
+    pub last: Option<(Instant, Duration)>,
+    /// Successes since the last failure.
+    pub successes_in_row: u32,
 }
 
 impl Others {
@@ -82,6 +59,8 @@ impl Others {
         self.active = self.active.saturating_add(other.active);
         self.counts += other.counts;
         self.updated = self.updated.max(other.updated);
+        self.last = self.last.max(other.last);
+        self.successes_in_row = self.successes_in_row.saturating_add(other.successes_in_row);
     }
 }
 
@@ -98,25 +77,6 @@ fn weighted(one: Option<(f64, u64)>, other: Option<(f64, u64)>) -> Option<f64> {
     }
 }
 
-/// What all workers agree on for one endpoint. It is shared, and changed only by its own rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreed {
-    /// Its circuit breaker.
-    pub breaker: Breaker,
-    /// The verdict on its health.
-    pub health: HealthRecord,
-    /// Until when it has asked to be left alone; may be past.
-    pub cooling_until: Option<Instant>,
-}
-
-impl Agreed {
-    /// It asks to be left alone until then. Of several wishes the longest holds: a later answer of
-    /// another of its hosts must not cut one short.
-    pub fn cool_down(&mut self, until: Instant) {
-        self.cooling_until = self.cooling_until.max(Some(until));
-    }
-}
-
 impl EndpointState {
     /// Nothing known yet; outcomes are counted over the trailing `window`.
     #[must_use]
@@ -127,6 +87,8 @@ impl EndpointState {
             quantiles: None,
             window: Window::new(window),
             totals: Totals::default(),
+            last: None,
+            successes_in_row: 0,
             others: Others::default(),
             agreed: Agreed::default(),
         }
@@ -167,13 +129,19 @@ impl EndpointState {
     /// The verdict on its health.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
-        self.agreed.health.health(now)
+        self.agreed.verdict(now)
     }
 
     /// Its circuit breaker, as far as this worker has heard.
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.agreed.breaker
+    }
+
+    /// Whether an attempt is let through `now`.
+    #[must_use]
+    pub fn admission(&self, policy: &BreakerPolicy, now: Instant) -> Admission {
+        self.agreed.admission(policy, now)
     }
 
     /// What all workers agree on, as far as this worker has heard.
@@ -228,30 +196,27 @@ impl EndpointState {
         self.counts(now).success_rate().unwrap_or(1.0)
     }
 
-    /// Attempts since this worker began.
+    /// What has been counted since this worker began.
     #[must_use]
-    pub const fn totals(&self) -> Totals {
-        self.totals
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The same, to count more.
+    pub const fn totals_mut(&mut self) -> &mut Totals {
+        &mut self.totals
     }
 
     /// Why it may not be selected now; `None` when it is available.
     #[must_use]
     pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
-        if self.cooling_until(now).is_some() {
-            Some(Exclusion::CoolingDown)
-        } else if self.agreed.breaker.admission(policy, now) == Admission::Refused {
-            Some(Exclusion::BreakerOpen)
-        } else if self.health(now) == Health::Unhealthy {
-            Some(Exclusion::Unhealthy)
-        } else {
-            None
-        }
+        self.agreed.exclusion(policy, now)
     }
 
     /// Until when it has asked to be left alone; `None` when it has not, or no longer.
     #[must_use]
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
-        self.agreed.cooling_until.filter(|until| *until > now)
+        self.agreed.cooling_until(now)
     }
 
     /// What this worker tells the others.
@@ -262,6 +227,8 @@ impl EndpointState {
             counts: self.window.counts(now),
             seconds: self.response_time.seconds(),
             updated: self.response_time.updated(),
+            last: self.last,
+            successes_in_row: self.successes_in_row,
         }
     }
 
@@ -274,9 +241,14 @@ impl EndpointState {
     /// says nothing about its new state: an endpoint that has recovered would otherwise be shunned for
     /// the answers of its bad days.
     pub fn agree(&mut self, agreed: Agreed) {
-        if agreed.breaker.generation() != self.agreed.breaker.generation() {
+        let is_new_state = agreed.breaker.generation() != self.agreed.breaker.generation();
+        if is_new_state {
             self.window.clear();
             self.response_time = Average::default();
+        }
+        if is_new_state || agreed.breaker.row() > self.agreed.breaker.row() {
+            // It has failed somewhere.
+            self.successes_in_row = 0;
         }
         self.agreed = agreed;
     }
@@ -302,17 +274,18 @@ impl EndpointState {
         now: Instant,
         decay: Duration,
     ) {
+        self.totals.ended(outcome, took.time);
         let (success, counted) = match outcome.class() {
             Class::Neutral => return,
             Class::Success => (true, took.time),
             Class::Failure => (false, took.time.max(took.penalty)),
         };
-        let total = if success {
-            &mut self.totals.successes
+        self.last = Some((now, took.time));
+        self.successes_in_row = if success {
+            self.successes_in_row.saturating_add(1)
         } else {
-            &mut self.totals.failures
+            0
         };
-        *total = total.saturating_add(1);
         if pass.generation() != self.agreed.breaker.generation() {
             return;
         }
@@ -382,7 +355,7 @@ mod tests {
         record(&mut state, Outcome::Answered(503));
         assert_eq!(state.seconds(NOW), Some(1.0));
         assert_eq!(state.success_rate(NOW), 0.0);
-        assert_eq!(state.totals().failures, 1);
+        assert_eq!(state.totals().failures(), 1);
     }
 
     #[test]
@@ -391,7 +364,7 @@ mod tests {
         record(&mut state, Outcome::Answered(200));
         state.overtaken(Duration::from_millis(100), NOW, DECAY);
         assert_eq!(state.seconds(NOW), Some(0.1));
-        assert_eq!(state.totals().failures, 0);
+        assert_eq!(state.totals().failures(), 0);
         // It might have been as fast as ever, had it been waited for.
         state.overtaken(Duration::from_millis(50), NOW, DECAY);
         assert_eq!(state.seconds(NOW), Some(0.1));
@@ -419,9 +392,11 @@ mod tests {
                 },
                 seconds: Some(seconds),
                 updated: Some(NOW + DECAY),
+                last: Some((NOW, DECAY)),
+                successes_in_row: 3,
             });
         }
-        assert_eq!(others.active, 2);
+        assert_eq!((others.active, others.successes_in_row), (2, 6));
         state.hear(others);
         let seconds = state.seconds(NOW).unwrap();
         assert!(

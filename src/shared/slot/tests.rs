@@ -55,6 +55,11 @@ impl Worker {
                 retries: 1,
                 hedges: 0,
             },
+            totals: PoolTotals {
+                requests: self.endpoints.iter().map(|(_, _, attempts)| attempts).sum(),
+                ..PoolTotals::default()
+            },
+            times: Vec::new(),
             endpoints: endpoints
                 .map(|&(endpoint, active, attempts)| EndpointReport {
                     endpoint: endpoint.to_owned(),
@@ -64,8 +69,7 @@ impl Worker {
                     },
                     totals: Totals {
                         attempts,
-                        successes: attempts,
-                        failures: 0,
+                        ..Totals::default()
                     },
                 })
                 .collect(),
@@ -79,7 +83,9 @@ impl Worker {
 
     /// All attempts to `a` since the beginning.
     fn totals(&self) -> u64 {
-        self.slots.totals(POOL, "a").attempts
+        let reports = self.slots.records();
+        let reports = reports.filter_map(|record| record.endpoint(POOL, "a", 0));
+        reports.map(|report| report.totals.attempts).sum()
     }
 
     fn number(&self) -> usize {

@@ -93,7 +93,7 @@ fn answers_from_before_the_last_transition_are_counted_and_no_more() {
     scene.play(">a >b >c 3*f +1s s a:f b:s c:n");
     let totals = scene.endpoint().totals();
     assert_eq!(
-        (totals.attempts, totals.successes, totals.failures),
+        (totals.attempts, totals.successes(), totals.failures()),
         (7, 2, 4)
     );
     assert_eq!(scene.endpoint().counts(scene.now).total(), 0);

@@ -15,7 +15,8 @@ use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::{Agreement, News};
 use steerage_shared::key;
-use steerage_shared::slot::{EndpointReport, PoolReport, Slots, WorkerId};
+use steerage_shared::report::PoolReport;
+use steerage_shared::slot::{Slots, WorkerId};
 use steerage_shared::store::Store;
 
 use crate::log::{Check, Sent, Transition};
@@ -99,7 +100,7 @@ impl Worker {
     fn sync(&mut self, world: &World, store: &impl Store, now: Instant) {
         let unreadable = self.agreement.refresh(store) == News::Unreadable;
         self.take_over(world);
-        let reports = [self.report(world, now)].to_vec();
+        let reports = [PoolReport::of(&world.pool, &self.state, now)].to_vec();
         let trouble = self.slots.sync(store, reports, now);
         world.log.borrow_mut().unreadable += trouble.unreadable + u32::from(unreadable);
         let pool = &world.pool;
@@ -113,22 +114,6 @@ impl Worker {
             self.slots.is_configured(&pool.name, endpoint, now)
         });
         self.check(world, store, now);
-    }
-
-    fn report(&self, world: &World, now: Instant) -> PoolReport {
-        let states = self.state.endpoints().map(|(_, state)| state);
-        let endpoints = world.pool.endpoints.iter().zip(states);
-        PoolReport {
-            pool: world.pool.name.to_string(),
-            spending: self.state.budget.report(now),
-            endpoints: endpoints
-                .map(|(endpoint, state)| EndpointReport {
-                    endpoint: endpoint.cluster.to_string(),
-                    now: state.report(now),
-                    totals: state.totals(),
-                })
-                .collect(),
-        }
     }
 
     fn take_over(&mut self, world: &World) {

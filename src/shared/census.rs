@@ -1,0 +1,198 @@
+//! All that the workers have told, put together for one who asks.
+//!
+//! It is made from the store alone, so any instance under the same `vm_id` can make it, also one that
+//! has no pool itself. What workers have under way, and which pools and endpoints there are, is what
+//! those say that live; what has been counted since the beginning includes those that are gone.
+//!
+//! Cost: every slot is read and decoded, so this is for operators and not for requests.
+
+use steerage_policy::endpoint::{Agreed, Others};
+use steerage_policy::time::Instant;
+use steerage_policy::totals::{PoolTotals, Totals};
+
+use crate::agreement::Agreement;
+use crate::description::Description;
+use crate::key;
+use crate::report::PoolReport;
+use crate::slot::records;
+use crate::store::Store;
+
+/// One pool, of all workers together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolCensus {
+    /// Its name.
+    pub name: String,
+    /// As configured, if that is known.
+    pub description: Description,
+    /// What has been counted since the beginning.
+    pub totals: PoolTotals,
+    /// How long requests of late took, as buckets of
+    /// [`steerage_policy::quantile`], in their order.
+    pub times: Vec<(u16, u32)>,
+    /// Its endpoints, in the order of the configuration.
+    pub endpoints: Vec<EndpointCensus>,
+}
+
+/// One endpoint, of all workers together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointCensus {
+    /// Its cluster.
+    pub cluster: String,
+    /// What is counted now.
+    pub now: Others,
+    /// What has been counted since the beginning.
+    pub totals: Totals,
+    /// What the workers agree on.
+    pub agreed: Agreed,
+}
+
+/// Every pool that a living worker has.
+#[must_use]
+pub fn take(store: &impl Store, now: Instant) -> Vec<PoolCensus> {
+    let (living, gone): (Vec<_>, Vec<_>) = records(store)
+        .into_iter()
+        .partition(|record| record.is_alive(now));
+    let mut pools: Vec<PoolCensus> = Vec::new();
+    for report in living.iter().flat_map(|record| &record.pools) {
+        if !pools.iter().any(|pool| pool.name == report.pool) {
+            pools.push(PoolCensus::new(store, &report.pool));
+        }
+        if let Some(pool) = pools.iter_mut().find(|pool| pool.name == report.pool) {
+            pool.add_living(report);
+        }
+    }
+    for report in gone.iter().flat_map(|record| &record.pools) {
+        if let Some(pool) = pools.iter_mut().find(|pool| pool.name == report.pool) {
+            pool.add_counted(report);
+        }
+    }
+    for pool in &mut pools {
+        let mut agreement = Agreement::new(key::agreement(&pool.name));
+        agreement.refresh(store);
+        for endpoint in &mut pool.endpoints {
+            endpoint.agreed = agreement.get(&endpoint.cluster);
+        }
+    }
+    pools
+}
+
+impl PoolCensus {
+    /// A pool of which nobody has told anything yet.
+    fn new(store: &impl Store, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: Description::read(store, name).unwrap_or_default(),
+            totals: PoolTotals::default(),
+            times: Vec::new(),
+            endpoints: Vec::new(),
+        }
+    }
+
+    fn add_living(&mut self, report: &PoolReport) {
+        for told in &report.endpoints {
+            if !self
+                .endpoints
+                .iter()
+                .any(|known| known.cluster == told.endpoint)
+            {
+                self.endpoints.push(EndpointCensus {
+                    cluster: told.endpoint.clone(),
+                    now: Others::default(),
+                    totals: Totals::default(),
+                    agreed: Agreed::default(),
+                });
+            }
+            if let Some(endpoint) = self.endpoint_mut(&told.endpoint) {
+                endpoint.now.merge(&told.now);
+            }
+        }
+        for (bucket, count) in &report.times {
+            match self.times.binary_search_by_key(bucket, |(known, _)| *known) {
+                Ok(position) => {
+                    if let Some((_, known)) = self.times.get_mut(position) {
+                        *known = known.saturating_add(*count);
+                    }
+                }
+                Err(position) => self.times.insert(position, (*bucket, *count)),
+            }
+        }
+        self.add_counted(report);
+    }
+
+    fn add_counted(&mut self, report: &PoolReport) {
+        self.totals += &report.totals;
+        for told in &report.endpoints {
+            if let Some(endpoint) = self.endpoint_mut(&told.endpoint) {
+                endpoint.totals += &told.totals;
+            }
+        }
+    }
+
+    fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointCensus> {
+        self.endpoints
+            .iter_mut()
+            .find(|endpoint| endpoint.cluster == cluster)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{DEAD_AFTER, Slots, WorkerId};
+    use crate::testing::Memory;
+    use core::time::Duration;
+    use steerage_policy::endpoint::Endpoint;
+    use steerage_policy::operator::Circuit;
+    use steerage_policy::outcome::{Class, Outcome};
+    use steerage_policy::pool::{Pool, PoolState};
+
+    const START: Instant = Instant::from_nanos(1_000_000_000_000);
+
+    /// A worker that has had this many good requests, each of this many milliseconds.
+    fn publish(store: &Memory, id: u64, pool: &Pool, requests: u64, millis: u64, now: Instant) {
+        let mut state = PoolState::new(pool);
+        for endpoint in state.endpoints_mut().take(1) {
+            endpoint.attempt_started();
+            for _ in 0..requests {
+                let took = Duration::from_millis(millis);
+                endpoint.totals_mut().ended(Outcome::Answered(200), took);
+            }
+        }
+        state.totals.requests = requests;
+        for _ in 0..requests {
+            let took = Duration::from_millis(millis);
+            state.totals.answered(Class::Success, took);
+        }
+        let report = PoolReport::of(pool, &state, now);
+        Slots::new(WorkerId(id)).sync(store, vec![report], now);
+    }
+
+    #[test]
+    fn the_living_are_added_up_and_what_the_dead_have_counted_is_not_forgotten() {
+        let store = Memory::default();
+        let pool = Pool::new("p", ["a", "b"].map(Endpoint::new).to_vec());
+        publish(&store, 1, &pool, 1, 10, START);
+        let now = START + DEAD_AFTER;
+        publish(&store, 2, &pool, 2, 10, now);
+        publish(&store, 3, &pool, 3, 20, now);
+        Description::of(&pool).write(&store, "p");
+        let mut agreement = Agreement::new(key::agreement("p"));
+        let (_, written) = agreement.change(&store, "b", |agreed| {
+            agreed.operator.set_circuit(Circuit::Open, None, now);
+        });
+        assert_eq!(written, Ok(()));
+        let pools = take(&store, now);
+        let [census] = pools.as_slice() else {
+            unreachable!("one pool was published: {pools:?}");
+        };
+        assert_eq!(census.description.strategy, "round_robin");
+        assert_eq!(census.totals.requests, 6);
+        assert!((census.totals.mean_seconds() - 0.015).abs() < 1e-9);
+        let names: Vec<_> = census.endpoints.iter().map(|e| &*e.cluster).collect();
+        assert_eq!(names, ["a", "b"]);
+        let (a, b) = (&census.endpoints[0], &census.endpoints[1]);
+        assert_eq!((a.now.active, a.totals.successes()), (2, 6));
+        assert_eq!(b.agreed.operator.circuit(now), Some(Circuit::Open));
+        assert!(take(&store, now + DEAD_AFTER).is_empty(), "nobody lives");
+    }
+}
