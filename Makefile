@@ -2,6 +2,7 @@
 
 WASM        := target/steerage.wasm
 SABOTAGE    := target/steerage-sabotage.wasm
+CUSTOM      := target/custom-filter.wasm
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
@@ -16,25 +17,33 @@ FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-native test-core test-e2e lint ci clean
+.PHONY: help build custom-filter demo test test-native test-core test-e2e lint ci clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-13s %s\n", $$1, $$2}'
 
 build: $(WASM) ## build the release filter, target/steerage.wasm
 
 $(WASM): $(SOURCES)
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo build --release --locked --package steerage --lib --target $(WASM_TARGET) \
+	cargo build --release --locked --package steerage-module --target $(WASM_TARGET) \
 		--target-dir target
-	@cp target/$(WASM_TARGET)/release/steerage.wasm $@
+	@cp target/$(WASM_TARGET)/release/steerage_module.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
 # The filter with a self-destruct, for the tests of what happens then.
 $(SABOTAGE): $(SOURCES)
-	cargo build --quiet --release --locked --package steerage --lib --target $(WASM_TARGET) \
-		--features sabotage --target-dir target/sabotage
-	@cp target/sabotage/$(WASM_TARGET)/release/steerage.wasm $@
+	cargo build --quiet --release --locked --package steerage-module --target $(WASM_TARGET) \
+		--features steerage/sabotage --target-dir target/sabotage
+	@cp target/sabotage/$(WASM_TARGET)/release/steerage_module.wasm $@
+
+custom-filter: $(CUSTOM) ## build the example of a filter of one's own, target/custom-filter.wasm
+
+$(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	cargo build --release --locked --package custom-filter --target $(WASM_TARGET) --target-dir target
+	@cp target/$(WASM_TARGET)/release/custom_filter.wasm $@
+	@echo "$@: $$(wc -c < $@) bytes"
 
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
@@ -55,14 +64,15 @@ $(RUNNER): Cargo.lock
 	cargo install --quiet wasm-bindgen-cli --version $(WASM_BINDGEN) --root $(TOOLS)
 	@touch $@
 
-test-e2e: build $(SABOTAGE) ## the shipped filter on a real Envoy against real servers
+test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
 	@$(FIND_ENVOY) && cargo test --locked --package steerage-harness && cargo test --locked --test e2e
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo clippy --locked --package steerage --lib --features sabotage --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --package steerage --package steerage-module --package custom-filter --lib \
+		--features steerage/sabotage --target $(WASM_TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
 ci: lint test ## what CI runs

@@ -10,21 +10,9 @@
 //! body or steers the filter ([`Headers`]). A chain runs on every message, so it had better be quick; a
 //! pool without interceptors pays nothing.
 //!
-//! Example: an interceptor that signs every attempt, so that a retry has a signature of its own.
-//!
-//! ```
-//! use steerage::interceptors::{AttemptInfo, Headers, RequestInterceptor};
-//!
-//! #[derive(Debug)]
-//! struct Signature;
-//!
-//! impl RequestInterceptor for Signature {
-//!     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
-//!         let path = headers.get(":path").unwrap_or_default().len();
-//!         headers.set("x-signature", &format!("{}-{}-{path}", attempt.pool, attempt.number));
-//!     }
-//! }
-//! ```
+//! Example: `set_header: {"x-try": "{attempt}"}` and then an interceptor in Rust that adds `x-try: last` to
+//! the third attempt. The first two go out with `x-try: 1` and `x-try: 2`, the third with `x-try: 3` and
+//! `x-try: last`: each attempt begins with what the client sent.
 
 mod actions;
 mod edits;
@@ -40,6 +28,22 @@ pub(crate) use edits::{Edits, Source};
 pub(crate) use logging::{AttemptLog, End};
 
 /// Looks at attempts, and changes their headers.
+///
+/// ```no_run
+/// use steerage::{AttemptInfo, Headers, RequestInterceptor};
+///
+/// /// Signs every attempt, so that a retry has a signature of its own.
+/// #[derive(Debug)]
+/// struct Signature;
+///
+/// impl RequestInterceptor for Signature {
+///     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
+///         let signed = headers.get(":path").map(|path| checksum(path, attempt.number));
+///         headers.set("x-signature", &signed.unwrap_or_default());
+///     }
+/// }
+/// # fn checksum(_: &[u8], _: u8) -> String { String::new() }
+/// ```
 pub trait RequestInterceptor: Debug {
     /// An attempt is about to be sent: the first, a retry or a hedge. Changes for one attempt are not
     /// there for the next: each begins with what the client sent.
@@ -47,6 +51,21 @@ pub trait RequestInterceptor: Debug {
 }
 
 /// Looks at answers, and changes their headers.
+///
+/// ```no_run
+/// use steerage::{AnswerInfo, Headers, ResponseInterceptor};
+///
+/// /// Tells a browser where an answer comes from and how long it took.
+/// #[derive(Debug)]
+/// struct ServerTiming;
+///
+/// impl ResponseInterceptor for ServerTiming {
+///     fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>) {
+///         let milliseconds = answer.response_time.as_millis();
+///         headers.add("server-timing", &format!("{};dur={milliseconds}", answer.endpoint));
+///     }
+/// }
+/// ```
 pub trait ResponseInterceptor: Debug {
     /// An answer is about to go to the client: an upstream's, the host's own, or the filter's once
     /// there was an attempt. Answers that a retry takes the place of are not seen.
@@ -108,6 +127,16 @@ impl Chains {
             chains.response.push(Box::new(action));
         }
         chains
+    }
+
+    /// Lets these run after those that are configured.
+    pub(crate) fn extend(
+        &mut self,
+        request: Vec<Box<dyn RequestInterceptor>>,
+        response: Vec<Box<dyn ResponseInterceptor>>,
+    ) {
+        self.request.extend(request);
+        self.response.extend(response);
     }
 
     /// Whether attempts are sent as they are.

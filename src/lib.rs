@@ -4,11 +4,14 @@
 //! re-issues failed attempts to other clusters after a backoff, and answers the client with the
 //! first good answer. Users read README.md; those who change it, ARCHITECTURE.md.
 //!
+//! As a library it is for filters that bring [`Extensions`] along: see there.
+//!
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
-//! - [`interceptors`]: what is done to messages on their way, and the traits to write one's own;
+//! - `interceptors`: what is done to messages on their way;
 //! - `metrics`: every metric, by name;
+//! - `extensions`: what others plug in;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides, and knows neither;
 //! - package `steerage-config` (`src/config`): JSON to validated policy values.
@@ -21,21 +24,63 @@ mod admin;
 
 mod metrics;
 
-pub mod interceptors;
+mod interceptors;
 
 mod filter;
 
+mod extensions;
+
+use core::cell::Cell;
+
 use proxy_wasm::types::LogLevel;
 
-/// Makes this module the filter of the VM that it is loaded into. The host calls it once, through
-/// `_initialize`; tests that bring a host of their own call it themselves.
-pub fn register() {
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(filter::root::Root::new(id)));
+pub use extensions::Extensions;
+pub use interceptors::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
+pub use steerage_policy::backoff::Backoff;
+pub use steerage_policy::balance::{Balancer, Candidate, Candidates, HashKey};
+pub use steerage_policy::endpoint::{Endpoint, EndpointIndex, EndpointState};
+pub use steerage_policy::time::Instant;
+
+/// The random numbers that a [`Balancer`] is handed.
+pub use rand;
+
+/// The policy: everything that the types above speak of.
+pub use steerage_policy as policy;
+
+/// The entry point of a module, stated once in a library of type `cdylib`: `steerage::filter!();`, or
+/// with a function that names the [`Extensions`] of each pool, `steerage::filter!(extensions);`. The
+/// host calls it when it has loaded the module into a VM.
+#[macro_export]
+macro_rules! filter {
+    () => {
+        $crate::filter!(|_| $crate::Extensions::new());
+    };
+    ($extensions:expr) => {
+        const _: () = {
+            $crate::proxy_wasm::main! {{
+                $crate::register_with($extensions);
+            }}
+        };
+    };
 }
 
-mod entry {
-    proxy_wasm::main! {{
-        crate::register();
-    }}
+/// Makes this the filter of the VM, without extensions.
+pub fn register() {
+    register_with(|_| Extensions::new());
 }
+
+/// Makes this the filter of the VM, with the [`Extensions`] that `extensions` names for each pool. In a
+/// module [`filter!`] calls it; tests that bring a host of their own call it themselves.
+pub fn register_with(extensions: fn(&str) -> Extensions) {
+    EXTENSIONS.set(extensions);
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|id| Box::new(filter::root::Root::new(id, EXTENSIONS.get())));
+}
+
+thread_local! {
+    /// The SDK takes a bare function for what makes a root, which cannot hold this.
+    static EXTENSIONS: Cell<fn(&str) -> Extensions> = const { Cell::new(|_| Extensions::new()) };
+}
+
+#[doc(hidden)]
+pub use proxy_wasm;

@@ -355,6 +355,25 @@ fn samples_in_the_readme_are_configurations() {
 }
 
 #[test]
+fn code_in_the_readme_is_that_of_the_example() {
+    let readme = document("README.md");
+    let example = document("examples/custom-filter/lib.rs");
+    let code: Vec<_> = readme
+        .split("```rust\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .flat_map(|code| code.trim_end().split("\n\n"))
+        .collect();
+    assert!(!code.is_empty());
+    none(
+        "code of the README that is compiled nowhere",
+        code.into_iter()
+            .filter(|part| !example.contains(part))
+            .map(str::to_owned),
+    );
+}
+
+#[test]
 fn the_readme_describes_every_field_and_no_other() {
     let readme = document("README.md");
     let rows: Vec<_> = readme

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use steerage_policy::backoff::MAX_ATTEMPTS;
+use steerage_policy::backoff::{Backoff as _, MAX_ATTEMPTS};
 use steerage_policy::endpoint::MAX_ENDPOINTS;
 
 use crate::parse;

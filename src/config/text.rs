@@ -2,7 +2,7 @@
 //!
 //! Example: [`TextRule::PathPrefix`] takes `/v1`, and refuses `v1`, `/v1/` and `/v1?a=b`.
 
-use steerage_policy::backoff::{Backoff, MAX_RETRIES};
+use steerage_policy::backoff::{Delays, MAX_RETRIES};
 use steerage_policy::headers::is_changeable;
 use steerage_policy::matching::{HostPattern, PathRegex};
 
@@ -72,9 +72,9 @@ fn check_expression(text: &str) -> Result<(), Problem> {
 }
 
 /// The delays of an expression that follows its rule.
-pub(crate) fn delays(text: &str, max: core::time::Duration) -> Option<Backoff> {
+pub(crate) fn delays(text: &str, max: core::time::Duration) -> Option<Delays> {
     let expression = Expression::new(text).ok()?;
-    Some(Backoff::custom(|n| expression.value(f64::from(n)), max))
+    Some(Delays::custom(|n| expression.value(f64::from(n)), max))
 }
 
 /// A token of RFC 9110 §5.6.2: what names of headers and methods are made of.

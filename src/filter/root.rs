@@ -11,20 +11,26 @@ use proxy_wasm::types::ContextType;
 
 use super::http::Http;
 use super::worker::Worker;
+use crate::Extensions;
 use crate::host::{self, Token};
 
 /// A root context.
 #[derive(Debug)]
 pub(crate) struct Root {
     id: u32,
+    extensions: fn(&str) -> Extensions,
     /// `None` until it is configured.
     worker: Option<Rc<RefCell<Worker>>>,
 }
 
 impl Root {
     /// The root context with the host's number `id`, not configured yet.
-    pub(crate) const fn new(id: u32) -> Self {
-        Self { id, worker: None }
+    pub(crate) const fn new(id: u32, extensions: fn(&str) -> Extensions) -> Self {
+        Self {
+            id,
+            extensions,
+            worker: None,
+        }
     }
 }
 
@@ -57,7 +63,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match steerage_config::parse(&host::configuration()) {
             Ok(config) => {
-                let mut worker = Worker::new(self.id, config);
+                let mut worker = Worker::new(self.id, config, self.extensions);
                 worker.start();
                 self.worker = Some(Rc::new(RefCell::new(worker)));
                 true

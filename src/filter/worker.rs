@@ -25,6 +25,7 @@ use super::answering::Answer;
 use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::{StreamId, Timers};
+use crate::Extensions;
 use crate::host::{self, Token};
 use crate::interceptors::{Chains, End};
 use crate::metrics::{PoolMetrics, hostcall_refused};
@@ -124,7 +125,7 @@ pub(super) enum Call {
 
 impl Worker {
     /// A worker that has seen nothing yet.
-    pub(crate) fn new(root: u32, config: Config) -> Self {
+    pub(crate) fn new(root: u32, config: Config, extensions: fn(&str) -> Extensions) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(host::random_seed());
         Self {
             root,
@@ -133,14 +134,18 @@ impl Worker {
             pools: config
                 .pools
                 .into_iter()
-                .map(|configured| SteeredPool {
-                    state: PoolState::new(&configured.pool),
-                    agreement: Agreement::new(key::agreement(&configured.pool.name)),
-                    metrics: None,
-                    wants_metrics: configured.metrics,
-                    is_described: false,
-                    chains: Chains::new(configured.interceptors, &config.cluster_header),
-                    pool: configured.pool,
+                .map(|configured| {
+                    let mut pool = configured.pool;
+                    let mut chains = Chains::new(configured.interceptors, &config.cluster_header);
+                    SteeredPool {
+                        state: extensions(&pool.name).install(&mut pool, &mut chains),
+                        agreement: Agreement::new(key::agreement(&pool.name)),
+                        metrics: None,
+                        wants_metrics: configured.metrics,
+                        is_described: false,
+                        chains,
+                        pool,
+                    }
                 })
                 .collect(),
             cluster_header: config.cluster_header,

@@ -21,7 +21,7 @@ use core::time::Duration;
 use rand::Rng;
 
 use crate::backoff::MAX_ATTEMPTS;
-use crate::balance::{Candidates, HashKey};
+use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::hedge::HedgeDelay;
@@ -117,9 +117,8 @@ impl Exchange {
             return Err(Declined::TimeIsUp);
         }
         let candidates = self.candidates(pool, &state.endpoints, now);
-        let endpoint = state
-            .balancer
-            .pick(&candidates, self.key, pool.decay, now, rng)
+        let balancer = &mut *state.balancer;
+        let endpoint = balance::choose(balancer, &candidates, self.key, now, rng)
             .ok_or(Declined::Unavailable)?;
         let chosen = state.endpoint(endpoint).ok_or(Declined::Unavailable)?;
         Ok(Choice {

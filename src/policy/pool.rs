@@ -168,9 +168,9 @@ impl fmt::Display for TotalTooShort {
 impl core::error::Error for TotalTooShort {}
 
 /// What a worker knows of a pool's endpoints, and the balancer's memory.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PoolState {
-    pub(crate) balancer: Balancer,
+    pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
     /// How many retries there may still be.
     pub budget: Budget,
@@ -187,7 +187,7 @@ impl PoolState {
     #[must_use]
     pub fn new(pool: &Pool) -> Self {
         Self {
-            balancer: Balancer::new(&pool.strategy),
+            balancer: pool.strategy.balancer(pool.decay),
             endpoints: pool
                 .endpoints
                 .iter()
@@ -204,6 +204,12 @@ impl PoolState {
             times: Quantiles::new(),
             good_answers: Mean::default(),
         }
+    }
+
+    /// The same, with endpoints chosen by `balancer` and not by the pool's strategy.
+    #[must_use]
+    pub fn balanced_by(self, balancer: Box<dyn Balancer>) -> Self {
+        Self { balancer, ..self }
     }
 
     /// How long requests take to be answered, of late and as far as this worker has seen.

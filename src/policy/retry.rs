@@ -23,7 +23,7 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use crate::backoff::{Backoff, MAX_ATTEMPTS};
+use crate::backoff::{Backoff, Delays, MAX_ATTEMPTS};
 use crate::budget::BudgetPolicy;
 use crate::condition::Conditions;
 use crate::hedge::HedgePolicy;
@@ -39,13 +39,13 @@ pub struct RetryPolicy {
     /// Attempts in total, the first included, 1..=[`MAX_ATTEMPTS`].
     pub max_attempts: u8,
     /// The delays before the retries.
-    pub backoff: Backoff,
+    pub backoff: Delays,
     /// How the delays are spread.
     pub jitter: Jitter,
     /// The ends of the spread.
     pub bounds: Bounds,
     /// The delays after an answer that throttles without saying for how long.
-    pub throttling_backoff: Backoff,
+    pub throttling_backoff: Delays,
     /// The ends of their spread.
     pub throttling_bounds: Bounds,
     /// The longest quiet that an endpoint gets; `None` if its wishes are not heard.
@@ -71,6 +71,16 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// Takes the delays from `backoff` instead; they are capped and spread like any. Throttling keeps
+    /// its own where it has a base of its own.
+    pub fn follow(&mut self, backoff: &dyn Backoff) {
+        let delays = Delays::of(backoff, self.bounds.max);
+        if self.throttling_bounds == self.bounds {
+            self.throttling_backoff = delays.clone();
+        }
+        self.backoff = delays;
+    }
+
     /// Whether this outcome is one that is tried again at all.
     #[must_use]
     pub fn covers(&self, outcome: Outcome) -> bool {
@@ -100,10 +110,10 @@ impl Default for RetryPolicy {
         };
         Self {
             max_attempts: 3,
-            backoff: Backoff::exponential(bounds.base, 2.0, bounds.max),
+            backoff: Delays::exponential(bounds.base, 2.0, bounds.max),
             jitter: Jitter::Full,
             bounds,
-            throttling_backoff: Backoff::exponential(bounds.base, 2.0, bounds.max),
+            throttling_backoff: Delays::exponential(bounds.base, 2.0, bounds.max),
             throttling_bounds: bounds,
             max_quiet: Some(Duration::from_secs(300)),
             budget: Some(BudgetPolicy::default()),
@@ -478,7 +488,7 @@ mod tests {
     fn throttling_has_delays_of_its_own() {
         let second = Duration::from_secs(1);
         let policy = RetryPolicy {
-            throttling_backoff: Backoff::fixed(second, second),
+            throttling_backoff: Delays::fixed(second, second),
             ..policy()
         };
         let own = Decision::Again(second);
@@ -486,6 +496,53 @@ mod tests {
         check(&policy, &asking(503, Duration::ZERO), own);
         let usual = Decision::Again(Duration::from_millis(25));
         check(&policy, &ended(Outcome::Answered(503)), usual);
+    }
+
+    /// 4 n seconds.
+    #[derive(Debug)]
+    struct FourSeconds;
+
+    impl Backoff for FourSeconds {
+        fn delay(&self, n: u8) -> Duration {
+            Duration::from_secs(4) * n.into()
+        }
+    }
+
+    #[test]
+    fn a_backoff_of_ones_own_keeps_to_the_rules() {
+        let followed = |mut policy: RetryPolicy| {
+            policy.follow(&FourSeconds);
+            policy
+        };
+        let seconds = |seconds| Decision::Again(Duration::from_secs(seconds));
+        let failed = ended(Outcome::Answered(503));
+        let second = Ended {
+            attempt: 2,
+            ..failed
+        };
+        let throttled = ended(Outcome::Answered(429));
+        let plain = followed(policy());
+        check(&plain, &failed, seconds(4));
+        check(&plain, &second, seconds(8));
+        check(&plain, &throttled, seconds(4));
+        let short = Ended {
+            deadline: NOW + Duration::from_secs(8),
+            ..second
+        };
+        check(&plain, &short, Decision::Stop(Stop::Deadline));
+        let mut capped = policy();
+        capped.bounds.max = Duration::from_secs(5);
+        capped.throttling_bounds.base = Duration::from_secs(1);
+        capped.throttling_backoff = Delays::fixed(Duration::from_secs(1), capped.bounds.max);
+        let capped = followed(capped);
+        check(&capped, &second, seconds(5));
+        check(&capped, &throttled, seconds(1));
+        let spread = followed(RetryPolicy::default());
+        let mut rng = SmallRng::seed_from_u64(1);
+        let Decision::Again(delay) = decide(&spread, &failed, NOW, &mut rng) else {
+            panic!("a retry is due");
+        };
+        assert!(delay < Duration::from_secs(4), "{delay:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! here need no assertion to fail.
 
 use crate::fake_host::{Headers, Host, NO_HEADERS, Stream, headers};
-use crate::scene::{BY_LOAD, DELAY, OK, PLAIN, assert_idle, calling, head, start};
+use crate::scene::{BY_LOAD, DELAY, OK, PLAIN, assert_idle, calling, head, intercepted, start};
 
 /// Callbacks as the SDK exports them, for orders of events that the fake does not drive.
 pub(crate) mod guest {
@@ -35,7 +35,13 @@ fn raw(pairs: &[(&str, &[u8])]) -> Headers {
 /// A request as hostile as they come must still be steered, and end like any other.
 #[track_caller]
 fn check(request: &Headers) {
-    let host = start(BY_LOAD);
+    check_under(BY_LOAD, request);
+    check_under(&intercepted(), request);
+}
+
+#[track_caller]
+fn check_under(configuration: &str, request: &Headers) {
+    let host = start(configuration);
     for complete in [true, false] {
         let stream = host.request(request, complete);
         assert!(stream.request_header("x-steerage-cluster").is_some());
@@ -211,8 +217,13 @@ fn callbacks_in_a_senseless_order_on_a_host_that_refuses_everything_do_not_trap(
         crate::scene::waiting,
         |host| calling(host).0,
     ];
-    for begin in phases {
-        let host = start(PLAIN);
+    let intercepted = intercepted();
+    let both = [PLAIN, &intercepted];
+    for (begin, configuration) in phases
+        .into_iter()
+        .flat_map(|phase| both.map(|it| (phase, it)))
+    {
+        let host = start(configuration);
         let stream = begin(&host);
         nonsense(stream);
         guest::proxy_on_tick(host.root().id());

@@ -36,6 +36,8 @@ mod answering;
 mod attempt_log;
 mod interceptors;
 
+mod extending;
+
 mod obligations;
 mod obstacles;
 

@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{RngSeed, TestCaseError};
 use proptest::{collection, option, sample};
 
-use crate::scene::BY_LOAD;
+use crate::scene::{BY_LOAD, intercepted};
 use world::World;
 
 /// Something that happens. An index picks among what it can happen to; if there is nothing, it does
@@ -126,6 +126,11 @@ proptest! {
     #[test]
     fn promises_hold_whatever_happens(events in collection::vec(event(), 1..80)) {
         play(BY_LOAD, 1, &events)?;
+    }
+
+    #[test]
+    fn promises_hold_while_everything_is_intercepted(events in collection::vec(event(), 1..80)) {
+        play(&intercepted(), 1, &events)?;
     }
 
     #[test]

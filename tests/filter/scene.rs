@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use steerage::Extensions;
+
 use crate::fake_host::{Call, Headers, Host, Setup, Stream};
 
 /// The delay before every retry in [`PLAIN`] and [`BY_LOAD`].
@@ -32,13 +34,35 @@ pub(crate) const BY_LOAD: &str = r#"{
     "sync_interval": 10
 }"#;
 
+/// [`BY_LOAD`] with a log line for every attempt, and interceptors that look at everything, add, set and
+/// remove.
+pub(crate) fn intercepted() -> String {
+    let every = r#"
+        {"add_header": {"x-added": "{attempt} {endpoint} {pool}"}},
+        {"set_header": {"x-set": "1"}, "when": {"header": {"x-added": {"present": true}}}},
+        {"remove_header": "cookie", "when": {"header": {"x-none": {"present": false}}}}"#;
+    let interceptors = format!(
+        r#""interceptors": {{"request": [{every}], "response": [{every}], "logging": true}},
+        "sync_interval""#
+    );
+    BY_LOAD.replace("\"sync_interval\"", &interceptors)
+}
+
 /// A host with the clusters a, b and c, running the filter with this configuration.
 #[track_caller]
 pub(crate) fn start(configuration: &str) -> Host {
+    start_with(configuration, |_| Extensions::new())
+}
+
+/// The same with these extensions.
+#[track_caller]
+pub(crate) fn start_with(configuration: &str, extensions: fn(&str) -> Extensions) -> Host {
     let host = ["a", "b", "c"]
         .into_iter()
         .fold(Setup::new(), Setup::cluster)
-        .start(Some(configuration.as_bytes()), steerage::register);
+        .start(Some(configuration.as_bytes()), || {
+            steerage::register_with(extensions);
+        });
     assert!(host.accepted(), "{:?}", host.logs());
     // The first round comes at once.
     host.advance(Duration::from_millis(1));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use steerage_policy::backoff::Backoff;
+use steerage_policy::backoff::Delays;
 use steerage_policy::budget::BudgetPolicy;
 use steerage_policy::hedge::{HedgeDelay, HedgePolicy};
 use steerage_policy::idempotency::Methods;
@@ -164,24 +164,24 @@ fn backoff(
     fields: &Fields<'_>,
     Bounds { base, max }: Bounds,
     custom: Option<&Json>,
-) -> Result<Backoff, Reported> {
+) -> Result<Delays, Reported> {
     let factor = fields.number("exponential_base")?.unwrap_or(DEFAULT_FACTOR);
     match fields.text("strategy")? {
-        None | Some("exponential") => Ok(Backoff::exponential(base, factor, max)),
-        Some("linear") => Ok(Backoff::linear(base, max)),
-        Some("fibonacci") => Ok(Backoff::fibonacci(base, max)),
-        Some("fixed") => Ok(Backoff::fixed(base, max)),
+        None | Some("exponential") => Ok(Delays::exponential(base, factor, max)),
+        Some("linear") => Ok(Delays::linear(base, max)),
+        Some("fibonacci") => Ok(Delays::fibonacci(base, max)),
+        Some("fixed") => Ok(Delays::fixed(base, max)),
         Some(_) => custom.and_then(|json| own(json, max)).ok_or(Reported),
     }
 }
 
 /// The backoff of a list or an expression.
-fn own(json: &Json, max: Duration) -> Option<Backoff> {
+fn own(json: &Json, max: Duration) -> Option<Delays> {
     match json {
         Json::Text(expression) => text::delays(expression, max),
         Json::List(list) => {
             let delays: Option<Vec<_>> = list.iter().map(duration::read).collect();
-            Some(Backoff::list(&delays?, max))
+            Some(Delays::list(&delays?, max))
         }
         _ => None,
     }
@@ -215,6 +215,7 @@ const DEFAULT_RANGE: f64 = 0.1;
 mod tests {
     use super::*;
     use crate::testing::{check, pool};
+    use steerage_policy::backoff::Backoff as _;
 
     #[track_caller]
     fn retry(fields: &str) -> RetryPolicy {
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_backoff(backoff: &Backoff, fields: &str, seconds: [f64; 4]) {
+    fn check_backoff(backoff: &Delays, fields: &str, seconds: [f64; 4]) {
         let delays = [1, 2, 3, 4].map(|n| backoff.delay(n).as_secs_f64());
         for (delay, expected) in delays.iter().zip(seconds) {
             assert!((delay - expected).abs() < 1e-8, "{fields}: {delays:?}");

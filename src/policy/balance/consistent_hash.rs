@@ -16,9 +16,10 @@ use alloc::boxed::Box;
 use rand::Rng;
 use twox_hash::XxHash64;
 
-use super::{Candidates, random};
+use super::{Balancer, Candidates, random};
 use crate::endpoint::EndpointIndex;
 use crate::matching::{RequestHead, path_without_query};
+use crate::time::Instant;
 
 /// What of a request decides its endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,23 +74,38 @@ impl HashKey {
     pub fn of(bytes: &[u8]) -> Self {
         Self(XxHash64::oneshot(KEY_SEED, bytes))
     }
+
+    /// The hash: the same for the same bytes in every worker, process and build.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
 }
 
-pub(super) fn pick(
-    candidates: &Candidates<'_>,
-    key: Option<HashKey>,
-    rng: &mut dyn Rng,
-) -> Option<EndpointIndex> {
-    let Some(HashKey(key)) = key else {
-        return random::weighted(candidates, rng);
-    };
-    random::cheapest(
-        candidates.iter().map(|candidate| {
-            let score = -candidate.weight / libm::log(unit(mixed(key ^ candidate.endpoint.hash())));
-            (candidate.index, -score)
-        }),
-        rng,
-    )
+/// The strategy `consistent_hash`.
+#[derive(Debug)]
+pub(super) struct ConsistentHash;
+
+impl Balancer for ConsistentHash {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        key: Option<HashKey>,
+        _now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let Some(HashKey(key)) = key else {
+            return random::weighted(candidates, rng);
+        };
+        random::cheapest(
+            candidates.iter().map(|candidate| {
+                let score =
+                    -candidate.weight / libm::log(unit(mixed(key ^ candidate.endpoint.hash())));
+                (candidate.index, -score)
+            }),
+            rng,
+        )
+    }
 }
 
 /// Spreads the bits of `hash`: the finaliser of SplitMix64, which lets every input bit change every

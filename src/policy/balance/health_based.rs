@@ -14,37 +14,47 @@ use core::time::Duration;
 use rand::Rng;
 
 use super::least_response_time::{LEAST_SECONDS, mean_seconds};
-use super::{Candidate, Candidates, random};
+use super::{Balancer, Candidate, Candidates, HashKey, random};
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-pub(super) fn pick(
-    candidates: &Candidates<'_>,
-    decay: Duration,
-    now: Instant,
-    rng: &mut dyn Rng,
-) -> Option<EndpointIndex> {
-    let mean = mean_seconds(candidates, now);
-    let seconds = |candidate: &Candidate<'_>| {
-        candidate
-            .state
-            .seconds_drifted(now, decay, mean)
-            .max(LEAST_SECONDS)
-    };
-    let fastest = candidates
-        .iter()
-        .map(|candidate| seconds(&candidate))
-        .fold(f64::INFINITY, f64::min);
-    random::drawn(
-        || {
-            candidates.iter().map(move |candidate| {
-                let share = candidate.weight
-                    * candidate.state.health(now).factor()
-                    * candidate.state.success_rate(now)
-                    * (fastest / seconds(&candidate));
-                (candidate.index, share)
-            })
-        },
-        rng,
-    )
+/// The strategy `health_based`.
+#[derive(Debug)]
+pub(super) struct HealthBased {
+    /// Time constant of the response-time averages.
+    pub(super) decay: Duration,
+}
+
+impl Balancer for HealthBased {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let mean = mean_seconds(candidates, now);
+        let seconds = |candidate: &Candidate<'_>| {
+            candidate
+                .state
+                .seconds_drifted(now, self.decay, mean)
+                .max(LEAST_SECONDS)
+        };
+        let fastest = candidates
+            .iter()
+            .map(|candidate| seconds(&candidate))
+            .fold(f64::INFINITY, f64::min);
+        random::drawn(
+            || {
+                candidates.iter().map(move |candidate| {
+                    let share = candidate.weight
+                        * candidate.state.health(now).factor()
+                        * candidate.state.success_rate(now)
+                        * (fastest / seconds(&candidate));
+                    (candidate.index, share)
+                })
+            },
+            rng,
+        )
+    }
 }

@@ -8,19 +8,32 @@
 
 use rand::Rng;
 
-use super::{Candidates, random};
+use super::{Balancer, Candidates, HashKey, random};
 use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
 
-pub(super) fn pick(candidates: &Candidates<'_>, rng: &mut dyn Rng) -> Option<EndpointIndex> {
-    random::cheapest(
-        candidates.iter().map(|candidate| {
-            (
-                candidate.index,
-                load(candidate.state.active(), candidate.weight),
-            )
-        }),
-        rng,
-    )
+/// The strategy `least_connections`.
+#[derive(Debug)]
+pub(super) struct LeastConnections;
+
+impl Balancer for LeastConnections {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        random::cheapest(
+            candidates.iter().map(|candidate| {
+                (
+                    candidate.index,
+                    load(candidate.state.active(), candidate.weight),
+                )
+            }),
+            rng,
+        )
+    }
 }
 
 /// (active + 1) / weight.

@@ -24,34 +24,46 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use super::{Candidate, Candidates, least_connections::load, random};
+use super::{Balancer, Candidate, Candidates, HashKey, least_connections::load, random};
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-pub(super) fn pick(
-    candidates: &Candidates<'_>,
-    decay: Duration,
-    now: Instant,
-    rng: &mut dyn Rng,
-) -> Option<EndpointIndex> {
-    let unknown = candidates
-        .iter()
-        .filter(|candidate| candidate.state.active() == 0 && is_unknown(candidate, decay, now))
-        .map(|candidate| (candidate.index, 0.0));
-    if let Some(explored) = random::cheapest(unknown, rng) {
-        return Some(explored);
+/// The strategy `least_response_time`.
+#[derive(Debug)]
+pub(super) struct LeastResponseTime {
+    /// Time constant of the response-time averages.
+    pub(super) decay: Duration,
+}
+
+impl Balancer for LeastResponseTime {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let unknown = candidates
+            .iter()
+            .filter(|candidate| {
+                candidate.state.active() == 0 && is_unknown(candidate, self.decay, now)
+            })
+            .map(|candidate| (candidate.index, 0.0));
+        if let Some(explored) = random::cheapest(unknown, rng) {
+            return Some(explored);
+        }
+        let mean = mean_seconds(candidates, now);
+        random::cheapest(
+            candidates.iter().map(|candidate| {
+                let seconds = candidate.state.seconds_drifted(now, self.decay, mean);
+                let load = load(candidate.state.active(), candidate.weight);
+                let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+                let cost = seconds.max(LEAST_SECONDS) * load / success_rate;
+                (candidate.index, cost)
+            }),
+            rng,
+        )
     }
-    let mean = mean_seconds(candidates, now);
-    random::cheapest(
-        candidates.iter().map(|candidate| {
-            let seconds = candidate.state.seconds_drifted(now, decay, mean);
-            let load = load(candidate.state.active(), candidate.weight);
-            let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
-            let cost = seconds.max(LEAST_SECONDS) * load / success_rate;
-            (candidate.index, cost)
-        }),
-        rng,
-    )
 }
 
 /// Whether too little is known of its speed to judge it.

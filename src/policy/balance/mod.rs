@@ -3,7 +3,7 @@
 //! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from: the
 //! available ones of the best [`Rank`]. It is a filter over the pool's own slices and allocates
 //! nothing, however many endpoints there are. A [`Balancer`] then applies the strategy; each has a
-//! file of its own.
+//! file of its own, and others may be written elsewhere: what they choose is checked.
 //!
 //! What outranks what, best first: an endpoint not tried yet in this exchange before one that was;
 //! one with a weight before a drained one; a lower priority tier before a higher one. Not being
@@ -21,13 +21,21 @@ mod random;
 mod round_robin;
 mod weighted_round_robin;
 
+use alloc::boxed::Box;
+use core::fmt::Debug;
 use core::time::Duration;
 
 use rand::Rng;
 
 pub use consistent_hash::{HashKey, HashOn};
-pub use round_robin::RoundRobin;
-pub use weighted_round_robin::WeightedRoundRobin;
+
+use consistent_hash::ConsistentHash;
+use health_based::HealthBased;
+use least_connections::LeastConnections;
+use least_response_time::LeastResponseTime;
+use random::{Random, WeightedRandom};
+use round_robin::RoundRobin;
+use weighted_round_robin::WeightedRoundRobin;
 
 use crate::breaker::BreakerPolicy;
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
@@ -91,68 +99,86 @@ impl Strategy {
             _ => None,
         }
     }
+
+    /// A balancer that has chosen nothing yet. `decay` is the time constant of the response-time
+    /// averages.
+    #[must_use]
+    pub fn balancer(&self, decay: Duration) -> Box<dyn Balancer> {
+        match self {
+            Self::RoundRobin => Box::new(RoundRobin::default()),
+            Self::WeightedRoundRobin => Box::new(WeightedRoundRobin::default()),
+            Self::LeastConnections => Box::new(LeastConnections),
+            Self::LeastResponseTime => Box::new(LeastResponseTime { decay }),
+            Self::Random => Box::new(Random),
+            Self::WeightedRandom => Box::new(WeightedRandom),
+            Self::HealthBased => Box::new(HealthBased { decay }),
+            Self::ConsistentHash(_) => Box::new(ConsistentHash),
+        }
+    }
 }
 
 /// A strategy together with what it must remember between choices.
-#[derive(Clone, Debug)]
-pub enum Balancer {
-    /// See [`Strategy::RoundRobin`].
-    RoundRobin(RoundRobin),
-    /// See [`Strategy::WeightedRoundRobin`].
-    WeightedRoundRobin(WeightedRoundRobin),
-    /// See [`Strategy::LeastConnections`].
-    LeastConnections,
-    /// See [`Strategy::LeastResponseTime`].
-    LeastResponseTime,
-    /// See [`Strategy::Random`].
-    Random,
-    /// See [`Strategy::WeightedRandom`].
-    WeightedRandom,
-    /// See [`Strategy::HealthBased`].
-    HealthBased,
-    /// See [`Strategy::ConsistentHash`].
-    ConsistentHash,
-}
-
-impl Balancer {
-    /// A balancer that has chosen nothing yet.
-    #[must_use]
-    pub fn new(strategy: &Strategy) -> Self {
-        match strategy {
-            Strategy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
-            Strategy::WeightedRoundRobin => Self::WeightedRoundRobin(WeightedRoundRobin::default()),
-            Strategy::LeastConnections => Self::LeastConnections,
-            Strategy::LeastResponseTime => Self::LeastResponseTime,
-            Strategy::Random => Self::Random,
-            Strategy::WeightedRandom => Self::WeightedRandom,
-            Strategy::HealthBased => Self::HealthBased,
-            Strategy::ConsistentHash(_) => Self::ConsistentHash,
-        }
-    }
-
-    /// Chooses one of the candidates; `None` when there is none.
+///
+/// Each worker has one for each pool, so what it remembers is what this worker has chosen. The state
+/// of a candidate is of all workers together where they share it.
+///
+/// ```
+/// use rand::Rng;
+/// use steerage_policy::balance::{Balancer, Candidates, HashKey};
+/// use steerage_policy::endpoint::EndpointIndex;
+/// use steerage_policy::time::Instant;
+///
+/// /// The first one of the configuration that has fewer than so many attempts under way.
+/// #[derive(Debug)]
+/// struct FillUp(u32);
+///
+/// impl Balancer for FillUp {
+///     fn pick(
+///         &mut self,
+///         candidates: &Candidates<'_>,
+///         _key: Option<HashKey>,
+///         _now: Instant,
+///         _rng: &mut dyn Rng,
+///     ) -> Option<EndpointIndex> {
+///         let mut candidates = candidates.iter();
+///         let free = candidates.find(|candidate| candidate.state.active() < self.0)?;
+///         Some(free.index)
+///     }
+/// }
+///
+/// # use steerage_policy::{endpoint::Endpoint, pool::{Pool, PoolState}};
+/// let pool = Pool::new("models", ["own", "rented"].map(Endpoint::new).to_vec());
+/// let state = PoolState::new(&pool).balanced_by(Box::new(FillUp(2)));
+/// # drop(state);
+/// ```
+pub trait Balancer: Debug {
+    /// Chooses one of the candidates, of which there is at least one. What is none of them counts as
+    /// no choice, and then one is drawn by weight.
     ///
-    /// `key` is the request's hash key: only `consistent_hash` looks at it, and without one it
-    /// chooses at random. `decay` is the time constant of the response-time average.
-    pub fn pick(
+    /// `key` is the request's hash key, where the configuration says what to hash: `hash_on`, with
+    /// the strategy `consistent_hash`.
+    fn pick(
         &mut self,
         candidates: &Candidates<'_>,
         key: Option<HashKey>,
-        decay: Duration,
         now: Instant,
         rng: &mut dyn Rng,
-    ) -> Option<EndpointIndex> {
-        match self {
-            Self::RoundRobin(round_robin) => round_robin.pick(candidates),
-            Self::WeightedRoundRobin(weighted) => weighted.pick(candidates),
-            Self::LeastConnections => least_connections::pick(candidates, rng),
-            Self::LeastResponseTime => least_response_time::pick(candidates, decay, now, rng),
-            Self::Random => random::uniform(candidates, rng),
-            Self::WeightedRandom => random::weighted(candidates, rng),
-            Self::HealthBased => health_based::pick(candidates, decay, now, rng),
-            Self::ConsistentHash => consistent_hash::pick(candidates, key, rng),
-        }
-    }
+    ) -> Option<EndpointIndex>;
+}
+
+/// Has `balancer` choose, and sees to it that one is chosen if there is any; `None` if there is none.
+pub(crate) fn choose(
+    balancer: &mut dyn Balancer,
+    candidates: &Candidates<'_>,
+    key: Option<HashKey>,
+    now: Instant,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex> {
+    candidates.best?;
+    let chosen = balancer.pick(candidates, key, now, rng);
+    chosen
+        .filter(|index| candidates.contains(*index))
+        .or_else(|| random::weighted(candidates, rng))
 }
 
 /// One endpoint that may be chosen.
@@ -228,6 +254,19 @@ impl<'a> Candidates<'a> {
                     endpoint.weight.value()
                 },
             })
+    }
+
+    /// Whether the endpoint at `index` is one of them.
+    #[must_use]
+    pub fn contains(&self, index: EndpointIndex) -> bool {
+        let position = index.position();
+        let (Some(endpoint), Some(state)) =
+            (self.endpoints.get(position), self.states.get(position))
+        else {
+            return false;
+        };
+        let is_available = state.exclusion(self.breaker, self.now).is_none();
+        is_available && Some(self.rank(index, endpoint)) == self.best
     }
 
     /// Whether the best that is left was tried before in this exchange.

@@ -7,15 +7,41 @@
 
 use rand::{Rng, RngExt as _};
 
-use super::Candidates;
+use super::{Balancer, Candidates, HashKey};
 use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
 
-/// Every candidate alike.
-pub(super) fn uniform(candidates: &Candidates<'_>, rng: &mut dyn Rng) -> Option<EndpointIndex> {
-    cheapest(
-        candidates.iter().map(|candidate| (candidate.index, 0.0)),
-        rng,
-    )
+/// The strategy `random`: every candidate alike.
+#[derive(Debug)]
+pub(super) struct Random;
+
+impl Balancer for Random {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let equals = candidates.iter().map(|candidate| (candidate.index, 0.0));
+        cheapest(equals, rng)
+    }
+}
+
+/// The strategy `weighted_random`: in proportion to the weights.
+#[derive(Debug)]
+pub(super) struct WeightedRandom;
+
+impl Balancer for WeightedRandom {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        weighted(candidates, rng)
+    }
 }
 
 /// In proportion to the weights.

@@ -6,17 +6,26 @@
 //!
 //! Example, endpoints a b c: a b c a…; while b is unavailable: a c a c….
 
-use super::Candidates;
+use rand::Rng;
+
+use super::{Balancer, Candidates, HashKey};
 use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
 
 /// The memory of round robin: the last one chosen.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RoundRobin {
+pub(super) struct RoundRobin {
     last: Option<EndpointIndex>,
 }
 
-impl RoundRobin {
-    pub(super) fn pick(&mut self, candidates: &Candidates<'_>) -> Option<EndpointIndex> {
+impl Balancer for RoundRobin {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
         let mut indexes = candidates.iter().map(|candidate| candidate.index);
         let first = indexes.next()?;
         let is_next = |index: &EndpointIndex| self.last.is_none_or(|last| *index > last);

@@ -23,18 +23,27 @@
 
 use alloc::vec::Vec;
 
-use super::Candidates;
+use rand::Rng;
+
+use super::{Balancer, Candidates, HashKey};
 use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
 
 /// The memory of weighted round robin: every endpoint's credit.
 #[derive(Clone, Debug, Default)]
-pub struct WeightedRoundRobin {
+pub(super) struct WeightedRoundRobin {
     /// By position in the pool; grown when first needed.
     credits: Vec<i64>,
 }
 
-impl WeightedRoundRobin {
-    pub(super) fn pick(&mut self, candidates: &Candidates<'_>) -> Option<EndpointIndex> {
+impl Balancer for WeightedRoundRobin {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
         let mut total = 0;
         let mut best: Option<(EndpointIndex, i64)> = None;
         for candidate in candidates.iter() {
@@ -50,7 +59,9 @@ impl WeightedRoundRobin {
         *self.credit(chosen)? -= total;
         Some(chosen)
     }
+}
 
+impl WeightedRoundRobin {
     fn credit(&mut self, index: EndpointIndex) -> Option<&mut i64> {
         let position = index.position();
         if position >= self.credits.len() {

@@ -47,7 +47,7 @@ struct Scene {
     endpoints: Vec<Endpoint>,
     states: Vec<EndpointState>,
     tried: Tried,
-    balancer: Balancer,
+    balancer: Box<dyn Balancer>,
     breaker: BreakerPolicy,
     key: Option<HashKey>,
     now: Instant,
@@ -63,7 +63,7 @@ impl Scene {
             endpoints,
             states,
             tried: Tried::default(),
-            balancer: Balancer::new(strategy),
+            balancer: strategy.balancer(DECAY),
             breaker: BreakerPolicy::default(),
             key: None,
             now: Instant::ORIGIN + Duration::from_secs(1_000),
@@ -80,7 +80,7 @@ impl Scene {
             self.now,
         );
         self.balancer
-            .pick(&candidates, self.key, DECAY, self.now, &mut self.rng)
+            .pick(&candidates, self.key, self.now, &mut self.rng)
     }
 
     /// The name of the choice, `-` for none.

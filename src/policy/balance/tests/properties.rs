@@ -6,6 +6,7 @@ use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_assert_eq, 
 use proptest::strategy::Strategy as Generator;
 use proptest::test_runner::{RngSeed, TestCaseError};
 use proptest::{collection, option, proptest, sample};
+use rand::RngExt as _;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -208,6 +209,65 @@ properties! {
     Strategy::HealthBased, health_based_chooses_a_best_one, health_based_is_deterministic;
     Strategy::ConsistentHash(HashOn::Path),
         consistent_hash_chooses_a_best_one, consistent_hash_is_deterministic;
+}
+
+/// Answers with anything: an endpoint tried before, excluded or beyond the last one, or none.
+#[derive(Debug)]
+struct Careless;
+
+impl Balancer for Careless {
+    fn pick(
+        &mut self,
+        _candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let position = rng.random_range(0..10);
+        EndpointIndex::new(position).filter(|_| position > 0)
+    }
+}
+
+/// A balancer whose choices are checked, as those of every exchange are.
+#[derive(Debug)]
+struct Checked<T>(T);
+
+impl<T: Balancer> Balancer for Checked<T> {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        key: Option<HashKey>,
+        now: Instant,
+        rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        choose(&mut self.0, candidates, key, now, rng)
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+    #[test]
+    fn a_careless_balancer_chooses_a_best_one_all_the_same(
+        endpoints in collection::vec(endpoint(), 1..7),
+        steps in steps(),
+        seed in any::<u64>(),
+    ) {
+        let mut scene = scene(&Strategy::Random, &endpoints, seed);
+        scene.balancer = Box::new(Checked(Careless));
+        walk(&mut scene, &steps, is_right)?;
+    }
+
+    #[test]
+    fn the_choice_of_a_good_balancer_is_left_alone(
+        endpoints in collection::vec(endpoint(), 1..7),
+        steps in steps(),
+        seed in any::<u64>(),
+    ) {
+        let expected = choices(&mut scene(&Strategy::LeastConnections, &endpoints, seed), &steps);
+        let mut checked = scene(&Strategy::LeastConnections, &endpoints, seed);
+        checked.balancer = Box::new(Checked(LeastConnections));
+        prop_assert_eq!(choices(&mut checked, &steps), expected);
+    }
 }
 
 #[test]

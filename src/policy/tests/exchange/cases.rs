@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::{Just, any, prop_oneof};
 use proptest::strategy::Strategy as Generator;
 use proptest::{collection, option, sample};
-use steerage_policy::backoff::Backoff;
+use steerage_policy::backoff::Delays;
 use steerage_policy::balance::{HashOn, Strategy};
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
 use steerage_policy::budget::BudgetPolicy;
@@ -63,16 +63,16 @@ fn duration() -> impl Generator<Value = Duration> + Clone {
     ]
 }
 
-fn backoff() -> impl Generator<Value = (Backoff, Bounds)> {
+fn backoff() -> impl Generator<Value = (Delays, Bounds)> {
     let factor = prop_oneof![Just(2.0), 0.0..10.0, Just(1e300)];
     let list = collection::vec(duration(), 0..4);
     (0..5, duration(), duration(), factor, list).prop_map(|(kind, base, max, factor, list)| {
         let backoff = match kind {
-            0 => Backoff::exponential(base, factor, max),
-            1 => Backoff::linear(base, max),
-            2 => Backoff::fibonacci(base, max),
-            3 => Backoff::fixed(base, max),
-            _ => Backoff::list(&list, max),
+            0 => Delays::exponential(base, factor, max),
+            1 => Delays::linear(base, max),
+            2 => Delays::fibonacci(base, max),
+            3 => Delays::fixed(base, max),
+            _ => Delays::list(&list, max),
         };
         (backoff, Bounds { base, max })
     })

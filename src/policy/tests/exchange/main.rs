@@ -20,6 +20,7 @@ use std::time::Duration;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq};
 use proptest::proptest;
 use proptest::test_runner::RngSeed;
+use steerage_policy::backoff::Backoff as _;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::jitter::Jitter;
 use steerage_policy::outcome::{Outcome, Transport};

@@ -1,0 +1,227 @@
+//! What others plug in, each for the pool that asks for it, and what holds in spite of it.
+
+use std::time::Duration;
+
+use steerage::rand::Rng;
+use steerage::{
+    AnswerInfo, AttemptInfo, Backoff, Balancer, Candidates, EndpointIndex, Extensions, HashKey,
+    Headers, Instant, RequestInterceptor, ResponseInterceptor,
+};
+
+use crate::fake_host::Host;
+use crate::scene::{
+    DELAY, OK, PLAIN, UNAVAILABLE, cluster_of, fail_first, get, head, start_with, text, values,
+};
+
+/// Two pools, of which only `own` has extensions.
+const POOLS: &str = r#"{
+    "pools": [
+        {"name": "own", "match": {"prefix": "/own"}, "endpoints": ["a", "b", "c"],
+         "retry_policy": {"jitter": false, "max_delay": 2.5, "max_attempts": 4}},
+        {"name": "other", "endpoints": ["a", "b", "c"],
+         "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false}}
+    ],
+    "sync_interval": 10
+}"#;
+
+/// n seconds before retry n.
+#[derive(Debug)]
+struct Patient;
+
+impl Backoff for Patient {
+    fn delay(&self, n: u8) -> Duration {
+        Duration::from_secs(n.into())
+    }
+}
+
+/// The last of the candidates.
+#[derive(Debug)]
+struct Last;
+
+impl Balancer for Last {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        candidates.iter().last().map(|candidate| candidate.index)
+    }
+}
+
+/// An endpoint that no pool has.
+#[derive(Debug)]
+struct Lost;
+
+impl Balancer for Lost {
+    fn pick(
+        &mut self,
+        _candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        EndpointIndex::new(999)
+    }
+}
+
+/// Repeats what the configuration has set, and says who it is.
+#[derive(Debug)]
+struct Echo(&'static str);
+
+impl Echo {
+    fn change(&self, pool: &str, headers: &mut Headers<'_>) {
+        let set = text(headers.get("x-set").unwrap_or_default());
+        headers.add("x-echo", &format!("{} {pool} {set}", self.0));
+    }
+}
+
+impl RequestInterceptor for Echo {
+    fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
+        self.change(attempt.pool, headers);
+    }
+}
+
+impl ResponseInterceptor for Echo {
+    fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>) {
+        self.change(answer.pool, headers);
+    }
+}
+
+fn echoing(_: &str) -> Extensions {
+    Extensions::new()
+        .request_interceptor(Echo("first"))
+        .response_interceptor(Echo("last"))
+        .request_interceptor(Echo("second"))
+}
+
+fn own(pool: &str) -> Extensions {
+    match pool {
+        "own" => Extensions::new().backoff(Patient).balancer(Last),
+        _ => Extensions::new(),
+    }
+}
+
+/// Fails the attempts of a request, each as soon as it is made, and tells where they went and after
+/// how long each.
+fn attempts(host: &Host, path: &str) -> Vec<(String, Duration)> {
+    let mut request = head("GET", &[]);
+    request[2].1 = path;
+    let stream = host.request(&request, true);
+    let mut attempts = vec![(cluster_of(stream), Duration::ZERO)];
+    let mut before = host.now();
+    fail_first(stream);
+    while stream.is_paused() {
+        let calls = host.calls().len();
+        host.advance(host.tick_in().unwrap());
+        for call in host.calls().into_iter().skip(calls) {
+            attempts.push((call.cluster, call.at - before));
+            before = call.at;
+            host.answer(call.token, UNAVAILABLE, b"");
+        }
+    }
+    attempts
+}
+
+fn milliseconds(attempts: &[(String, Duration)]) -> Vec<(&str, u128)> {
+    attempts
+        .iter()
+        .map(|(cluster, waited)| (cluster.as_str(), waited.as_millis()))
+        .collect()
+}
+
+#[test]
+fn a_pool_has_the_extensions_that_its_name_gets_and_no_other_has() {
+    let host = start_with(POOLS, own);
+    let attempts = attempts(&host, "/own");
+    let expected = [("c", 0), ("b", 1_000), ("a", 2_000), ("c", 2_500)];
+    assert_eq!(milliseconds(&attempts), expected);
+}
+
+#[test]
+fn another_pool_is_as_configured() {
+    let host = start_with(POOLS, own);
+    let attempts = attempts(&host, "/");
+    assert_eq!(milliseconds(&attempts), [("a", 0), ("b", 100), ("c", 100)]);
+}
+
+#[test]
+fn the_deadline_holds_for_a_backoff_of_ones_own() {
+    let configuration = r#"{
+        "name": "own", "endpoints": ["a", "b", "c"], "timeout": {"total": 36},
+        "retry_policy": {"jitter": false, "max_attempts": 10}, "sync_interval": 10
+    }"#;
+    let host = start_with(configuration, own);
+    // An eighth retry would be made after 1 + 2 + … + 8 = 36 seconds.
+    assert_eq!(attempts(&host, "/").len(), 1 + 7);
+}
+
+#[test]
+fn a_balancer_that_is_lost_keeps_no_request_from_an_endpoint() {
+    let host = start_with(PLAIN, |_| Extensions::new().balancer(Lost));
+    let stream = get(&host);
+    let first = cluster_of(stream);
+    fail_first(stream);
+    host.advance(DELAY);
+    let second = host.pending_call().cluster;
+    assert!(["a", "b", "c"].contains(&first.as_str()));
+    assert!(["a", "b", "c"].contains(&second.as_str()) && first != second);
+}
+
+#[test]
+fn interceptors_run_after_those_of_the_configuration_in_their_own_order() {
+    let configuration = r#"{
+        "name": "shop", "endpoints": ["a", "b", "c"],
+        "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false},
+        "interceptors": {
+            "request": [{"set_header": {"x-set": "{attempt}"}}],
+            "response": [{"set_header": {"x-set": "{endpoint}"}}]
+        },
+        "sync_interval": 10
+    }"#;
+    let host = start_with(configuration, echoing);
+    let stream = get(&host);
+    let first = stream.request_headers();
+    assert_eq!(values(&first, "x-echo"), ["first shop 1", "second shop 1"]);
+    fail_first(stream);
+    host.advance(DELAY);
+    let call = host.pending_call();
+    let echo = values(&call.headers, "x-echo");
+    assert_eq!(echo, ["first shop 2", "second shop 2"]);
+    host.answer(call.token, OK, b"");
+    let answer = stream.sent().unwrap();
+    assert_eq!(values(&answer.headers, "x-echo"), ["last shop b"]);
+}
+
+#[test]
+fn what_a_balancer_remembers_ends_with_its_configuration() {
+    /// The first candidate once, then never again.
+    #[derive(Debug, Default)]
+    struct Once(bool);
+
+    impl Balancer for Once {
+        fn pick(
+            &mut self,
+            candidates: &Candidates<'_>,
+            _key: Option<HashKey>,
+            _now: Instant,
+            _rng: &mut dyn Rng,
+        ) -> Option<EndpointIndex> {
+            let skipped = usize::from(core::mem::replace(&mut self.0, true));
+            let mut candidates = candidates.iter().skip(skipped);
+            candidates.next().map(|candidate| candidate.index)
+        }
+    }
+
+    let host = start_with(PLAIN, |_| Extensions::new().balancer(Once::default()));
+    let chosen = || cluster_of(get(&host));
+    assert_eq!([chosen(), chosen()], ["a", "b"]);
+    let new = host.add_root(Some(PLAIN.as_bytes()));
+    let anew = cluster_of(new.request(&head("GET", &[]), true));
+    assert_eq!(
+        [anew, chosen()],
+        ["a", "b"],
+        "the old one goes on as it was"
+    );
+}
