@@ -225,3 +225,95 @@ fn what_a_balancer_remembers_ends_with_its_configuration() {
         "the old one goes on as it was"
     );
 }
+
+/// Tries everything that must not be done, and one thing that may.
+#[derive(Debug)]
+struct Trespasser;
+
+/// What is the filter's, the host's, or no header at all.
+const NOT_THEIRS: [&str; 14] = [
+    ":path",
+    ":status",
+    ":authority",
+    "host",
+    "Content-Length",
+    "transfer-encoding",
+    "connection",
+    "x-route",
+    "X-Steerage-Cluster",
+    "x-steerage-endpoint",
+    "x-envoy-attempt-count",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "",
+    "x bad\r\nx-worse",
+];
+
+fn trespass(headers: &mut Headers<'_>) {
+    for name in NOT_THEIRS {
+        headers.set(name, "evil");
+        headers.add(name, "evil");
+        headers.remove(name);
+    }
+    for value in ["a\r\nx-worse: evil", "a\0", "\u{7f}"] {
+        headers.set("x-bad", value);
+    }
+    headers.set("X-Good", "gr\u{fc}n");
+    assert_eq!(headers.get("x-good"), Some("gr\u{fc}n".as_bytes()));
+    let good = headers.iter().filter(|(name, _)| *name == b"x-good");
+    assert_eq!(good.count(), 1);
+}
+
+impl RequestInterceptor for Trespasser {
+    fn on_attempt(&self, _: &AttemptInfo<'_>, headers: &mut Headers<'_>) {
+        trespass(headers);
+    }
+}
+
+impl ResponseInterceptor for Trespasser {
+    fn on_answer(&self, _: &AnswerInfo<'_>, headers: &mut Headers<'_>) {
+        trespass(headers);
+    }
+}
+
+#[test]
+fn an_interceptor_changes_nothing_that_is_not_its_own() {
+    let plain = PLAIN.replace(
+        "\"sync_interval\"",
+        "\"cluster_header\": \"x-route\", \"sync_interval\"",
+    );
+    let trespassing = |_: &str| {
+        Extensions::new()
+            .request_interceptor(Trespasser)
+            .response_interceptor(Trespasser)
+    };
+    // What is sent and what the client gets, first streaming by and then in place of another.
+    let play = |extensions: fn(&str) -> Extensions| {
+        let host = start_with(&plain, extensions);
+        let length = [(":status", "200"), ("content-length", "0")];
+        let by = get(&host);
+        by.response(&length, true);
+        let replaced = get(&host);
+        fail_first(replaced);
+        host.advance(DELAY);
+        let call = host.pending_call();
+        host.answer(call.token, &length, b"");
+        let sent = replaced.sent().unwrap().headers;
+        let seen = [
+            by.request_headers(),
+            call.headers,
+            by.response_headers(),
+            sent,
+        ];
+        by.finish();
+        seen
+    };
+    for (with, without) in play(trespassing)
+        .into_iter()
+        .zip(play(|_| Extensions::new()))
+    {
+        assert_eq!(values(&with, "x-good"), ["gr\u{fc}n"]);
+        let mut rest = with;
+        rest.retain(|(name, _)| name != "x-good");
+        assert_eq!(rest, without);
+    }
+}
