@@ -3,12 +3,12 @@
 //! A read is answered at once. A write has a body, and there the host is in the way: while a request's
 //! headers are held back it keeps the body to itself, and once they go on the router answers or sends the
 //! request off. So they are held back until the host has counted all of the body, and let go then: the
-//! router finds a cluster and asks for a connection, and within the same turn, before anything is written to
-//! one, the body comes by here and the request is answered. The upstream sees nothing of it; should the
-//! order ever be another, what it saw is an OPTIONS, which changes nothing (RFC 9110 §9.3.7).
+//! router begins a request to a cluster, and within the same turn the body comes by here and the request is
+//! answered. An upstream to which there was an idle connection sees that begun request and its end: it is an
+//! OPTIONS, which changes nothing (RFC 9110 §9.3.7), with no header of the operator's.
 //!
-//! Where the plugin has `allow_on_headers_stop_iteration`, the body comes by itself, and the same code
-//! answers. Where the route leads nowhere, the router answers first; its answer is then held back and
+//! Where the plugin has `allow_on_headers_stop_iteration`, as it may where there are no pools, the body comes
+//! by itself, and the same code answers. Where the route leads nowhere, the router answers first; its answer is then held back and
 //! replaced by one that says what to do.
 
 use core::time::Duration;
@@ -174,16 +174,26 @@ impl Worker {
     }
 }
 
-/// Lets a request go to the router, which must find a cluster: one that works, if there is one.
+/// Lets a request go to the router, which must find a cluster: one that works, if there is one. Nothing that
+/// the operator has sent goes with it, least of all the token.
 fn let_go(cluster_header: &str, now: Instant) -> Result<(), Refused> {
     let pools = census::take(&SharedData, now);
     let endpoints = || pools.iter().flat_map(|pool| &pool.endpoints);
-    let usable =
-        endpoints().find(|endpoint| endpoint.agreed.exclusion(&<_>::default(), now).is_none());
-    if let Some(endpoint) = usable.or_else(|| endpoints().next()) {
-        host::set_header(Map::Request, cluster_header, endpoint.cluster.as_bytes())?;
+    let usable = endpoints().find(|endpoint| {
+        let exclusion = endpoint.agreed.exclusion(&<_>::default(), now);
+        exclusion.is_none()
+    });
+    let cluster = usable.or_else(|| endpoints().next());
+    let sent = host::header_map(Map::Request)?;
+    let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"OPTIONS")];
+    headers.extend(
+        sent.iter()
+            .filter(|(name, _)| matches!(*name, b":scheme" | b":authority" | b":path")),
+    );
+    if let Some(endpoint) = cluster {
+        headers.push((cluster_header.as_bytes(), endpoint.cluster.as_bytes()));
     }
-    host::set_header(Map::Request, ":method", b"OPTIONS")?;
+    host::set_header_map(Map::Request, &headers)?;
     host::resume_request()
 }
 
