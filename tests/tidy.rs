@@ -119,7 +119,7 @@ fn sources() -> Vec<File> {
         .collect()
 }
 
-/// A document at the root, and its name for messages.
+/// A document of the tree, by its path from the root.
 fn document(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -505,4 +505,18 @@ fn invariants(text: &str) -> Vec<String> {
         }
     }
     items
+}
+
+#[test]
+fn every_configuration_takes_the_same_labels_out_of_names() {
+    let tags = |name: &str| -> Vec<String> {
+        let text = document(&format!("envoy/{name}"));
+        let lines = text.lines().filter(|line| line.contains("{tag_name:"));
+        lines.map(str::to_owned).collect()
+    };
+    let expected = tags("envoy.yaml");
+    assert_eq!(expected.len(), 7);
+    for name in ["demo.yaml", "llm-gateway.yaml"] {
+        assert_eq!(tags(name), expected, "{name}");
+    }
 }
