@@ -5,6 +5,7 @@
 //! is a loopback address and every port of Envoy's own is chosen by the kernel, so any number
 //! of tests run at once.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -290,6 +291,24 @@ impl EnvoyBuilder {
 pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// The text of a file that users load, from the repository's root unless `path` is absolute, with
+/// each of `replacements` made wherever it applies, and at least once.
+pub(crate) fn adapted(path: &Path, replacements: &[(&str, &str)]) -> Result<String, HarnessError> {
+    let path = repository().join(path);
+    let mut text =
+        fs::read_to_string(&path).map_err(HarnessError::io(format!("read {}", path.display())))?;
+    for &(from, to) in replacements {
+        if !text.contains(from) {
+            return Err(HarnessError::NothingToReplace {
+                path,
+                text: from.to_owned(),
+            });
+        }
+        text = text.replace(from, to);
+    }
+    Ok(text)
 }
 
 /// The tags that Envoy takes out of the names of the filter's metrics: those that users load, each a
