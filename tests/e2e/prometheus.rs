@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steerage_harness::serde_json::{self, Value};
 use steerage_harness::tokio::time::{Instant, sleep};
-use steerage_harness::{Client, Envoy, Prometheus, Reply, Upstream, repository, run};
+use steerage_harness::{Client, Envoy, Prometheus, Refusing, Reply, Upstream, repository, run};
 
 use crate::support::{ask, envoy_of};
 
@@ -93,7 +93,8 @@ const EXPECTED: [&str; 9] = [
 /// An Envoy with the filter and what stands behind it.
 struct Stage {
     envoy: Envoy,
-    _upstreams: (Upstream, Upstream, Upstream),
+    _upstreams: [Upstream; 3],
+    _gone: Refusing,
 }
 
 impl Stage {
@@ -130,7 +131,8 @@ impl Stage {
         let envoy = envoy_of(&clusters, &config).start().await.unwrap();
         Self {
             envoy,
-            _upstreams: (good, other, failing),
+            _upstreams: [good, other, failing],
+            _gone: gone,
         }
     }
 
