@@ -12,15 +12,17 @@ RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
 SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find src -name '*.rs' -o -name Cargo.toml)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
+# The real Prometheus, in the same way: $PROMETHEUS, the PATH, or Debian's package, unpacked and not installed.
+FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMETHEUS
 
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter demo test test-native test-core test-e2e lint ci clean
+.PHONY: help build custom-filter demo test test-native test-core test-e2e prometheus-check lint ci clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-13s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
 
 build: $(WASM) ## build the release filter, target/steerage.wasm
 
@@ -48,7 +50,7 @@ $(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
 
-test: test-native test-core test-e2e ## run every test
+test: test-native test-core prometheus-check test-e2e ## run every test
 
 test-native: build ## policy, configuration, the filter under a fake host, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
@@ -65,7 +67,14 @@ $(RUNNER): Cargo.lock
 	@touch $@
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
-	@$(FIND_ENVOY) && cargo test --locked --package steerage-harness && cargo test --locked --test e2e
+	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && \
+		cargo test --locked --package steerage-harness && cargo test --locked --test e2e
+
+prometheus-check: ## rules and alerts for Prometheus: their form, and that alerts fire when they should
+	@PROMTOOL="$$(tests/harness/prometheus.sh promtool)" && \
+		"$$PROMTOOL" check config envoy/prometheus/prometheus.yml && \
+		"$$PROMTOOL" check rules envoy/prometheus/recording.yml envoy/prometheus/alerts.yml && \
+		"$$PROMTOOL" test rules envoy/prometheus/rules_test.yml
 
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check

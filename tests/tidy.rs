@@ -14,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use steerage_config::schema::{self, Kind, Section};
+use steerage_harness::serde_json::{self, Value};
 
 /// Most lines of a source file, its tests not counted.
 const LONGEST: usize = 400;
@@ -122,7 +123,7 @@ fn sources() -> Vec<File> {
         .collect()
 }
 
-/// A document at the root, and its name for messages.
+/// A document of the tree, by its path from the root.
 fn document(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -511,4 +512,110 @@ fn invariants(text: &str) -> Vec<String> {
         }
     }
     items
+}
+
+#[test]
+fn every_configuration_takes_the_same_labels_out_of_names() {
+    let tags = |name: &str| -> Vec<String> {
+        let text = document(&format!("envoy/{name}"));
+        let lines = text.lines().filter(|line| line.contains("{tag_name:"));
+        lines.map(str::to_owned).collect()
+    };
+    let expected = tags("envoy.yaml");
+    assert_eq!(expected.len(), 7);
+    for name in ["demo.yaml", "llm-gateway.yaml"] {
+        assert_eq!(tags(name), expected, "{name}");
+    }
+}
+
+/// The names in a text: of metrics, of recording rules and other words.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')
+}
+
+#[test]
+fn rules_and_dashboard_ask_for_metrics_that_the_readme_describes() {
+    let readme = document("README.md");
+    let described: BTreeSet<_> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `steerage_"))
+        .flat_map(names)
+        .filter(|name| name.starts_with("steerage_"))
+        .collect();
+    let recording = document("envoy/prometheus/recording.yml");
+    let recorded: BTreeSet<_> = recording
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- record: "))
+        .collect();
+    assert!(!recorded.is_empty());
+
+    let mut unknown = BTreeSet::new();
+    for path in [
+        "envoy/prometheus/recording.yml",
+        "envoy/prometheus/alerts.yml",
+        "envoy/grafana/steerage.json",
+    ] {
+        for name in names(&document(path)) {
+            let exists = if name.contains(":steerage_") {
+                recorded.contains(name)
+            } else {
+                let family = name.strip_suffix("_bucket").unwrap_or(name);
+                !name.starts_with("steerage_") || described.contains(family)
+            };
+            if !exists {
+                unknown.insert(format!("{path}: {name}"));
+            }
+        }
+    }
+    none("metrics that do not exist", unknown);
+}
+
+#[test]
+fn every_alert_is_tested_and_has_a_section_of_the_runbook() {
+    let alerts = document("envoy/prometheus/alerts.yml");
+    let runbook = document("envoy/prometheus/runbook.md");
+    let tests = document("envoy/prometheus/rules_test.yml");
+    let named: Vec<_> = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .collect();
+    let sections: Vec<_> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    assert_eq!(named, sections);
+    for alert in named {
+        // As GitHub forms an anchor.
+        let anchor = format!("runbook.md#{}\n", alert.to_lowercase());
+        assert!(alerts.contains(&anchor), "{alert} has no {anchor}");
+        assert!(tests.contains(&anchor), "no test in which {alert} fires");
+        let silent = format!("{{alertname: {alert}, ");
+        assert!(
+            tests.contains(&silent),
+            "no test in which {alert} keeps silent"
+        );
+    }
+}
+
+#[test]
+fn the_dashboard_can_be_imported() {
+    let board = document("envoy/grafana/steerage.json");
+    let board: Value = serde_json::from_str(&board).unwrap();
+    assert!(board.get("uid").is_some_and(Value::is_string));
+    let panels = board.get("panels").and_then(Value::as_array).unwrap();
+    let mut ids = BTreeSet::new();
+    for panel in panels {
+        let id = panel.get("id").and_then(Value::as_u64).unwrap();
+        assert!(ids.insert(id), "two panels have the id {id}");
+        for target in panel
+            .get("targets")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            // Whatever it is called where it is imported.
+            let source = target.pointer("/datasource/uid").and_then(Value::as_str);
+            assert_eq!(source, Some("${datasource}"), "{target}");
+        }
+    }
 }

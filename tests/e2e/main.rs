@@ -28,6 +28,7 @@ mod hedging;
 mod hostile;
 mod interceptors;
 mod llm_gateway;
+mod prometheus;
 mod reload;
 mod restraint;
 mod sharing;

@@ -5,6 +5,7 @@
 //! is a loopback address and every port of Envoy's own is chosen by the kernel, so any number
 //! of tests run at once.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -140,7 +141,7 @@ impl EnvoyBuilder {
         self
     }
 
-    /// Merges more fields into the bootstrap, such as `stats_config`.
+    /// Merges more fields into the bootstrap, such as `overload_manager`.
     #[must_use]
     pub fn merge_bootstrap(mut self, more: Value) -> Self {
         merge_into(&mut self.bootstrap, more);
@@ -188,6 +189,7 @@ impl EnvoyBuilder {
             // Discovery insists on a node.
             "node": {"id": "harness", "cluster": "harness"},
             "admin": {"address": address(ANY_PORT)},
+            "stats_config": {"stats_tags": stats_tags()},
             "static_resources": {"listeners": listeners, "clusters": clusters},
         });
         merge_into(&mut bootstrap, self.bootstrap.clone());
@@ -291,6 +293,36 @@ pub fn repository() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
+/// The text of a file that users load, from the repository's root unless `path` is absolute, with
+/// each of `replacements` made wherever it applies, and at least once.
+pub(crate) fn adapted(path: &Path, replacements: &[(&str, &str)]) -> Result<String, HarnessError> {
+    let path = repository().join(path);
+    let mut text =
+        fs::read_to_string(&path).map_err(HarnessError::io(format!("read {}", path.display())))?;
+    for &(from, to) in replacements {
+        if !text.contains(from) {
+            return Err(HarnessError::NothingToReplace {
+                path,
+                text: from.to_owned(),
+            });
+        }
+        text = text.replace(from, to);
+    }
+    Ok(text)
+}
+
+/// The tags that Envoy takes out of the names of the filter's metrics: those that users load, each a
+/// line of `envoy/envoy.yaml`.
+fn stats_tags() -> Vec<Value> {
+    let tag = |line: &str| {
+        let rest = line.trim().strip_prefix("- {tag_name: ")?;
+        let (name, rest) = rest.split_once(", regex: '")?;
+        Some(json!({"tag_name": name, "regex": rest.strip_suffix("'}")?}))
+    };
+    let file = include_str!("../../../envoy/envoy.yaml");
+    file.lines().filter_map(tag).collect()
+}
+
 /// Merges `more` into `base`, object by object; what is not an object is replaced.
 pub(crate) fn merge_into(base: &mut Value, more: Value) {
     match (base, more) {
@@ -335,6 +367,19 @@ mod tests {
         let mut base = json!({"a": {"b": 1, "c": [1]}, "d": 2});
         merge_into(&mut base, json!({"a": {"c": [2, 3], "e": 4}}));
         assert_eq!(base, json!({"a": {"b": 1, "c": [2, 3], "e": 4}, "d": 2}));
+    }
+
+    #[test]
+    fn labels_are_taken_out_of_names_as_users_are_told_to() {
+        let tags = stats_tags();
+        assert_eq!(tags.len(), 7, "{tags:?}");
+        assert_eq!(
+            tags.first(),
+            Some(&json!({
+                "tag_name": "pool",
+                "regex": r"^wasmcustom\.steerage_.*?(;pool=([^;]*))",
+            }))
+        );
     }
 
     #[test]

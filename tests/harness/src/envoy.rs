@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 
 use crate::admin;
-use crate::bootstrap::{DISCOVERY_FILE, EnvoyBuilder, FILTER, MAIN, repository};
+use crate::bootstrap::{DISCOVERY_FILE, EnvoyBuilder, FILTER, MAIN, adapted, repository};
 use crate::error::HarnessError;
 use crate::process::{Process, Scratch};
 use crate::wait::{POLL, eventually};
@@ -65,18 +65,7 @@ impl Envoy {
         path: impl AsRef<Path>,
         replacements: &[(&str, &str)],
     ) -> Result<Self, HarnessError> {
-        let path = repository().join(path);
-        let mut text = fs::read_to_string(&path)
-            .map_err(HarnessError::io(format!("read {}", path.display())))?;
-        for &(from, to) in replacements {
-            if !text.contains(from) {
-                return Err(HarnessError::NothingToReplace {
-                    path,
-                    text: from.to_owned(),
-                });
-            }
-            text = text.replace(from, to);
-        }
+        let text = adapted(path.as_ref(), replacements)?;
         let scratch = Scratch::new()?;
         let config = scratch.write("envoy.yaml", &text)?;
         Self::launch(&Self::builder(), scratch, &config, None).await

@@ -19,6 +19,11 @@ pub enum HarnessError {
         /// What the script said.
         said: String,
     },
+    /// `prometheus.sh` found no Prometheus and could not fetch one.
+    PrometheusMissing {
+        /// What the script said.
+        said: String,
+    },
     /// The compiled filter is not where it should be.
     FilterMissing {
         /// Where it was looked for.
@@ -87,6 +92,7 @@ impl fmt::Display for HarnessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EnvoyMissing { said } => write!(f, "no Envoy to run: {said}"),
+            Self::PrometheusMissing { said } => write!(f, "no Prometheus to run: {said}"),
             Self::FilterMissing { path } => {
                 write!(f, "no filter at {}: run `make build`", path.display())
             }

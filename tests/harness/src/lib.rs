@@ -28,6 +28,7 @@
 //! |---|---|
 //! | `envoy.sh` | finds an Envoy, or installs one |
 //! | [`Envoy`], [`EnvoyBuilder`], [`Cluster`] | the proxy: what it is told, how it is watched |
+//! | `prometheus.sh`, [`Prometheus`] | what scrapes it |
 //! | [`Upstream`], [`Reply`], [`Received`] | the servers behind it |
 //! | [`get`], [`request`], [`raw`], [`Client`], [`Answer`] | one exchange in front of it |
 //! | [`Load`], [`LoadReport`] | many of them |
@@ -49,6 +50,7 @@ mod bootstrap;
 mod cluster;
 mod envoy;
 mod process;
+mod prometheus;
 
 mod received;
 mod reply;
@@ -67,6 +69,7 @@ pub use cluster::Cluster;
 pub use envoy::{ConfigUpdate, Envoy, envoy_binary};
 pub use error::HarnessError;
 pub use load::{Load, LoadReport};
+pub use prometheus::Prometheus;
 pub use received::{Received, body_hash};
 pub use reply::Reply;
 pub use upstream::{Refusing, Upstream};
