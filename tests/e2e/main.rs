@@ -29,6 +29,7 @@ mod hostile;
 mod interceptors;
 mod llm_gateway;
 mod prometheus;
+mod observing;
 mod reload;
 mod restraint;
 mod sharing;
