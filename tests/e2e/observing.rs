@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use steerage_harness::serde_json::{self, Value, json};
-use steerage_harness::{
-    Client, Envoy, Load, Refusing, Reply, Upstream, eventually, repository, run,
-};
+use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, repository, run};
 
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
 
@@ -40,9 +38,8 @@ fn sum(series: &[(String, f64)], parts: &[&str]) -> f64 {
 fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
     run(async {
         let good = Upstream::named("good").await.unwrap();
-        let bad = Upstream::start(|_, number| {
-            Reply::status(if number % 3 == 0 { 503 } else { 200 })
-        });
+        let bad =
+            Upstream::start(|_, number| Reply::status(if number % 3 == 0 { 503 } else { 200 }));
         let bad = bad.await.unwrap();
         let gone = Upstream::refusing().unwrap();
         let clusters = [
@@ -67,7 +64,9 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
             let requests = sum(&series, &["steerage_requests_total{", "pool=\"shop\""]);
             (requests >= 400.0).then_some(series)
         };
-        let series = eventually(Duration::from_secs(5), counted).await.unwrap();
+        let series = eventually("counted requests", Duration::from_secs(5), counted)
+            .await
+            .unwrap();
 
         let istio = format!("endpoint=\"{ISTIO}\"");
         for (endpoint, upstream) in [(&*istio, &good), ("endpoint=\"bad_one\"", &bad)] {
@@ -100,7 +99,9 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
                 .filter(|label| label != "le")
                 .collect();
             names.sort_unstable();
-            let known = labels.entry(name.to_owned()).or_insert_with(|| names.clone());
+            let known = labels
+                .entry(name.to_owned())
+                .or_insert_with(|| names.clone());
             assert_eq!(*known, names, "{name}");
         }
         assert_unharmed(&envoy).await;
@@ -119,9 +120,13 @@ fn a_pool_may_keep_its_metrics_to_itself() {
             let series = scrape(&envoy).await;
             (!series.is_empty()).then_some(series)
         };
-        let series = eventually(Duration::from_secs(5), there).await.unwrap();
+        let series = eventually("metrics", Duration::from_secs(5), there)
+            .await
+            .unwrap();
         assert!(
-            series.iter().all(|(name, _)| name.starts_with("steerage_internal_errors_total{")),
+            series
+                .iter()
+                .all(|(name, _)| name.starts_with("steerage_internal_errors_total{")),
             "{series:?}"
         );
     });
@@ -170,17 +175,35 @@ fn the_envoy_for_operators_logs_accesses_and_serves_the_admin_surface() {
         let logged = async || {
             let log = envoy.log();
             let lines = log.lines().filter(|line| line.starts_with('{'));
-            let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+            let lines: Vec<Value> = lines
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect();
             (lines.len() == 42).then_some(lines)
         };
-        let lines = eventually(Duration::from_secs(20), logged).await.unwrap();
+        let lines = eventually("the access log", Duration::from_secs(20), logged)
+            .await
+            .unwrap();
         let (carts, lost) = lines.split_at(40);
-        assert!(carts.iter().all(|line| line["endpoint"] == "west" && line["reason"].is_null()));
-        let retried: Vec<_> = carts.iter().filter(|line| line["attempts"] == "2").collect();
+        assert!(
+            carts
+                .iter()
+                .all(|line| line["endpoint"] == "west" && line["reason"].is_null())
+        );
+        let retried: Vec<_> = carts
+            .iter()
+            .filter(|line| line["attempts"] == "2")
+            .collect();
         assert!(!retried.is_empty(), "{carts:?}");
-        assert!(retried.iter().all(|line| line["details"] == "steerage_retried"));
+        assert!(
+            retried
+                .iter()
+                .all(|line| line["details"] == "steerage_retried")
+        );
         assert!(carts.iter().any(|line| line["attempts"] == "1"));
-        let reasons: Vec<_> = lost.iter().map(|line| line["reason"].as_str().unwrap()).collect();
+        let reasons: Vec<_> = lost
+            .iter()
+            .map(|line| line["reason"].as_str().unwrap())
+            .collect();
         assert_eq!(reasons, ["method", "exhausted"]);
 
         let admin = envoy.addr_of("admin").unwrap();
@@ -202,7 +225,11 @@ fn the_envoy_for_operators_logs_accesses_and_serves_the_admin_surface() {
         assert_eq!(client.request(admin, other).await.unwrap().status, 404);
         let seen = east.received().into_iter().chain(west.received());
         let methods: Vec<_> = seen.map(|received| received.method).collect();
-        assert!(methods.iter().all(|method| method == "GET" || method == "POST"));
+        assert!(
+            methods
+                .iter()
+                .all(|method| method == "GET" || method == "POST")
+        );
         assert_unharmed(&envoy).await;
     });
 }
@@ -217,7 +244,11 @@ fn decisions_are_logged_from_when_debugging_is_switched_on() {
             "endpoints": ["bad", "good"],
             "circuit_breaker": {"failure_threshold": 3, "timeout": 60}
         }"#;
-        let envoy = envoy_of(&clusters, config).concurrency(1).start().await.unwrap();
+        let envoy = envoy_of(&clusters, config)
+            .concurrency(1)
+            .start()
+            .await
+            .unwrap();
         ask(&envoy, "GET", "/", &[]).await;
         assert!(!envoy.log().contains("event="), "{}", envoy.log());
         envoy.admin_post("/logging?wasm=debug").await.unwrap();
@@ -226,7 +257,9 @@ fn decisions_are_logged_from_when_debugging_is_switched_on() {
             let log = envoy.log();
             log.contains("exclusions=bad:breaker_open").then_some(log)
         };
-        let log = eventually(Duration::from_secs(20), opened).await.unwrap();
+        let log = eventually("an open breaker", Duration::from_secs(20), opened)
+            .await
+            .unwrap();
         for line in [
             " attempt=1 endpoint=bad exclusions=none",
             "endpoint=bad outcome=status status=503 took=0.",
