@@ -93,8 +93,10 @@ impl Worker {
     /// `size` bytes of a body have arrived; `None` if nobody waits for it.
     pub(super) fn admin_body(&mut self, id: StreamId, size: usize, end: bool) -> Option<Action> {
         let asked = self.asked_mut(id)?;
+        // What is paused here the host gives again with what follows: the newest is all of it.
         match host::body(Body::Request, size) {
-            Ok(chunk) => asked.body.extend_from_slice(&chunk),
+            Ok(all) if size > 0 => asked.body = all,
+            Ok(_) => {}
             Err(refused) => hostcall_refused("to read an operator's request", refused),
         }
         // The host does not pass on more than the content-length, and that has a limit.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use steerage_harness::serde_json::{self, Value, json};
+use steerage_harness::tokio::time::sleep;
 use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, repository, run};
 
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
@@ -54,6 +55,8 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
         });
         let envoy = envoy_of(&clusters, &config.to_string())
             .concurrency(4)
+            // Until then a histogram shows nothing.
+            .merge_bootstrap(json!({"stats_flush_interval": "0.2s"}))
             .start()
             .await
             .unwrap();
@@ -62,7 +65,9 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
         let counted = async || {
             let series = scrape(&envoy).await;
             let requests = sum(&series, &["steerage_requests_total{", "pool=\"shop\""]);
-            (requests >= 400.0).then_some(series)
+            let durations = sum(&series, &["steerage_attempt_duration_ms_count{"]);
+            let attempts = sum(&series, &["steerage_attempts_total{"]);
+            (requests >= 400.0 && durations == attempts).then_some(series)
         };
         let series = eventually("counted requests", Duration::from_secs(5), counted)
             .await
@@ -220,7 +225,7 @@ fn the_envoy_for_operators_logs_accesses_and_serves_the_admin_surface() {
         );
         let answer = client.request(admin, open).await.unwrap();
         let changed: Value = serde_json::from_str(&answer.text()).unwrap();
-        assert_eq!(changed[0]["exclusion"], "operator");
+        assert_eq!(changed[0]["exclusion"], "operator", "{answer:?}");
         let other = request_of("GET", "/other", &[], "");
         assert_eq!(client.request(admin, other).await.unwrap().status, 404);
         let seen = east.received().into_iter().chain(west.received());
@@ -252,6 +257,8 @@ fn decisions_are_logged_from_when_debugging_is_switched_on() {
         ask(&envoy, "GET", "/", &[]).await;
         assert!(!envoy.log().contains("event="), "{}", envoy.log());
         envoy.admin_post("/logging?wasm=debug").await.unwrap();
+        // The worker looks at the level with its next round, and the breaker must not open before.
+        sleep(Duration::from_millis(500)).await;
         let opened = async || {
             ask(&envoy, "GET", "/", &[]).await;
             let log = envoy.log();
