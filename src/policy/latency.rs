@@ -86,10 +86,10 @@ impl Average {
         self.updated
     }
 
-    /// Whether it has so few samples that the next may turn it upside down.
+    /// Whether it has samples, but so few that the next may turn it upside down.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.samples < IN_A_ROW.into()
+        (1..IN_A_ROW.into()).contains(&self.samples)
     }
 
     fn restart(&mut self, seconds: f64, samples: u16) {
@@ -207,12 +207,10 @@ mod tests {
         check(&[1_000, 10], 10.0);
         check(&[1_000, 900, 10, 10], 10.0);
         let mut average = Average::default();
-        for sample in [10, 10] {
-            assert!(average.is_new() || average.updated().is_none());
-            average.observe(ms(sample), at(0), DECAY);
+        for is_new in [false, true, true, false] {
+            assert_eq!(average.is_new(), is_new);
+            average.observe(ms(10), at(0), DECAY);
         }
-        average.observe(ms(10), at(0), DECAY);
-        assert!(!average.is_new());
     }
 
     #[test]

@@ -182,10 +182,11 @@ impl EndpointState {
         updated.map(|updated| now.since(updated))
     }
 
-    /// Whether so few samples are known that the next may turn the average upside down.
+    /// Whether this worker has seen its answers, but so few that the next may turn their average upside
+    /// down.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.response_time.is_new() && self.others.seconds.is_none()
+        self.response_time.is_new()
     }
 
     /// What the attempts of the trailing window came to, in all workers.
