@@ -10,8 +10,9 @@
 //!   them replaces the average at once. An average that took in every peak (as Finagle's does, which
 //!   this one follows otherwise) would at high rates be that of an endpoint's worst answers, and at low
 //!   ones a single outlier would banish it for several `decay`s.
-//! - **Faster, among the first**, a sample replaces what there was: the first answer often waits for
-//!   connections and caches that those after it find ready.
+//! - **Faster, among the first or after a silence of `decay`**, a sample replaces what there was: the first
+//!   answer often waits for connections and caches that those after it find ready, and what was true
+//!   so long ago may be over.
 //!
 //! [`drifted`] tells what an average is worth some time after the last sample: it drifts towards a
 //! value that the caller gives, the mean of the pool. Drifting to zero instead would make an endpoint
@@ -54,7 +55,7 @@ impl Average {
         let Some(silence) = silence else {
             return self.restart(sample, 1);
         };
-        if self.is_new() && sample * FAR < self.seconds {
+        if (self.is_new() || silence > decay) && sample * FAR < self.seconds {
             return self.restart(sample, 1);
         }
         let is_far = sample > self.seconds * FAR;
@@ -211,6 +212,21 @@ mod tests {
             assert_eq!(average.is_new(), is_new);
             average.observe(ms(10), at(0), DECAY);
         }
+    }
+
+    #[test]
+    fn after_a_silence_a_fast_sample_counts_alone_and_a_slow_one_does_not() {
+        let after = |first, then, silence| {
+            let mut average = Average::default();
+            for n in 0..3 {
+                average.observe(ms(first), at(n), DECAY);
+            }
+            average.observe(ms(then), at(2) + silence, DECAY);
+            (average.seconds().unwrap() * 1_000.0).round()
+        };
+        assert_eq!(after(200, 10, DECAY + ms(1)), 10.0);
+        assert_eq!(after(200, 10, DECAY), 80.0);
+        assert_eq!(after(10, 200, DECAY + ms(1)), 29.0);
     }
 
     #[test]

@@ -25,7 +25,6 @@ fn when_all_are_cold_nobody_is_flooded() {
             let log = world.log.borrow();
             for endpoint in 0..3 {
                 let largest = largest_share(&log, endpoint, 0, 6) * 3.0;
-                eprintln!("{largest}");
                 assert!(largest < 1.5, "{endpoint}: {largest} times its share");
             }
             assert_eq!(log.failed, 0);
@@ -59,10 +58,6 @@ fn one_that_comes_back_is_neither_flooded_nor_starved() {
             let most = most.max().unwrap();
             assert!(most <= WORKERS, "{most} under way while it is cold");
             let warm = View::of(&world, 4.5, 30.0);
-            let shares: Vec<_> = (0..30)
-                .map(|n| (log.share(0, at(f64::from(n)), at(f64::from(n) + 1.0)) * 1000.0).round())
-                .collect();
-            eprintln!("{most} {} {shares:?}", warm.percentile(99));
             assert!(warm.percentile(98) < 20.0, "{}", warm.percentile(98));
             assert!(log.share(0, at(26.0), at(30.0)) > 0.25);
         });

@@ -45,7 +45,6 @@ fn one_slow_answer_does_not_banish() {
                 assert!(share > 0.15, "{share} from second {second}");
             }
             let share = log.share(0, at(0.0), at(30.0));
-            eprintln!("{rate} {share}");
             assert!(share > 0.24, "{share}");
         });
     }
