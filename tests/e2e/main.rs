@@ -14,8 +14,10 @@
 
 mod answers;
 mod backoff;
+mod balancing;
 mod bodies;
 mod breaker;
+mod brownout;
 mod budget;
 mod configuration;
 mod cooldown;
