@@ -40,9 +40,14 @@ impl View {
     }
 }
 
-/// The largest share of an endpoint in any of these seconds, all attempts counted.
-pub(crate) fn largest_share(log: &Log, endpoint: usize, from: u32, until: u32) -> f64 {
-    let shares = (from..until).map(f64::from);
-    let shares = shares.map(|second| log.share(endpoint, at(second), at(second + 1.0)));
-    shares.fold(0.0, f64::max)
+/// The largest share of an endpoint in any stretch of this many seconds, all attempts counted.
+pub(crate) fn largest_share(log: &Log, endpoint: usize, stretch: f64, until: f64) -> f64 {
+    let mut from = 0.0;
+    let mut largest: f64 = 0.0;
+    while from < until {
+        let share = log.share(endpoint, at(from), at(from + stretch));
+        largest = largest.max(share);
+        from += stretch;
+    }
+    largest
 }

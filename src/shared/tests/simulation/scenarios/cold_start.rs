@@ -24,7 +24,7 @@ fn when_all_are_cold_nobody_is_flooded() {
             world.run_until(6.0);
             let log = world.log.borrow();
             for endpoint in 0..3 {
-                let largest = largest_share(&log, endpoint, 0, 6) * 3.0;
+                let largest = largest_share(&log, endpoint, 1.0, 6.0) * 3.0;
                 assert!(largest < 1.5, "{endpoint}: {largest} times its share");
             }
             assert_eq!(log.failed, 0);
