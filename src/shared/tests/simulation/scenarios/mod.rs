@@ -2,8 +2,8 @@
 //!
 //! | file | what happens | what a user sees |
 //! |---|---|---|
-//! | [`steady`] | three endpoints of 10, 20 and 40 ms, with room for all | traffic by speed, faster answers than in turn, no herd |
-//! | [`one_slow`] | one becomes 20 times slower, or stalls now and then | slow answers end within 2 s; a stall costs it nothing |
+//! | [`steady`] | three endpoints of 10, 20 and 40 ms, with room for all | traffic by speed, no herd |
+//! | [`one_slow`] | one becomes 20 times slower, or stalls now and then | nothing after 2 s; a stall costs no traffic |
 //! | [`brown_out`] | one becomes 20 times slower and fails 30 % | neither is noticed after 2 s; its share returns |
 //! | [`flapping`] | one is bad every other three seconds | nearly nothing fails, and it is not given its full share |
 //! | [`cold_start`] | all begin anew, or one comes back into a busy pool | no endpoint is flooded, none starves |
