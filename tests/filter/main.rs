@@ -41,5 +41,7 @@ mod extending;
 mod obligations;
 mod obstacles;
 
+mod admin;
+
 mod hostile;
 mod random_events;
