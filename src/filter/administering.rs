@@ -8,8 +8,8 @@
 //! OPTIONS, which changes nothing (RFC 9110 §9.3.7), with no header of the operator's.
 //!
 //! Where the plugin has `allow_on_headers_stop_iteration`, as it may where there are no pools, the body comes
-//! by itself, and the same code answers. Where the route leads nowhere, the router answers first; its answer is then held back and
-//! replaced by one that says what to do.
+//! by itself, and the same code answers. Where the route leads nowhere, the router answers first; its answer
+//! is then held back and replaced by one that says what to do.
 
 use core::time::Duration;
 
@@ -90,12 +90,16 @@ impl Worker {
         Some(Action::Pause)
     }
 
-    /// `size` bytes of a body have arrived; `None` if nobody waits for it.
+    /// `size` bytes of a body are there, all that have arrived: the host keeps them, because each piece is
+    /// answered with a pause. `None` if nobody waits for it.
     pub(super) fn admin_body(&mut self, id: StreamId, size: usize, end: bool) -> Option<Action> {
         let asked = self.asked_mut(id)?;
-        match host::body(Body::Request, size) {
-            Ok(chunk) => asked.body.extend_from_slice(&chunk),
-            Err(refused) => hostcall_refused("to read an operator's request", refused),
+        // Trailers come with none.
+        if size > 0 {
+            match host::body(Body::Request, size) {
+                Ok(body) => asked.body = body,
+                Err(refused) => hostcall_refused("to read an operator's request", refused),
+            }
         }
         // The host does not pass on more than the content-length, and that has a limit.
         if end && let Some(asked) = self.forget_asked(id) {

@@ -42,6 +42,8 @@ mod obligations;
 mod obstacles;
 
 mod admin;
+mod operating;
+mod words;
 
 mod hostile;
 mod random_events;
