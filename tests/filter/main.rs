@@ -43,7 +43,9 @@ mod obstacles;
 
 mod admin;
 mod operating;
+mod status;
 mod words;
 
+mod admin_hostile;
 mod hostile;
 mod random_events;
