@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use proptest::bool::weighted;
 use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof,
 };
@@ -90,7 +91,7 @@ fn pieces(of: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
 
 fn path() -> impl Strategy<Value = Vec<u8>> {
     let below = prop_oneof![
-        2 => sample::select(&[
+        6 => sample::select(&[
             "/endpoints/a/circuit",
             "/endpoints/b/health",
             "/endpoints/a/circuit?state=open",
@@ -110,7 +111,7 @@ fn authorization(knows: bool) -> impl Strategy<Value = Option<Vec<u8>>> {
         bytes(20).prop_map(|token| [b"Bearer ", &*token].concat()),
         bytes(20),
     ];
-    let known = if knows { 3 } else { 0 };
+    let known = if knows { 8 } else { 0 };
     prop_oneof![
         1 => Just(None),
         1 => guess.prop_map(Some),
@@ -120,22 +121,22 @@ fn authorization(knows: bool) -> impl Strategy<Value = Option<Vec<u8>>> {
 
 fn event(knows: bool) -> impl Strategy<Value = Event> {
     let method = prop_oneof![
-        3 => Just(b"POST".to_vec()),
+        8 => Just(b"POST".to_vec()),
         2 => Just(b"GET".to_vec()),
         1 => sample::select(&["HEAD", "PUT", "DELETE", "CONNECT", ""]).prop_map(|it| it.into()),
         1 => bytes(8),
     ];
     let length = prop_oneof![
-        (0_usize..40).prop_map(|length| length.to_string().into_bytes()),
-        sample::select(&["4096", "4097", "-1", "x", ""]).prop_map(|it| it.into()),
+        4 => (0_usize..20).prop_map(|length| length.to_string().into_bytes()),
+        1 => sample::select(&["4096", "4097", "-1", "x", ""]).prop_map(|it| it.into()),
     ];
     let ask = (
         method,
         path(),
         authorization(knows),
-        option::of(length),
-        any::<bool>(),
-        any::<bool>(),
+        option::weighted(0.9, length),
+        weighted(0.2),
+        weighted(0.2),
     )
         .prop_map(
             |(method, path, authorization, length, complete, leads_nowhere)| {
