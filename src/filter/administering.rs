@@ -190,10 +190,7 @@ fn let_go(cluster_header: &str, now: Instant) -> Result<(), Refused> {
     let cluster = usable.or_else(|| endpoints().next());
     let sent = host::header_map(Map::Request)?;
     let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"OPTIONS")];
-    headers.extend(
-        sent.iter()
-            .filter(|(name, _)| matches!(*name, b":scheme" | b":authority" | b":path")),
-    );
+    headers.extend(sent.iter().filter(|(name, _)| ROUTING.contains(name)));
     if let Some(endpoint) = cluster {
         headers.push((cluster_header.as_bytes(), endpoint.cluster.as_bytes()));
     }
@@ -223,6 +220,10 @@ fn clock() -> Clock {
         wall: host::wall_time(),
     }
 }
+
+/// What the host needs of a request to find its route; it has written the last one itself, and without it no
+/// route matches.
+const ROUTING: [&[u8]; 4] = [b":scheme", b":authority", b":path", b"x-forwarded-proto"];
 
 /// What the access log says of an answer of the admin surface.
 const ADMIN: &str = "steerage_admin";

@@ -28,6 +28,7 @@ mod hedging;
 mod hostile;
 mod interceptors;
 mod llm_gateway;
+mod operating;
 mod prometheus;
 mod reload;
 mod restraint;

@@ -28,6 +28,7 @@ fn begin(host: &Host, path: &str, length: &str) -> Stream {
         ("content-length", length),
         ("cookie", "k=1"),
         ("x-own", "1"),
+        ("x-forwarded-proto", "http"),
     ];
     host.request(&head_of("POST", path, &more), false)
 }
@@ -97,6 +98,9 @@ fn a_body_is_waited_for_and_only_that_there_is_one_goes_on() {
     );
     assert_eq!(stream.request_header(":method").unwrap(), b"OPTIONS");
     assert_eq!(stream.request_header("x-steerage-cluster").unwrap(), b"a");
+    // Without it Envoy finds no route.
+    assert_eq!(stream.request_header("x-forwarded-proto").unwrap(), b"http");
+    assert_eq!(stream.request_headers().len(), 6);
     assert_eq!(stream.request_passed(), b"");
     assert!(host.calls().is_empty());
 }
