@@ -12,6 +12,7 @@
     reason = "tests stop at the first surprise, and measure real time"
 )]
 
+mod admin;
 mod answers;
 mod backoff;
 mod bodies;
@@ -21,6 +22,7 @@ mod configuration;
 mod cooldown;
 mod custom_filter;
 mod disconnects;
+mod documents;
 mod failover;
 mod headers;
 mod health;
