@@ -36,4 +36,5 @@ mod sharing;
 mod steering;
 mod strategies;
 mod support;
+mod tiers;
 mod timeouts;
