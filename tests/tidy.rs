@@ -523,7 +523,7 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
     };
     let expected = tags("envoy.yaml");
     assert_eq!(expected.len(), 7);
-    for name in ["demo.yaml", "llm-gateway.yaml"] {
+    for name in ["demo.yaml", "llm-gateway.yaml", "operations.yaml"] {
         assert_eq!(tags(name), expected, "{name}");
     }
 }

@@ -90,16 +90,14 @@ impl Worker {
         Some(Action::Pause)
     }
 
-    /// `size` bytes of a body are there, all that have arrived: the host keeps them, because each piece is
-    /// answered with a pause. `None` if nobody waits for it.
+    /// `size` bytes of a body are there; `None` if nobody waits for it.
     pub(super) fn admin_body(&mut self, id: StreamId, size: usize, end: bool) -> Option<Action> {
         let asked = self.asked_mut(id)?;
-        // Trailers come with none.
-        if size > 0 {
-            match host::body(Body::Request, size) {
-                Ok(body) => asked.body = body,
-                Err(refused) => hostcall_refused("to read an operator's request", refused),
-            }
+        // What is paused here the host gives again with what follows: the newest is all of it.
+        match host::body(Body::Request, size) {
+            Ok(all) if size > 0 => asked.body = all,
+            Ok(_) => {}
+            Err(refused) => hostcall_refused("to read an operator's request", refused),
         }
         // The host does not pass on more than the content-length, and that has a limit.
         if end && let Some(asked) = self.forget_asked(id) {

@@ -23,6 +23,8 @@ use crate::host::{Counter, Gauge, Histogram, Refused, milliseconds};
 #[derive(Debug)]
 pub(crate) struct PoolMetrics {
     requests: Count,
+    /// Good ones and others.
+    answers: Vec<Count>,
     retries: Vec<Count>,
     denied: Vec<Count>,
     endpoints: Vec<EndpointMetrics>,
@@ -56,6 +58,7 @@ impl PoolMetrics {
         };
         Self {
             requests: Count::define(&name("steerage_requests_total", &[pool_label])),
+            answers: of("steerage_answers_total", "outcome", &["success", "failure"]),
             retries: of(
                 "steerage_retries_total",
                 "reason",
@@ -88,6 +91,8 @@ impl PoolMetrics {
     /// `speaks` for all.
     pub(crate) fn tell(&mut self, state: &PoolState, speaks: bool, now: Instant) {
         self.requests.tell(state.totals.requests);
+        let answers = [state.totals.successes, state.totals.failures];
+        tell(&mut self.answers, &answers);
         tell(&mut self.retries, &state.totals.retries);
         tell(&mut self.denied, &state.totals.denied);
         for (metrics, (_, state)) in self.endpoints.iter_mut().zip(state.endpoints()) {

@@ -318,6 +318,13 @@ impl Breaker {
         }
     }
 
+    /// Since when it has been closed again; `None` if it is not, or was never otherwise.
+    #[must_use]
+    pub fn closed_since(&self) -> Option<Instant> {
+        let again = self.state == State::Closed && self.generation.0 > 0;
+        again.then_some(self.since)
+    }
+
     /// Which state this is. Statistics from before it say nothing about it.
     #[must_use]
     pub const fn generation(&self) -> Generation {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use proptest::prelude::prop_assert;
+use proptest::prelude::{prop_assert, prop_assert_eq};
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 
 use super::{Change, Event, Failure};
 use crate::fake_host::{Call, Host, Outcome, Stream};
-use crate::scene::{OK, TOTAL, assert_idle, head, start, text};
+use crate::scene::{OK, ROUND, TOTAL, assert_idle, head, start, text};
 
 /// `max_attempts` of the configurations.
 const ATTEMPTS: usize = 3;
@@ -268,6 +268,30 @@ impl World {
             self.host.add_cluster(name);
         }
         assert_idle(&self.host);
+        self.every_attempt_is_counted_once()?;
         self.check()
+    }
+
+    /// Every attempt was counted when it began and when it ended, and every request once.
+    fn every_attempt_is_counted_once(&self) -> Result<(), TestCaseError> {
+        // The host is told with the next round.
+        self.host.advance(ROUND);
+        let metrics = self.host.metrics();
+        let sum = |parts: &[&str]| {
+            let of_these = |name: &&String| parts.iter().all(|part| name.contains(part));
+            let names = metrics.keys().filter(of_these);
+            names.map(|name| metrics[name]).sum::<u64>()
+        };
+        for endpoint in [";endpoint=a", ";endpoint=b", ";endpoint=c"] {
+            let ended = sum(&["steerage_attempts_total", endpoint]);
+            prop_assert_eq!(ended, sum(&["steerage_selections_total", endpoint]));
+        }
+        let attempts = sum(&["steerage_attempts_total"]);
+        let requests = sum(&["steerage_requests_total"]);
+        let retries = sum(&["steerage_retries_total"]);
+        // A request that finds no endpoint has no attempt.
+        prop_assert!(attempts - retries <= requests, "{metrics:?}");
+        prop_assert!(sum(&["steerage_answers_total"]) <= requests, "{metrics:?}");
+        Ok(())
     }
 }
