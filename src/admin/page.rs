@@ -8,5 +8,5 @@ pub(super) const PAGE: &[u8] = include_bytes!("dashboard.html");
 /// <https://www.w3.org/TR/CSP3/#grammardef-hash-source>
 pub(super) const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-NVlHyaeS+Dr4nPbOu1KeuX5uxF2b2vFeQW8DWRCPF1g='; \
-     script-src 'sha256-2GD9AY8X/KSYeTuCC7vbaLakYWTjLQYTcKTG9YrkrTo='; \
+     script-src 'sha256-4hys1ft8UcpZzb8Xcledux6xasi5SwmSyIZFR2tVbCU='; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
