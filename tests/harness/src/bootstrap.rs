@@ -36,6 +36,8 @@ pub struct EnvoyBuilder {
 enum Filter {
     /// The filter, with this `configuration` field, or none.
     Steerage(Option<Value>),
+    /// The same, where it may keep a request's headers until its body has come.
+    Admin(Value),
     /// No filter; everything is routed to this cluster.
     Absent { cluster: String },
 }
@@ -113,6 +115,15 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Adds a listener as [`EnvoyBuilder::listener`] does, for operators: what the filter is told there
+    /// in a body needs a permission that has no place where there are pools.
+    #[must_use]
+    pub fn admin_listener(mut self, name: impl Into<String>, json: impl Into<String>) -> Self {
+        self.listeners
+            .push((name.into(), Filter::Admin(string_value(&json.into()))));
+        self
+    }
+
     /// Adds a cluster of one host.
     #[must_use]
     pub fn cluster(self, name: impl Into<String>, addr: SocketAddr) -> Self {
@@ -174,7 +185,7 @@ impl EnvoyBuilder {
     pub(crate) fn needs_wasm(&self) -> bool {
         self.listeners
             .iter()
-            .any(|(_, filter)| matches!(filter, Filter::Steerage(_)))
+            .any(|(_, filter)| !matches!(filter, Filter::Absent { .. }))
     }
 
     /// The bootstrap; `ecds` is the directory of the discovered configuration's file.
@@ -224,6 +235,13 @@ impl EnvoyBuilder {
         let mut filters = Vec::new();
         match filter {
             Filter::Absent { cluster } => merge_into(&mut route, json!({"cluster": cluster})),
+            Filter::Admin(configuration) => {
+                let mut filter = self.wasm_json(Some(configuration));
+                let permission = json!({"config": {"allow_on_headers_stop_iteration": true}});
+                merge_into(&mut filter, permission);
+                merge_into(&mut route, json!({"cluster_header": "x-steerage-cluster"}));
+                filters.push(json!({"name": FILTER, "typed_config": filter}));
+            }
             Filter::Steerage(configuration) => {
                 merge_into(&mut route, json!({"cluster_header": "x-steerage-cluster"}));
                 filters.push(if self.by_ecds && name == MAIN {
