@@ -20,6 +20,7 @@ mod budget;
 mod configuration;
 mod cooldown;
 mod custom_filter;
+mod dashboard;
 mod disconnects;
 mod failover;
 mod headers;
