@@ -21,6 +21,7 @@ mod budget;
 mod configuration;
 mod cooldown;
 mod custom_filter;
+mod dashboard;
 mod disconnects;
 mod documents;
 mod failover;

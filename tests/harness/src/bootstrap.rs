@@ -116,6 +116,14 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Adds a listener as [`EnvoyBuilder::listener`] does, for operators: what the filter is told there
+    /// in a body needs a permission that has no place where there are pools.
+    #[must_use]
+    pub fn admin_listener(self, name: &str, json: impl Into<String>) -> Self {
+        self.listener(name, json)
+            .merge_plugin_of(name, json!({"allow_on_headers_stop_iteration": true}))
+    }
+
     /// Adds a cluster of one host.
     #[must_use]
     pub fn cluster(self, name: impl Into<String>, addr: SocketAddr) -> Self {
