@@ -154,7 +154,7 @@ async fn upstream(millis: f64, illness: Option<Reply>, ill_after: Duration) -> U
             _ => {
                 let wave = (elapsed.as_secs_f64() / (30.0 + millis) * TAU + millis).sin();
                 let seconds = millis / 1e3 * (1.0 + 0.25 * wave);
-                let status = if number % 150 == 60 { 503 } else { 200 };
+                let status = if number % 400 == 60 { 503 } else { 200 };
                 Reply::status(status).delay(Duration::try_from_secs_f64(seconds).unwrap())
             }
         }
@@ -167,28 +167,17 @@ async fn upstream(millis: f64, illness: Option<Reply>, ill_after: Duration) -> U
 async fn signed_in(scene: &Scene) -> Browser {
     let browser = Browser::start().await.unwrap();
     browser.open(&scene.url()).await.unwrap();
-    browser
-        .wait_for("document.activeElement.id === 'token'")
-        .await
-        .unwrap();
+    let asked = "document.activeElement.id === 'token'";
+    browser.wait_for(asked).await.unwrap();
     let rows = browser.evaluate("document.querySelectorAll('tr').length");
     assert_eq!(rows.await.unwrap(), 0, "nothing is shown without the token");
-    browser
-        .type_keys(&format!("wrong{}", Browser::ENTER))
-        .await
-        .unwrap();
-    browser
-        .wait_for("document.getElementById('sign-in-why').textContent.includes('not accepted')")
-        .await
-        .unwrap();
-    browser
-        .type_keys(&format!("{TOKEN}{}", Browser::ENTER))
-        .await
-        .unwrap();
-    browser
-        .wait_for("document.querySelectorAll('tr[data-endpoint]').length === 6")
-        .await
-        .unwrap();
+    let refused = "document.getElementById('sign-in-why').textContent.includes('not accepted')";
+    let accepted = "document.querySelectorAll('tr[data-endpoint]').length === 6";
+    for (token, consequence) in [("wrong", refused), (TOKEN, accepted)] {
+        let keys = format!("{token}{}", Browser::ENTER);
+        browser.type_keys(&keys).await.unwrap();
+        browser.wait_for(consequence).await.unwrap();
+    }
     browser
 }
 
@@ -328,14 +317,8 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
             text(&in_row("api_west", "data-field=exclusion")).await,
             "by an operator"
         );
-        let header = text("header").await;
-        assert!(
-            header
-                .as_str()
-                .unwrap()
-                .contains("3 of 6 endpoints available"),
-            "{header}"
-        );
+        let header = text("header").await.to_string();
+        assert!(header.contains("3 of 6 endpoints available"), "{header}");
         assert_faithful(&scene, &browser).await;
 
         // With nothing but keys, from the top of the page.

@@ -127,14 +127,20 @@ impl Browser {
     /// Waits up to 10 s until a JavaScript expression comes to something truthy, and returns that.
     ///
     /// # Errors
-    /// [`HarnessError::Timeout`] when it does not.
+    /// [`HarnessError::Unexpected`] with the console when it does not.
     pub async fn wait_for(&self, expression: &str) -> Result<Value, HarnessError> {
         let truthy = format!("({expression}) || null");
-        eventually(expression, PATIENCE, async || {
+        let waited = eventually(expression, PATIENCE, async || {
             let value = self.evaluate(&truthy).await.ok()?;
             (!value.is_null()).then_some(value)
-        })
-        .await
+        });
+        match waited.await {
+            Ok(value) => Ok(value),
+            Err(_) => Err(HarnessError::Unexpected {
+                doing: format!("wait until {expression}"),
+                found: format!("{:?}", self.console().await?),
+            }),
+        }
     }
 
     /// Clicks in the middle of the first element that matches a CSS selector, after scrolling to it.
