@@ -41,7 +41,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
+        // Children of the process may outlive it for a moment, and still write.
+        let deadline = Instant::now() + GRACE;
+        while fs::remove_dir_all(&self.0).is_err() && self.0.exists() && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
     }
 }
 
