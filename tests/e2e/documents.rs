@@ -81,7 +81,7 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
         .await;
 
         // Counts are exact.
-        let failed = measured.iter().filter(|(status, _)| *status >= 500).count();
+        let failed = measured.iter().filter(|it| it.status >= 500).count();
         assert!(failed > 0);
         assert_eq!(metrics["total_requests"], all);
         assert_eq!(metrics["successful_requests"], all - failed);
@@ -91,6 +91,9 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
         assert_eq!(metrics["circuit_breaker_activations"], 0);
         assert_eq!(metrics["retries_denied"], json!({"exhausted": failed}));
         let (_, list) = read(admin, "endpoints").await;
+        let plain = measured.iter().filter(|it| it.path == "/");
+        let plain: Vec<_> = plain.map(|it| it.took.as_secs_f64()).collect();
+        let added = plain.iter().sum::<f64>() / as_f64(plain.len()) - 0.12;
         let (mut selections, mut failures, mut statuses) = (json!({}), json!({}), json!({}));
         for (position, (name, upstream)) in upstreams.iter().enumerate() {
             let received = upstream.received();
@@ -113,7 +116,12 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
                 .iter()
                 .map(|(_, millis)| Duration::from_millis(*millis));
             let mean = delays.sum::<Duration>().as_secs_f64() / as_f64(answers.len());
-            assert_near(&it["average_response_time"], mean, 0.05);
+            // What a busy machine adds, the client has seen, too.
+            let average = it["average_response_time"].as_f64().unwrap();
+            assert!(
+                (mean..(mean + added) * 1.05).contains(&average),
+                "{average}: not {mean} and up to {added}"
+            );
             assert_near(
                 &it["success_rate"],
                 1.0 - as_f64(failed) / as_f64(answers.len()),
@@ -125,10 +133,7 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
         assert_eq!(metrics["status_code_distribution"], statuses);
 
         // Times are what the client has measured, to its first byte.
-        let mut times: Vec<f64> = measured
-            .iter()
-            .map(|(_, took)| took.as_secs_f64())
-            .collect();
+        let mut times: Vec<f64> = measured.iter().map(|it| it.took.as_secs_f64()).collect();
         times.sort_by(f64::total_cmp);
         let mean = times.iter().sum::<f64>() / as_f64(times.len());
         let p95 = times[times.len() * 95 / 100 - 1];
@@ -146,9 +151,15 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
     });
 }
 
-/// Sends requests from several clients, each on its connection, and so to several workers: statuses and
-/// times to the beginning of the answers.
-async fn measure(addr: SocketAddr) -> Vec<(u16, Duration)> {
+/// What a client has seen of a request, to the beginning of its answer.
+struct Measured {
+    path: &'static str,
+    status: u16,
+    took: Duration,
+}
+
+/// Sends requests from several clients, each on its connection, and so to several workers.
+async fn measure(addr: SocketAddr) -> Vec<Measured> {
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         clients.spawn(async move {
@@ -163,7 +174,11 @@ async fn measure(addr: SocketAddr) -> Vec<(u16, Duration)> {
                     _ => "/",
                 };
                 let answer = client.get(addr, path).await.unwrap();
-                measured.push((answer.status.as_u16(), answer.begun));
+                measured.push(Measured {
+                    path,
+                    status: answer.status.as_u16(),
+                    took: answer.begun,
+                });
             }
             measured
         });
