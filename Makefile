@@ -75,7 +75,7 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \
-		STEERAGE_SCREENSHOT=docs/dashboard.png cargo test --locked --test e2e -- --ignored dashboard
+		cargo test --locked --test screenshot
 
 prometheus-check: ## rules and alerts for Prometheus: their form, and that alerts fire when they should
 	@PROMTOOL="$$(tests/harness/prometheus.sh promtool)" && \
