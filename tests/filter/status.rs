@@ -106,7 +106,7 @@ fn endpoints_are_told_field_by_field() {
         "exclusion": "breaker_open", "weight": 2.5, "active_connections": 0,
         "total_requests": 1, "successful_requests": 0, "failed_requests": 1, "success_rate": 0.0,
         "average_response_time": 0.02, "last_response_time": 0.02,
-        "consecutive_failures": 0, "consecutive_successes": 0,
+        "consecutive_failures": 1, "consecutive_successes": 0,
         "circuit_breaker_open": true, "circuit_breaker_state": "open",
         "circuit_breaker_open_until": "2025-06-15T12:00:30.071Z",
         "last_health_check": "2025-06-15T12:00:00.001Z", "cooling_until": null, "limit": null,
@@ -116,7 +116,7 @@ fn endpoints_are_told_field_by_field() {
         "total_requests": 3, "successful_requests": 2, "failed_requests": 1,
         "success_rate": 2.0 / 3.0,
         "average_response_time": 0.169 / 3.0, "last_response_time": 0.1,
-        "consecutive_failures": 0, "consecutive_successes": 0,
+        "consecutive_failures": 1, "consecutive_successes": 0,
         "circuit_breaker_open": true, "circuit_breaker_state": "open",
         "circuit_breaker_open_until": "2025-06-15T12:00:30.351Z", "last_health_check": null,
         "cooling_until": null, "limit": null,
@@ -248,11 +248,11 @@ fn rows_and_trials_are_told() {
         answered(&host, "a", 1, &[(":status", "500")]).finish();
         host.advance(ROUND);
     }
-    assert_eq!(a().2, "open");
+    assert_eq!(a(), (0, 3, "open".to_owned()));
     host.advance(Duration::from_secs(30));
     let trial = get(&host);
     assert_eq!(cluster_of(trial), "a");
-    assert_eq!(a().2, "half_open");
+    assert_eq!(a(), (0, 3, "half_open".to_owned()));
     let it = value(&read(&host, "endpoints").1)[0].take();
     assert_eq!(it["exclusion"], "breaker_open", "its only permit is taken");
     assert_eq!(it["circuit_breaker_open"], false);
