@@ -12,6 +12,7 @@
     reason = "tests stop at the first surprise, and measure real time"
 )]
 
+mod admin;
 mod answers;
 mod backoff;
 mod balancing;
@@ -22,7 +23,9 @@ mod budget;
 mod configuration;
 mod cooldown;
 mod custom_filter;
+mod dashboard;
 mod disconnects;
+mod documents;
 mod failover;
 mod headers;
 mod health;
@@ -31,6 +34,7 @@ mod hostile;
 mod interceptors;
 mod llm_gateway;
 mod observing;
+mod operating;
 mod prometheus;
 mod reload;
 mod restraint;
@@ -38,4 +42,5 @@ mod sharing;
 mod steering;
 mod strategies;
 mod support;
+mod tiers;
 mod timeouts;

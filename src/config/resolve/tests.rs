@@ -338,6 +338,17 @@ fn sections_may_be_empty_but_must_be_objects() {
 }
 
 #[test]
+fn what_minds_the_pool_as_a_whole_arrives() {
+    let pool = pool(
+        r#""load_balancer": {"slow_start": "30s", "panic_threshold": 0.25},
+           "circuit_breaker": {"max_open_fraction": 0.5}"#,
+    );
+    assert_eq!(pool.slow_start, Duration::from_secs(30));
+    assert_eq!(pool.panic_threshold, 0.25);
+    assert_eq!(pool.breaker.max_open_fraction, 0.5);
+}
+
+#[test]
 fn what_is_off_anyway_is_accepted() {
     pool(
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
@@ -359,7 +370,6 @@ fn what_is_not_built_is_checked_nevertheless() {
             "connection_pool.expected_rps: must be a number above 0 and at most 1000000000, \
              got 0",
             "connection_pool.dynamic: not supported yet, got true",
-            "load_balancer.slow_start: not supported yet, got \"30s\"",
             "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
         ],
     );

@@ -131,7 +131,7 @@ fn what_is_not_built_is_refused_only_if_it_is_right_and_asked_for() {
             assert_eq!(errors(path, off).is_empty(), expected, "{path} = {off}");
         }
     }
-    assert!(planned.len() > 10, "{}", planned.len());
+    assert!(!planned.is_empty());
 }
 
 /// What a document comes to, in a form that can be compared.

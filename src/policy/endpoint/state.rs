@@ -253,7 +253,7 @@ impl EndpointState {
             self.window.clear();
             self.response_time = Average::default();
         }
-        if is_new_state || agreed.breaker.row() > self.agreed.breaker.row() {
+        if is_new_state || agreed.breaker.streak() > self.agreed.breaker.streak() {
             // It has failed somewhere.
             self.successes_in_row = 0;
         }
