@@ -10,7 +10,7 @@
 //!   them replaces the average at once. An average that took in every peak (as Finagle's does, which
 //!   this one follows otherwise) would at high rates be that of an endpoint's worst answers, and at low
 //!   ones a single outlier would banish it for several `decay`s.
-//! - **Faster, among the first or after a silence of `decay`**, a sample replaces what there was: the first
+//! - **Faster, among the first or after a silence of half of `decay`**, a sample replaces what there was: the first
 //!   answer often waits for connections and caches that those after it find ready, and what was true
 //!   so long ago may be over.
 //!
@@ -55,7 +55,7 @@ impl Average {
         let Some(silence) = silence else {
             return self.restart(sample, 1);
         };
-        if (self.is_new() || silence > decay) && sample * FAR < self.seconds {
+        if (self.is_new() || silence > decay / 2) && sample * FAR < self.seconds {
             return self.restart(sample, 1);
         }
         let is_far = sample > self.seconds * FAR;
@@ -224,8 +224,8 @@ mod tests {
             average.observe(ms(then), at(2) + silence, DECAY);
             (average.seconds().unwrap() * 1_000.0).round()
         };
-        assert_eq!(after(200, 10, DECAY + ms(1)), 10.0);
-        assert_eq!(after(200, 10, DECAY), 80.0);
+        assert_eq!(after(200, 10, DECAY / 2 + ms(1)), 10.0);
+        assert_eq!(after(200, 10, DECAY / 2), 125.0);
         assert_eq!(after(10, 200, DECAY + ms(1)), 29.0);
     }
 

@@ -27,7 +27,9 @@
 //! the smallest time × load decides, with the mean of the others as the time of those that have not
 //! answered.
 //!
-//! Limit: an endpoint that is left out and still busy with a long answer is explored when that has ended.
+//! Limits: an endpoint that is left out and still busy with a long answer is explored when that has ended.
+//! When all are overloaded, one that happens to have no success within the `window` is left out as well, although
+//! it could help; until it is explored.
 //!
 //! Example, weights 1, nothing under way: a 10 ms, b 20 ms, c 40 ms, d 90 ms → 4 : 2 : 1 : 0, so a gets
 //! 57 % of the requests, b 29 %, c 14 %, and d one in ten to twenty seconds. With 3 under way at a, the

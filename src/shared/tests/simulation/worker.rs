@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
 use steerage_policy::idempotency::Repeatability;
@@ -293,12 +293,16 @@ impl Worker {
     ) -> Option<T> {
         let endpoint = world.pool.endpoint(index).unwrap();
         let (mut old, mut new) = (Agreed::default(), Agreed::default());
-        let (answer, written) = self.agreement.change(store, &endpoint.cluster, |agreed| {
-            old = agreed.clone();
-            let answer = change(&world.pool, agreed);
-            new = agreed.clone();
-            answer
-        });
+        let agreement = &mut self.agreement;
+        let (answer, written) =
+            agreement.change_among(store, &endpoint.cluster, |agreed, others| {
+                old = agreed.clone();
+                let answer = change(&world.pool, agreed);
+                let open = others.filter(|(_, other)| other.breaker.name() != StateName::Closed);
+                world.pool.limit_open(&old, agreed, open.count());
+                new = agreed.clone();
+                answer
+            });
         let state = self.state.endpoint_mut(index).unwrap();
         state.agree(self.agreement.get(&endpoint.cluster));
         let mut log = world.log.borrow_mut();

@@ -21,6 +21,7 @@ mod steady;
 use steerage_policy::balance::Strategy;
 use steerage_policy::pool::Pool;
 
+use crate::log::count;
 use crate::upstream::Upstream;
 use crate::world::World;
 
@@ -43,6 +44,6 @@ fn world(upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World 
 
 /// The same with any pool.
 fn of(pool: Pool, upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World {
-    let each = rate / f64::from(u32::try_from(WORKERS).unwrap());
+    let each = rate / count(WORKERS);
     World::new(pool, upstreams.to_vec(), WORKERS, each, seed).with_proxies(proxies)
 }

@@ -4,6 +4,7 @@
 //! as with a collection of garbage, the endpoint's operators see no change in its traffic.
 
 use super::{PROXIES, WORKERS, pool, world};
+use crate::log::count;
 use crate::upstream::Upstream;
 use crate::view::View;
 use crate::world::World;
@@ -40,8 +41,7 @@ fn one_slow_answer_does_not_banish() {
             world.run_until(30.0);
             let log = world.log.borrow();
             for second in (0..30).step_by(stretch).map(f64::from) {
-                let until = second + f64::from(u32::try_from(stretch).unwrap());
-                let share = log.share(0, at(second), at(until));
+                let share = log.share(0, at(second), at(second + count(stretch)));
                 assert!(share > 0.15, "{share} from second {second}");
             }
             let share = log.share(0, at(0.0), at(30.0));
