@@ -38,7 +38,7 @@ use round_robin::RoundRobin;
 use weighted_round_robin::WeightedRoundRobin;
 
 use crate::breaker::BreakerPolicy;
-use crate::endpoint::{Endpoint, EndpointIndex, EndpointState};
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
 use crate::exchange::Tried;
 use crate::time::Instant;
 
@@ -275,10 +275,20 @@ impl<'a> Candidates<'a> {
         self.best.is_none_or(|rank| rank.tried)
     }
 
-    /// When the first endpoint has cooled down, if none is available before.
+    /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
+    #[must_use]
+    pub fn overloaded(&self) -> bool {
+        let is_full = |state: &EndpointState| {
+            state.exclusion(self.breaker, self.now) == Some(Exclusion::AtLimit)
+        };
+        self.best.is_none() && self.states.iter().any(is_full)
+    }
+
+    /// When the first endpoint has cooled down, if none is available before. One at its limit may be
+    /// at any time.
     #[must_use]
     pub fn cooled(&self) -> Option<Instant> {
-        if self.best.is_some() {
+        if self.best.is_some() || self.overloaded() {
             return None;
         }
         self.states
@@ -286,6 +296,7 @@ impl<'a> Candidates<'a> {
             .filter_map(|state| {
                 let until = state.cooling_until(self.now)?;
                 state
+                    .agreed()
                     .exclusion(self.breaker, until)
                     .is_none()
                     .then_some(until)

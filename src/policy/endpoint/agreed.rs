@@ -1,7 +1,7 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
 //! The order of authority is the order of [`Exclusion`]: what an operator says, then the endpoint's own wish
-//! for quiet, then its breaker, then its health. Who outranks is asked first, so the reason that is told is
+//! for quiet, then its breaker, then its health, then its limit. Who outranks is asked first, so the reason that is told is
 //! the one that would have to go first.
 //!
 //! Example: an endpoint is cooling down until 12:05 and its breaker is open until 12:01. Until 12:05 it is
@@ -25,6 +25,8 @@ pub enum Exclusion {
     BreakerOpen,
     /// Its health is [`Health::Unhealthy`].
     Unhealthy,
+    /// It has as many attempts under way as it takes at a time.
+    AtLimit,
 }
 
 impl Exclusion {
@@ -36,6 +38,7 @@ impl Exclusion {
             Self::CoolingDown => "cooling_down",
             Self::BreakerOpen => "breaker_open",
             Self::Unhealthy => "unhealthy",
+            Self::AtLimit => "at_limit",
         }
     }
 }
