@@ -121,6 +121,11 @@ pub enum Problem {
         /// Its value.
         value: &'static str,
     },
+    /// The field must be given because another one is.
+    RequiredBeside {
+        /// The other field.
+        field: &'static str,
+    },
     /// The field may be given only with a certain value of another one.
     OnlyWith {
         /// The other field.
@@ -223,6 +228,9 @@ impl fmt::Display for Problem {
             Self::Required => f.write_str("must be given"),
             Self::RequiredWith { field, value } => {
                 write!(f, "must be given when {field} is {value}")
+            }
+            Self::RequiredBeside { field } => {
+                write!(f, "must be given when {field} is given")
             }
             Self::OnlyWith { field, value } => {
                 write!(f, "may be given only when {field} is {value}")
