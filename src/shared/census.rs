@@ -128,6 +128,16 @@ impl PoolCensus {
         }
     }
 
+    /// How many attempts this endpoint takes at a time, over all workers.
+    #[must_use]
+    pub fn limit(&self, endpoint: &EndpointCensus) -> u32 {
+        match endpoint.now.share.limit {
+            told if self.description.is_dynamic && told > 0 => told,
+            // Nobody has sent anything there yet.
+            _ => self.description.limit,
+        }
+    }
+
     fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointCensus> {
         self.endpoints
             .iter_mut()
