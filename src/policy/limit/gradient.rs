@@ -47,6 +47,8 @@ pub(crate) struct Gradient {
     pressed: Option<Instant>,
     /// Rounds in a row that contradict the unloaded time.
     faster: u32,
+    /// When the unloaded time was found, and the limit at that time.
+    found: (Option<Instant>, f64),
     /// Since when the limit has been as low as it can be.
     floored: Option<Instant>,
     /// When it last failed.
@@ -89,6 +91,7 @@ impl Gradient {
             unloaded: Baseline::new(seed),
             pressed: None,
             faster: 0,
+            found: (None, 0.0),
             floored: None,
             failed: None,
         }
@@ -170,6 +173,12 @@ impl Gradient {
             let round = core::mem::replace(&mut self.round, Round::new(now, ended.active));
             self.learn(&round, others, now);
             self.adjust(&round, others, now);
+            if self.found.0 != self.unloaded.found() {
+                self.found = (self.unloaded.found(), self.limit);
+            }
+            if self.limit < self.found.1 * DEEP {
+                self.unloaded.doubt();
+            }
             self.floored = (self.limit < LOWEST).then(|| self.floored.unwrap_or(now));
         }
     }
@@ -313,6 +322,9 @@ const CERTAIN: u32 = 3;
 const FAILING: f64 = 0.1;
 /// For how long nobody must have needed half of the limit for response times to be unloaded ones.
 const QUIET: Duration = Duration::from_secs(1);
+/// A limit that has fallen to less than this part since the unloaded time was found puts that in doubt:
+/// perhaps answers take longer now also without load.
+const DEEP: f64 = 1.0 / 3.0;
 /// A limit below this admits one attempt.
 const LOWEST: f64 = 1.5;
 /// How long the limit must have been that low until response times are unloaded ones.

@@ -2,17 +2,17 @@
 //!
 //! That cannot be seen while there is a queue all the time, and the smallest time ever seen is no measure where
 //! times vary. So it is the average of late while no worker needs half of its limit, and it falls with that
-//! average at any time. Where it could not be confirmed for [`STALE`], or answers contradict it, the limit is a
+//! average at any time. Where it could not be confirmed for [`STALE`], or is in doubt, the limit is a
 //! quarter for a moment, and what takes place then is measured. All workers do that at the same time, which
 //! follows from the clock that they share and the endpoint's name, and put together what each has
 //! measured.
 //!
 //! Limits: while it is measured, up to three quarters of the load are refused. That happens only where more
-//! than half of the limit was needed for [`STALE`] without a break, and then costs at most 1 % of the time, or
-//! 7 % where an endpoint takes 125 ms and more. A worker that begins under full load has no better than a
+//! than half of the limit was needed for [`STALE`] without a break, and then costs 1 % of the time, or up to
+//! 7 % where an endpoint takes more than 25 ms. A worker that begins under full load has no better than a
 //! guess until the first measurement, within [`PERIOD`].
 //!
-//! Example: answers take 31 ms, 11 ms of which they wait, and the newest measurement is 30 s old. For 320 ms four
+//! Example: answers take 31 ms, 11 ms of which they wait, and the newest measurement is 30 s old. For 250 ms four
 //! of sixteen are let through. Those that are sent in the second half of it take 20 ms, which is the new
 //! unloaded time of all workers.
 
@@ -100,6 +100,11 @@ impl Baseline {
     /// In seconds; `None` if nothing is known.
     pub(crate) fn seconds(&self) -> Option<f64> {
         self.known.map(|known| known.seconds)
+    }
+
+    /// When it was found.
+    pub(crate) fn found(&self) -> Option<Instant> {
+        self.known.map(|known| known.at)
     }
 
     /// What this worker itself has measured last.
@@ -208,7 +213,7 @@ const STALE: Duration = Duration::from_secs(30);
 /// From one moment at which it can be measured to the next.
 const PERIOD: Duration = Duration::from_secs(10);
 /// How long a measurement takes, in unloaded times, and at least and at most.
-const TIMES: f64 = 16.0;
+const TIMES: f64 = 10.0;
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(2);
 /// How long after a measurement began the others' part of it is awaited.
