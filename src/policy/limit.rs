@@ -127,6 +127,8 @@ pub struct Share {
     pub pressed: Option<Instant>,
     /// The newest measurement of the response time without load.
     pub unloaded: Option<Unloaded>,
+    /// Since when one of them doubts that.
+    pub doubted: Option<Instant>,
 }
 
 impl Share {
@@ -135,6 +137,7 @@ impl Share {
         self.workers = self.workers.saturating_add(other.workers);
         self.limit = self.limit.saturating_add(other.limit);
         self.pressed = self.pressed.max(other.pressed);
+        self.doubted = self.doubted.max(other.doubted);
         self.unloaded = match (self.unloaded, other.unloaded) {
             (Some(one), Some(other)) => Some(one.merged(other)),
             (one, other) => one.or(other),

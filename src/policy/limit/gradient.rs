@@ -127,6 +127,7 @@ impl Gradient {
             limit: self.limit(others),
             pressed: self.pressed,
             unloaded: self.unloaded.own(),
+            doubted: self.unloaded.doubted(),
         }
     }
 
@@ -145,9 +146,7 @@ impl Gradient {
             self.round = Round::new(now, ended.active);
             return;
         }
-        if let Some(theirs) = others.unloaded {
-            self.unloaded.adopt(theirs, now);
-        }
+        self.unloaded.hear(others, now);
         let round = &mut self.round;
         round.failures += u32::from(ended.failed);
         // Who was sent before the last change says nothing of it.
@@ -177,7 +176,7 @@ impl Gradient {
                 self.found = (self.unloaded.found(), self.limit);
             }
             if self.limit < self.found.1 * DEEP {
-                self.unloaded.doubt();
+                self.unloaded.doubt(now);
             }
             self.floored = (self.limit < LOWEST).then(|| self.floored.unwrap_or(now));
         }
@@ -205,14 +204,18 @@ impl Gradient {
         };
         let lasts = |since: Option<Instant>, time| since.is_some_and(|at| now.since(at) >= time);
         let pressed = self.pressed.max(others.pressed);
-        if self.unloaded.seconds().is_none() || lasts(self.floored, FLOORED) {
-            self.unloaded.guess(recent);
+        if self.unloaded.seconds().is_none() {
+            // Nobody knows how busy it is.
+            self.pressed = Some(now);
+            self.unloaded.guess(recent, now);
+        } else if lasts(self.floored, FLOORED) {
+            self.unloaded.guess(recent, now);
         } else if pressed.is_none() || lasts(pressed, QUIET) {
             self.unloaded.observe(recent, now);
         } else {
             self.unloaded.lower(recent);
             if self.faster >= CERTAIN {
-                self.unloaded.doubt();
+                self.unloaded.doubt(now);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! average at any time. Where it could not be confirmed for [`STALE`], or is in doubt, the limit is a
 //! quarter for a moment, and what takes place then is measured. All workers do that at the same time, which
 //! follows from the clock that they share and the endpoint's name, and put together what each has
-//! measured.
+//! measured; a doubt of one of them is heard by all before, or some would measure the load of the others.
 //!
 //! Limits: while it is measured, up to three quarters of the load are refused. That happens only where more
 //! than half of the limit was needed for [`STALE`] without a break, and then costs 1 % of the time, or up to
@@ -20,6 +20,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::Share;
 use crate::time::{Instant, from_seconds};
 
 /// Response times of an endpoint that was not busy.
@@ -72,8 +73,8 @@ pub(crate) struct Baseline {
 struct Known {
     at: Instant,
     seconds: f64,
-    /// Whether it is a guess, or contradicted since.
-    doubtful: bool,
+    /// Since when it is in doubt. What was sent before that was not sent to measure it.
+    doubted: Option<Instant>,
 }
 
 impl From<Unloaded> for Known {
@@ -81,7 +82,7 @@ impl From<Unloaded> for Known {
         Self {
             at: unloaded.at,
             seconds: unloaded.seconds / f64::from(unloaded.count.max(1)),
-            doubtful: false,
+            doubted: None,
         }
     }
 }
@@ -113,11 +114,11 @@ impl Baseline {
     }
 
     /// It may be this.
-    pub(crate) fn guess(&mut self, seconds: f64) {
+    pub(crate) fn guess(&mut self, seconds: f64, now: Instant) {
         self.known = Some(Known {
             at: self.known.map_or(Instant::ORIGIN, |known| known.at),
             seconds,
-            doubtful: true,
+            doubted: self.known.and_then(|known| known.doubted).or(Some(now)),
         });
     }
 
@@ -136,14 +137,31 @@ impl Baseline {
     }
 
     /// It cannot be right.
-    pub(crate) const fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self, now: Instant) {
         if let Some(known) = &mut self.known {
-            known.doubtful = true;
+            known.doubted.get_or_insert(now);
+        }
+    }
+
+    /// Since when this worker doubts what it knows.
+    pub(crate) fn doubted(&self) -> Option<Instant> {
+        self.known?.doubted
+    }
+
+    /// Takes over what others have measured, and what they doubt: it is measured by all or not at all.
+    pub(crate) fn hear(&mut self, others: &Share, now: Instant) {
+        if let Some(theirs) = others.unloaded {
+            self.adopt(theirs, now);
+        }
+        if let (Some(known), Some(doubted)) = (&mut self.known, others.doubted)
+            && doubted > known.at
+        {
+            known.doubted.get_or_insert(doubted);
         }
     }
 
     /// Takes over what others have measured later, or at the same time.
-    pub(crate) fn adopt(&mut self, theirs: Unloaded, now: Instant) {
+    fn adopt(&mut self, theirs: Unloaded, now: Instant) {
         let Some(known) = self.known.filter(|known| known.at >= theirs.at) else {
             self.known = Some(theirs.into());
             return;
@@ -184,7 +202,10 @@ impl Baseline {
         let into = at.as_nanos().saturating_sub(nanos(self.phase)) % nanos(PERIOD);
         let into = Duration::from_nanos(into);
         let from = at.before(into);
-        let is_stale = known.doubtful || from.since(known.at) >= STALE;
+        let is_stale = match known.doubted {
+            Some(since) => since + HEARD <= from,
+            None => from.since(known.at) >= STALE,
+        };
         let is_wanted = is_stale || self.is_measured(from);
         (is_wanted && into < self.length(from)).then_some(from)
     }
@@ -216,5 +237,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 const TIMES: f64 = 10.0;
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(2);
+/// After this time all workers have heard of a doubt.
+const HEARD: Duration = Duration::from_millis(500);
 /// How long after a measurement began the others' part of it is awaited.
 const TOGETHER: Duration = Duration::from_secs(5);
