@@ -42,7 +42,7 @@ struct Endpoint<'a> {
     circuit_breaker_open_until: Option<String>,
     last_health_check: Option<String>,
     cooling_until: Option<String>,
-    limit: u32,
+    limit: Option<u32>,
 }
 
 /// One entry of `sizing`.
@@ -111,7 +111,7 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
     } = census;
     let now = clock.now;
     let limit = pool.limit(census);
-    let is_full = counted.active >= limit;
+    let is_full = limit.is_some_and(|limit| counted.active >= limit);
     let exclusion = exclusion(pool, census, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);

@@ -38,7 +38,9 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Gradient {
     most: u32,
+    /// Until the first round is over, where all workers together begin.
     limit: f64,
+    has_begun: bool,
     round: Round,
     /// Average response time of the last ten rounds or so, in seconds.
     recent: Option<f64>,
@@ -86,6 +88,7 @@ impl Gradient {
         Self {
             most,
             limit: f64::from(start.min(most)),
+            has_begun: false,
             round: Round::new(Instant::ORIGIN, 0),
             recent: None,
             unloaded: Baseline::new(seed),
@@ -113,11 +116,19 @@ impl Gradient {
     }
 
     fn here(&self, others: &Share) -> f64 {
-        let begins_with = match self.unloaded.seconds() {
-            Some(_) => self.limit,
-            None => self.limit / f64::from(others.workers.saturating_add(1)),
+        let limit = if self.has_begun {
+            self.limit
+        } else {
+            self.begins_with(others)
         };
-        begins_with.min(f64::from(self.most_here(others)))
+        limit.min(f64::from(self.most_here(others)))
+    }
+
+    /// An even part of the start, or what the others have found already: a new configuration must not
+    /// begin anew under full load.
+    fn begins_with(&self, others: &Share) -> f64 {
+        let part = self.limit / f64::from(others.workers.saturating_add(1));
+        part.max(f64::from(others.limit) / f64::from(others.workers.max(1)))
     }
 
     /// What this worker tells the others.
@@ -165,10 +176,8 @@ impl Gradient {
             _ => LEAST_OF_LONG,
         };
         if round.good + round.timeouts >= least {
-            if is_first {
-                // Each worker has begun with all of it.
-                self.limit = f64::from(self.limit(others));
-            }
+            self.limit = self.here(others);
+            self.has_begun = true;
             let round = core::mem::replace(&mut self.round, Round::new(now, ended.active));
             self.learn(&round, others, now);
             self.adjust(&round, others, now);

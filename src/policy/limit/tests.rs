@@ -4,7 +4,7 @@ mod world;
 
 use super::*;
 use crate::breaker::{Breaker, BreakerPolicy};
-use crate::endpoint::{Agreed, EndpointState, Exclusion, Took};
+use crate::endpoint::{Agreed, EndpointState, Exclusion, Others, Took};
 use crate::health::Health;
 use crate::operator::Circuit;
 use crate::outcome::Outcome;
@@ -183,6 +183,28 @@ fn workers_have_equal_parts_in_the_end() {
         limits.iter().all(|limit| (3..=7).contains(limit)),
         "{limits:?}"
     );
+}
+
+#[test]
+fn a_new_worker_begins_where_the_others_are() {
+    let scene = Scene {
+        servers: 40,
+        rate: 3_000.0,
+        ..TEN_AT_A_TIME
+    };
+    let mut world = World::new(scene, 3, DYNAMIC, 8);
+    world.pass(60.0);
+    let mut others = Others::default();
+    for state in &world.workers {
+        others.merge(&state.report(at(world.now)));
+    }
+    let mut state = EndpointState::new(DEFAULT_LENGTH).limited(DYNAMIC, 8);
+    assert_eq!(state.limit(), DEFAULT_START);
+    state.hear(others);
+    state.attempt_started();
+    let mean = others.share.limit / 3;
+    let own = state.limit() - others.share.limit;
+    assert!(own >= mean && own >= 15, "{own} beside {mean} each");
 }
 
 #[test]
