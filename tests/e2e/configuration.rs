@@ -128,8 +128,7 @@ fn what_is_not_built_yet_is_refused() {
         let update = r#"{
             "endpoints": ["a"],
             "load_balancer": {"strategy": "random", "slow_start": "10s"},
-            "circuit_breaker": {"max_open_fraction": 0.5},
-            "connection_pool": {"max_connections": 100}
+            "circuit_breaker": {"max_open_fraction": 0.5}
         }"#;
         let verdict = envoy.update_filter_config(update).await.unwrap();
         assert_eq!(verdict, ConfigUpdate::Rejected);
@@ -137,7 +136,6 @@ fn what_is_not_built_yet_is_refused() {
         for path in [
             "load_balancer.slow_start",
             "circuit_breaker.max_open_fraction",
-            "connection_pool.max_connections",
         ] {
             let refused = log
                 .lines()
