@@ -431,7 +431,7 @@ fn collect(
     fields: &mut BTreeSet<(&'static str, String)>,
 ) -> bool {
     let mut any = false;
-    for field in section.all().filter(|field| field.planned.is_none()) {
+    for field in section.all() {
         let inner = sections(&field.kind);
         let place_within = format!("{place}{}.", field.name);
         // A pool of `pools` has the fields of the document itself.

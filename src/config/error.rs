@@ -187,8 +187,6 @@ pub enum Problem {
         /// What it comes to.
         most: Duration,
     },
-    /// Valid, but this version does not do it.
-    NotSupported,
 }
 
 impl fmt::Display for Problem {
@@ -268,7 +266,6 @@ impl fmt::Display for Problem {
             Self::AtMost { what, most } => {
                 write!(f, "must be at most {what} = {} s", Decimal(most.as_secs_f64()))
             }
-            Self::NotSupported => f.write_str("not supported yet"),
         }
     }
 }

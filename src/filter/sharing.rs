@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
-use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
@@ -160,9 +160,15 @@ impl SteeredPool {
         let endpoint = pool.endpoint(index)?;
         let ((answer, before), written) =
             self.agreement
-                .change(&SharedData, &endpoint.cluster, |agreed| {
+                .change_among(&SharedData, &endpoint.cluster, |agreed, others| {
                     let before = agreed.clone();
-                    (change(pool, agreed), before)
+                    let answer = change(pool, agreed);
+                    let is_open = |(cluster, agreed): &(&str, &Agreed)| {
+                        let closed = agreed.breaker.name() == StateName::Closed;
+                        !closed && pool.endpoints.iter().any(|it| &*it.cluster == *cluster)
+                    };
+                    pool.limit_open(&before, agreed, others.filter(is_open).count());
+                    (answer, before)
                 });
         let after = self.agreement.get(&endpoint.cluster);
         if let Some(state) = self.state.endpoint_mut(index) {

@@ -18,7 +18,7 @@
 
 use core::time::Duration;
 
-use rand::Rng;
+use rand::{Rng, RngExt as _};
 
 use crate::backoff::MAX_ATTEMPTS;
 use crate::balance::{self, Candidates, HashKey};
@@ -116,7 +116,12 @@ impl Exchange {
         if now >= self.deadline {
             return Err(Declined::TimeIsUp);
         }
-        let candidates = self.candidates(pool, &state.endpoints, now);
+        let luck = match self.key {
+            _ if !Candidates::need_luck(pool) => 0,
+            Some(key) => key.value(),
+            None => rng.random(),
+        };
+        let candidates = Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -130,8 +135,9 @@ impl Exchange {
         Ok(Choice {
             endpoint,
             free_pass: match chosen.admission(&pool.breaker, now) {
-                Admission::Free => Some(chosen.breaker().free_pass()),
-                Admission::Trial | Admission::Refused => None,
+                // Who is refused and chosen all the same was chosen in panic.
+                Admission::Free | Admission::Refused => Some(chosen.breaker().free_pass()),
+                Admission::Trial => None,
             },
         })
     }
@@ -271,7 +277,7 @@ impl Exchange {
         states: &'a [EndpointState],
         now: Instant,
     ) -> Candidates<'a> {
-        Candidates::new(&pool.endpoints, states, &self.tried, &pool.breaker, now)
+        Candidates::new(pool, states, &self.tried, 0, now)
     }
 
     /// Whether the deadline is what ended this attempt: its time ends with the exchange's and it ran

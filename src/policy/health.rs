@@ -182,6 +182,8 @@ pub struct HealthRecord {
     due: Option<Instant>,
     /// Until when live answers make it degraded.
     degraded_until: Option<Instant>,
+    /// When it was last found usable after it had been unhealthy.
+    usable_since: Option<Instant>,
 }
 
 impl HealthRecord {
@@ -194,6 +196,12 @@ impl HealthRecord {
             _ if self.degraded_until.is_some_and(|until| now < until) => Health::Degraded,
             verdict => verdict,
         }
+    }
+
+    /// When it was last found usable after it had been unhealthy; `None` if it never was.
+    #[must_use]
+    pub const fn usable_since(&self) -> Option<Instant> {
+        self.usable_since
     }
 
     /// When the newest check ended.
@@ -243,6 +251,9 @@ impl HealthRecord {
                 // Between healthy and degraded no row is needed: both are usable.
                 let usable = self.verdict != Health::Unhealthy;
                 if first || usable || self.row >= policy.healthy_threshold {
+                    if !usable {
+                        self.usable_since = Some(now);
+                    }
                     self.verdict = if finding == Finding::Healthy {
                         Health::Healthy
                     } else {

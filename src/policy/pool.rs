@@ -9,7 +9,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::balance::{Balancer, Strategy};
-use crate::breaker::{BreakerPolicy, Pass, Verdict};
+use crate::breaker::{BreakerPolicy, Pass, StateName, Verdict};
 use crate::budget::Budget;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
 use crate::exchange::Attempt;
@@ -43,6 +43,10 @@ pub struct Pool {
     pub timeouts: Timeouts,
     /// When an endpoint's breaker opens, and how it closes again.
     pub breaker: BreakerPolicy,
+    /// For how long an endpoint that comes back gets less than its share; zero: not at all.
+    pub slow_start: Duration,
+    /// When less than this share of the pool is available, 0.0..=1.0, availability is ignored; 0: never.
+    pub panic_threshold: f64,
     /// How the endpoints are checked; `None` if they are not.
     pub checks: Option<CheckPolicy>,
     /// How many attempts each endpoint takes at a time.
@@ -66,6 +70,8 @@ impl Pool {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             breaker: BreakerPolicy::default(),
+            slow_start: Duration::ZERO,
+            panic_threshold: 0.0,
             checks: None,
             limit: Limit::DEFAULT,
             keepalive: Keepalive::default(),
@@ -173,6 +179,19 @@ impl fmt::Display for TotalTooShort {
 }
 
 impl core::error::Error for TotalTooShort {}
+
+impl Pool {
+    /// Takes back that a breaker has opened, if then more of the pool would be open than is allowed.
+    /// `before` is what was agreed on before, and `others_open` are its other breakers that are not
+    /// closed. The next failure asks again.
+    pub fn limit_open(&self, before: &Agreed, agreed: &mut Agreed, others_open: usize) {
+        let was_closed = before.breaker.name() == StateName::Closed;
+        let has_opened = agreed.breaker.name() == StateName::Open;
+        if was_closed && has_opened && !self.breaker.may_open(others_open, self.endpoints.len()) {
+            agreed.breaker = before.breaker.clone();
+        }
+    }
+}
 
 /// What a worker knows of a pool's endpoints, and the balancer's memory.
 #[derive(Debug)]
@@ -369,8 +388,45 @@ const FIRST_PENALTY: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breaker::TrialId;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn no_more_of_a_pool_is_open_than_is_allowed() {
+        let mut pool = Pool::new("p", ["a", "b", "c", "d", "e"].map(Endpoint::new).to_vec());
+        pool.breaker.failure_threshold = 1;
+        let now = Instant::ORIGIN;
+        let opens = |pool: &Pool, others_open| {
+            let before = Agreed::default();
+            let mut agreed = before.clone();
+            agreed.breaker.checked(&pool.breaker, false, now);
+            pool.limit_open(&before, &mut agreed, others_open);
+            agreed.breaker.name() == StateName::Open
+        };
+        assert!(opens(&pool, 4), "no limit unless configured");
+        pool.breaker.max_open_fraction = 0.5;
+        assert_eq!(
+            [0, 1, 2].map(|open| opens(&pool, open)),
+            [true, true, false]
+        );
+        pool.breaker.max_open_fraction = 0.0;
+        assert!(!opens(&pool, 0));
+        // One that is half-open already may open again.
+        let mut before = Agreed::default();
+        pool.breaker.max_open_fraction = 1.0;
+        before.breaker.checked(&pool.breaker, false, now);
+        pool.breaker.max_open_fraction = 0.2;
+        let later = now + pool.breaker.timeout;
+        let trial = before
+            .breaker
+            .begin_trial(&pool.breaker, TrialId(1), later, later);
+        assert!(trial.is_some());
+        let mut agreed = before.clone();
+        agreed.breaker.checked(&pool.breaker, false, later);
+        pool.limit_open(&before, &mut agreed, 4);
+        assert_eq!(agreed.breaker.name(), StateName::Open);
+    }
 
     #[test]
     fn total_must_leave_room_for_one_attempt() {

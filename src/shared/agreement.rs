@@ -127,12 +127,31 @@ impl Agreement {
         endpoint: &str,
         mut change: impl FnMut(&mut Agreed) -> T,
     ) -> (T, Result<(), Lost>) {
+        self.change_among(store, endpoint, |agreed, _| change(agreed))
+    }
+
+    /// The same for a change that depends on what is agreed on the others, which it is given by name: what
+    /// it was when the change was made, no longer than that.
+    ///
+    /// # Errors
+    /// [`Lost`] if the change did not reach the others; the answer is then that of the last try.
+    pub fn change_among<T>(
+        &mut self,
+        store: &impl Store,
+        endpoint: &str,
+        mut change: impl FnMut(&mut Agreed, &mut dyn Iterator<Item = (&str, &Agreed)>) -> T,
+    ) -> (T, Result<(), Lost>) {
         let mut tries = 0;
         loop {
             self.refresh(store);
             let old = self.get(endpoint);
             let mut new = old.clone();
-            let answer = change(&mut new);
+            let others = self
+                .entries
+                .iter()
+                .filter(|entry| entry.endpoint != endpoint);
+            let mut others = others.map(|entry| (&*entry.endpoint, &entry.agreed));
+            let answer = change(&mut new, &mut others);
             if new == old {
                 return (answer, Ok(()));
             }

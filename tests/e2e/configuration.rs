@@ -2,7 +2,6 @@
 //! - a wrong one is refused whole, with all its errors in Envoy's log: Envoy does not start, or
 //!   where the filter comes by discovery (ECDS) it keeps the one in force, and serves;
 //! - what is no JSON text at all gets a message of its own for each of the usual mistakes;
-//! - what is not built yet is refused, never accepted and ignored;
 //! - several configurations run in one VM, each with pools of its own.
 
 use std::time::Duration;
@@ -113,36 +112,6 @@ fn without_a_good_configuration_discovery_answers_500_until_one_arrives() {
         })
         .await
         .unwrap();
-    });
-}
-
-#[test]
-fn what_is_not_built_yet_is_refused() {
-    run(async {
-        let a = Upstream::named("a").await.unwrap();
-        let envoy = envoy_of(&[("a", a.addr())], r#"{"endpoints": ["a"]}"#)
-            .by_ecds()
-            .start()
-            .await
-            .unwrap();
-        let update = r#"{
-            "endpoints": ["a"],
-            "load_balancer": {"strategy": "random", "slow_start": "10s"},
-            "circuit_breaker": {"max_open_fraction": 0.5}
-        }"#;
-        let verdict = envoy.update_filter_config(update).await.unwrap();
-        assert_eq!(verdict, ConfigUpdate::Rejected);
-        let log = envoy.log();
-        for path in [
-            "load_balancer.slow_start",
-            "circuit_breaker.max_open_fraction",
-        ] {
-            let refused = log
-                .lines()
-                .any(|line| line.contains(path) && line.contains("not supported yet"));
-            assert!(refused, "{path} is not refused:\n{log}");
-        }
-        assert_eq!(get(envoy.addr(), "/").await.unwrap().text(), "a");
     });
 }
 

@@ -12,15 +12,20 @@
     reason = "tests stop at the first surprise, and measure real time"
 )]
 
+mod admin;
 mod answers;
 mod backoff;
+mod balancing;
 mod bodies;
 mod breaker;
+mod brownout;
 mod budget;
 mod configuration;
 mod cooldown;
 mod custom_filter;
+mod dashboard;
 mod disconnects;
+mod documents;
 mod failover;
 mod headers;
 mod health;
@@ -30,6 +35,7 @@ mod interceptors;
 mod limits;
 mod llm_gateway;
 mod observing;
+mod operating;
 mod prometheus;
 mod reload;
 mod restraint;
@@ -37,4 +43,5 @@ mod sharing;
 mod steering;
 mod strategies;
 mod support;
+mod tiers;
 mod timeouts;

@@ -50,6 +50,9 @@ pub(super) fn breaker(
         success_threshold: fields
             .whole("success_threshold")?
             .unwrap_or(default.success_threshold),
+        max_open_fraction: fields
+            .number("max_open_fraction")?
+            .unwrap_or(default.max_open_fraction),
     })
 }
 

@@ -160,6 +160,12 @@ fn pool(
         retry: retry?,
         timeouts: timeouts?,
         breaker: breaker?,
+        slow_start: load_balancer
+            .span("slow_start")?
+            .unwrap_or(default.slow_start),
+        panic_threshold: load_balancer
+            .number("panic_threshold")?
+            .unwrap_or(default.panic_threshold),
         checks: checks?,
         limit: limit?,
         keepalive: keepalive?,

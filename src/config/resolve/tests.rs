@@ -75,7 +75,7 @@ fn all_errors_come_together_single_values_first() {
                 {"name": "a", "endpoints": ["x", "x"], "load_balancer": {"strategy": "fastest"}},
                 {"name": "a", "match": {"prefix": "api"}, "endpoints": [{"weight": -1}],
                  "retry_policy": {"max_attempts": 11, "base_delay": 5, "max_delay": "1s",
-                    "retry_on_status_codes": [503, "5xx", 600]}, "load_balancer": {"slow_start": 5}},
+                    "retry_on_status_codes": [503, "5xx", 600]}, "connection_pool": {"dynamic": 1}},
                 {"endpoints": [], "timeout": {"read": "90s"}},
                 "b"
             ],
@@ -94,7 +94,7 @@ fn all_errors_come_together_single_values_first() {
             "pools[1].retry_policy.max_attempts: must be a whole number from 1 to 10, got 11",
             "pools[1].retry_policy.retry_on_status_codes[2]: must be a whole number from 100 \
              to 599, or statuses such as \"500-504\" or \"5xx\", got 600",
-            "pools[1].load_balancer.slow_start: not supported yet, got 5",
+            "pools[1].connection_pool.dynamic: must be true or false, got 1",
             "pools[2].endpoints: must have 1 to 1000 entries, got []",
             "pools[3]: must be an object, got \"b\"",
             "cluster_header: must be the name of a header, neither a pseudo-header, nor `host` \
@@ -328,6 +328,17 @@ fn sections_may_be_empty_but_must_be_objects() {
 }
 
 #[test]
+fn what_minds_the_pool_as_a_whole_arrives() {
+    let pool = pool(
+        r#""load_balancer": {"slow_start": "30s", "panic_threshold": 0.25},
+           "circuit_breaker": {"max_open_fraction": 0.5}"#,
+    );
+    assert_eq!(pool.slow_start, Duration::from_secs(30));
+    assert_eq!(pool.panic_threshold, 0.25);
+    assert_eq!(pool.breaker.max_open_fraction, 0.5);
+}
+
+#[test]
 fn what_is_off_anyway_is_accepted() {
     pool(
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
@@ -336,7 +347,7 @@ fn what_is_off_anyway_is_accepted() {
 }
 
 #[test]
-fn what_is_not_built_is_checked_nevertheless() {
+fn what_minds_the_pool_as_a_whole_has_its_rules() {
     check(
         r#"{"endpoints": ["a"],
             "circuit_breaker": {"max_open_fraction": 1.5},
@@ -344,7 +355,6 @@ fn what_is_not_built_is_checked_nevertheless() {
         }"#,
         &[
             "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
-            "load_balancer.slow_start: not supported yet, got \"30s\"",
             "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
         ],
     );

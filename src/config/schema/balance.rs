@@ -2,7 +2,7 @@
 
 use steerage_policy::balance::Strategy;
 
-use super::{COUNT, Kind, Off, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, Section, TextRule, field};
+use super::{COUNT, Kind, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, Section, TextRule, field};
 
 /// `load_balancer`.
 pub static LOAD_BALANCER: Section = Section::of(&[
@@ -52,15 +52,13 @@ pub static LOAD_BALANCER: Section = Section::of(&[
         SPAN_OR_ZERO,
         "0",
         "an endpoint that comes back ramps up to its weight over this time",
-    )
-    .planned(Off::Zero),
+    ),
     field(
         "panic_threshold",
         SHARE_OR_ZERO,
         "0",
         "when the available share of the pool falls below this, availability is ignored",
-    )
-    .planned(Off::Zero),
+    ),
     field(
         "decay",
         SPAN,

@@ -1,7 +1,7 @@
 //! The sections about endpoints that fail: `circuit_breaker` and `health_check`.
 
 use super::{
-    COUNT, HEADER_VALUES, Kind, METHOD, Off, SHARE, SHARE_OR_ZERO, SPAN, STATUS, STATUSES, Section,
+    COUNT, HEADER_VALUES, Kind, METHOD, SHARE, SHARE_OR_ZERO, SPAN, STATUS, STATUSES, Section,
     TextRule, field, some,
 };
 
@@ -67,8 +67,7 @@ pub static CIRCUIT_BREAKER: Section = Section::of(&[
         SHARE_OR_ZERO,
         "1",
         "never more than this share of the pool is kept open",
-    )
-    .planned(Off::One),
+    ),
 ]);
 
 /// `health_check`.

@@ -13,6 +13,7 @@
 //! Example: `a` (weight 1), `b` (weight 0), `c` (priority 1). First attempt: only `a` is a
 //! candidate. `a` fails: `c` is (`b` is drained). `c` fails: `b`. `b` fails: `a` again.
 
+mod candidates;
 mod consistent_hash;
 mod health_based;
 mod least_connections;
@@ -27,6 +28,7 @@ use core::time::Duration;
 
 use rand::Rng;
 
+pub use candidates::{Candidate, Candidates};
 pub use consistent_hash::{HashKey, HashOn};
 
 use consistent_hash::ConsistentHash;
@@ -37,9 +39,7 @@ use random::{Random, WeightedRandom};
 use round_robin::RoundRobin;
 use weighted_round_robin::WeightedRoundRobin;
 
-use crate::breaker::BreakerPolicy;
-use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
-use crate::exchange::Tried;
+use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
 /// How the endpoint of an attempt is chosen, by the names of the configuration.
@@ -174,157 +174,13 @@ pub(crate) fn choose(
     now: Instant,
     rng: &mut dyn Rng,
 ) -> Option<EndpointIndex> {
-    candidates.best?;
+    if candidates.is_empty() {
+        return None;
+    }
     let chosen = balancer.pick(candidates, key, now, rng);
     chosen
         .filter(|index| candidates.contains(*index))
         .or_else(|| random::weighted(candidates, rng))
-}
-
-/// One endpoint that may be chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
-    /// Its position in the pool.
-    pub index: EndpointIndex,
-    /// As configured.
-    pub endpoint: &'a Endpoint,
-    /// What is known of it.
-    pub state: &'a EndpointState,
-    /// Its weight among the candidates: above 0, because drained endpoints compete only with each
-    /// other and then count alike.
-    pub weight: f64,
-}
-
-/// The endpoints that a strategy may choose from.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidates<'a> {
-    endpoints: &'a [Endpoint],
-    states: &'a [EndpointState],
-    tried: &'a Tried,
-    breaker: &'a BreakerPolicy,
-    now: Instant,
-    /// The rank of all candidates; `None` when no endpoint is available.
-    best: Option<Rank>,
-}
-
-/// What makes one available endpoint preferable to another; smaller is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    tried: bool,
-    drained: bool,
-    priority: u32,
-}
-
-impl<'a> Candidates<'a> {
-    /// The candidates of a pool. `states` belong to `endpoints` by position.
-    #[must_use]
-    pub fn new(
-        endpoints: &'a [Endpoint],
-        states: &'a [EndpointState],
-        tried: &'a Tried,
-        breaker: &'a BreakerPolicy,
-        now: Instant,
-    ) -> Self {
-        let mut candidates = Self {
-            endpoints,
-            states,
-            tried,
-            breaker,
-            now,
-            best: None,
-        };
-        candidates.best = candidates
-            .available()
-            .map(|(index, endpoint, _)| candidates.rank(index, endpoint))
-            .min();
-        candidates
-    }
-
-    /// All candidates, in the order of the configuration.
-    pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
-        self.available()
-            .filter(|(index, endpoint, _)| Some(self.rank(*index, endpoint)) == self.best)
-            .map(|(index, endpoint, state)| Candidate {
-                index,
-                endpoint,
-                state,
-                weight: if endpoint.weight.is_drained() {
-                    1.0
-                } else {
-                    endpoint.weight.value()
-                },
-            })
-    }
-
-    /// Whether the endpoint at `index` is one of them.
-    #[must_use]
-    pub fn contains(&self, index: EndpointIndex) -> bool {
-        let position = index.position();
-        let (Some(endpoint), Some(state)) =
-            (self.endpoints.get(position), self.states.get(position))
-        else {
-            return false;
-        };
-        let is_available = state.exclusion(self.breaker, self.now).is_none();
-        is_available && Some(self.rank(index, endpoint)) == self.best
-    }
-
-    /// Whether the best that is left was tried before in this exchange.
-    #[must_use]
-    pub fn all_tried(&self) -> bool {
-        self.best.is_none_or(|rank| rank.tried)
-    }
-
-    /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
-    #[must_use]
-    pub fn overloaded(&self) -> bool {
-        let is_full = |state: &EndpointState| {
-            state.exclusion(self.breaker, self.now) == Some(Exclusion::AtLimit)
-        };
-        self.best.is_none() && self.states.iter().any(is_full)
-    }
-
-    /// When the first endpoint has cooled down, if none is available before. One at its limit may be
-    /// at any time.
-    #[must_use]
-    pub fn cooled(&self) -> Option<Instant> {
-        if self.best.is_some() || self.overloaded() {
-            return None;
-        }
-        self.states
-            .iter()
-            .filter_map(|state| {
-                let until = state.cooling_until(self.now)?;
-                state
-                    .agreed()
-                    .exclusion(self.breaker, until)
-                    .is_none()
-                    .then_some(until)
-            })
-            .min()
-    }
-
-    fn available(
-        &self,
-    ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
-        let (breaker, now) = (self.breaker, self.now);
-        self.endpoints
-            .iter()
-            .zip(self.states)
-            .enumerate()
-            .filter(move |(_, (_, state))| state.exclusion(breaker, now).is_none())
-            .filter_map(|(position, (endpoint, state))| {
-                Some((EndpointIndex::new(position)?, endpoint, state))
-            })
-    }
-
-    fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
-        Rank {
-            tried: self.tried.contains(index),
-            drained: endpoint.weight.is_drained(),
-            priority: endpoint.priority,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! When a breaker opens, and how it closes again, as configured.
 //!
 //! Example: `minimum_requests` 20, `failure_rate` 0.5: ten failures among 20 attempts of the window
-//! open it, ten among 19 do not. `timeout` 60 s, `max_timeout` 300 s: open for 60, 120, 240, 300, 300 s.
+//! open it, ten among 19 do not. `max_open_fraction` 0.5 with five endpoints: two may be open, not three. `timeout` 60 s, `max_timeout` 300 s: open for 60, 120, 240, 300, 300 s.
 
 use core::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct BreakerPolicy {
     pub half_open_requests: u32,
     /// Good trials that close it, 1 or more.
     pub success_threshold: u32,
+    /// Largest share of a pool's breakers that are not closed at a time, 0.0..=1.0.
+    pub max_open_fraction: f64,
 }
 
 /// What makes calls slow, and how many slow ones are too many.
@@ -52,6 +54,7 @@ impl Default for BreakerPolicy {
             max_timeout: Duration::from_secs(300),
             half_open_requests: 1,
             success_threshold: 1,
+            max_open_fraction: 1.0,
         }
     }
 }
@@ -70,6 +73,17 @@ impl BreakerPolicy {
             || self
                 .slow_calls
                 .is_some_and(|slow| share(counts.slow) >= slow.rate)
+    }
+
+    /// Whether one more breaker of a pool with `endpoints` may open while `open` others are not closed.
+    #[must_use]
+    pub fn may_open(&self, open: usize, endpoints: usize) -> bool {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a pool has at most 1,000 endpoints"
+        )]
+        let (open, endpoints) = ((open + 1) as f64, endpoints as f64);
+        open <= self.max_open_fraction * endpoints
     }
 
     /// How long the breaker stays open the `openings`-th time without recovery, from 1.

@@ -30,6 +30,13 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
+    /// Whether it holds even when so little of a pool is available that availability is ignored: then
+    /// checks and traffic are not believed, but an operator is, and who is full takes no more all the same.
+    #[must_use]
+    pub const fn holds_in_panic(self) -> bool {
+        matches!(self, Self::Operator | Self::AtLimit)
+    }
+
     /// The name in status and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -91,6 +98,15 @@ impl Agreed {
             Some(_) => self.operator.open_until(now),
             None => self.breaker.open_until(),
         }
+    }
+
+    /// When it last came back after it was left alone: from its breaker, its health or a cool-down; `None`
+    /// if it never did.
+    #[must_use]
+    pub fn returned(&self, now: Instant) -> Option<Instant> {
+        let cooled = self.cooling_until.filter(|until| *until <= now);
+        let breaker = self.breaker.closed_since();
+        breaker.max(self.health.usable_since()).max(cooled)
     }
 
     /// Until when it has asked to be left alone; `None` when it has not, or no longer, or when an

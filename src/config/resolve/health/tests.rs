@@ -155,7 +155,7 @@ fn each_field_of_the_breaker_has_its_rule() {
         r#"{"endpoints": ["a"], "circuit_breaker": {"failure_threshold": 0, "failure_rate": 0,
             "minimum_requests": 0, "window": 0, "slow_call_duration": 0, "slow_call_rate": 1.5,
             "timeout": 0, "max_timeout": 0, "half_open_requests": 17, "success_threshold": 0,
-            "max_open_fraction": 0.5}}"#,
+            "max_open_fraction": 1.5}}"#,
         &[
             &format!("circuit_breaker.failure_threshold: {count}, got 0"),
             &format!("circuit_breaker.failure_rate: {share}, got 0"),
@@ -167,7 +167,7 @@ fn each_field_of_the_breaker_has_its_rule() {
             &format!("circuit_breaker.max_timeout: {span}, got 0"),
             "circuit_breaker.half_open_requests: must be a whole number from 1 to 16, got 17",
             &format!("circuit_breaker.success_threshold: {count}, got 0"),
-            "circuit_breaker.max_open_fraction: not supported yet, got 0.5",
+            "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
         ],
     );
 }

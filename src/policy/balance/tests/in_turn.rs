@@ -147,7 +147,7 @@ proptest! {
         for weight in &weights {
             let mut endpoint = Endpoint::new("any");
             endpoint.weight = Weight::new(f64::from(*weight)).unwrap();
-            scene.endpoints.push(endpoint);
+            scene.pool.endpoints.push(endpoint);
             scene.states.push(EndpointState::new(DEFAULT_LENGTH));
         }
         let mut reference = Reference {
@@ -171,7 +171,7 @@ proptest! {
         for weight in &weights {
             let mut endpoint = Endpoint::new("any");
             endpoint.weight = Weight::new(*weight).unwrap();
-            scene.endpoints.push(endpoint);
+            scene.pool.endpoints.push(endpoint);
             scene.states.push(EndpointState::new(DEFAULT_LENGTH));
         }
         let total: f64 = weights.iter().sum();

@@ -8,21 +8,24 @@
 mod at_random;
 mod by_key;
 mod by_load;
+mod candidates;
 mod in_turn;
 mod properties;
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
-use crate::breaker::TrialId;
-use crate::endpoint::{Agreed, Took, Weight};
+use crate::breaker::{BreakerPolicy, TrialId};
+use crate::endpoint::{Agreed, Endpoint, EndpointState, Took, Weight};
+use crate::exchange::Tried;
 use crate::health::{CheckPolicy, Finding, Health};
 use crate::outcome::Outcome;
+use crate::pool::Pool;
 use crate::window::DEFAULT_LENGTH;
 
 const DECAY: Duration = Duration::from_secs(10);
@@ -44,11 +47,10 @@ fn all_strategies() -> [Strategy; 8] {
 /// A pool, what is known of it, and a balancer that chooses from it.
 #[derive(Debug)]
 struct Scene {
-    endpoints: Vec<Endpoint>,
+    pool: Pool,
     states: Vec<EndpointState>,
     tried: Tried,
     balancer: Box<dyn Balancer>,
-    breaker: BreakerPolicy,
     key: Option<HashKey>,
     now: Instant,
     /// Not `SmallRng`, which is another generator on 32-bit machines: a test must see the same
@@ -60,11 +62,10 @@ impl Scene {
     fn new(strategy: &Strategy, text: &str) -> Self {
         let (endpoints, states) = text.split_whitespace().map(parsed).unzip();
         Self {
-            endpoints,
+            pool: Pool::new("p", endpoints),
             states,
             tried: Tried::default(),
             balancer: strategy.balancer(DECAY),
-            breaker: BreakerPolicy::default(),
             key: None,
             now: Instant::ORIGIN + Duration::from_secs(1_000),
             rng: Xoshiro256PlusPlus::seed_from_u64(1),
@@ -72,13 +73,12 @@ impl Scene {
     }
 
     fn pick(&mut self) -> Option<EndpointIndex> {
-        let candidates = Candidates::new(
-            &self.endpoints,
-            &self.states,
-            &self.tried,
-            &self.breaker,
-            self.now,
-        );
+        let luck = if Candidates::need_luck(&self.pool) {
+            self.rng.random()
+        } else {
+            0
+        };
+        let candidates = Candidates::new(&self.pool, &self.states, &self.tried, luck, self.now);
         self.balancer
             .pick(&candidates, self.key, self.now, &mut self.rng)
     }
@@ -87,7 +87,7 @@ impl Scene {
     fn pick_name(&mut self) -> String {
         self.pick().map_or_else(
             || "-".to_string(),
-            |index| self.endpoints[index.position()].name.to_string(),
+            |index| self.pool.endpoints[index.position()].name.to_string(),
         )
     }
 
@@ -112,7 +112,7 @@ impl Scene {
 
     /// How often each endpoint is chosen, in the order of the configuration.
     fn counts(&mut self, picks: u32) -> Vec<u32> {
-        let mut counts: Vec<_> = self.endpoints.iter().map(|_| 0).collect();
+        let mut counts: Vec<_> = self.pool.endpoints.iter().map(|_| 0).collect();
         for _ in 0..picks {
             if let Some(index) = self.pick() {
                 counts[index.position()] += 1;
@@ -122,7 +122,11 @@ impl Scene {
     }
 
     fn index(&self, name: &str) -> EndpointIndex {
-        let position = self.endpoints.iter().position(|each| &*each.name == name);
+        let position = self
+            .pool
+            .endpoints
+            .iter()
+            .position(|each| &*each.name == name);
         position.and_then(EndpointIndex::new).unwrap()
     }
 
@@ -236,18 +240,20 @@ fn without_an_available_endpoint_there_is_no_choice() {
 fn an_endpoint_whose_breaker_refuses_is_not_chosen_until_it_admits_a_trial() {
     for strategy in all_strategies() {
         let mut scene = Scene::new(&strategy, "a b@1");
-        scene.breaker.failure_threshold = 1;
+        scene.pool.breaker.failure_threshold = 1;
         let mut agreed = Agreed::default();
-        agreed.breaker.checked(&scene.breaker, false, scene.now);
+        agreed
+            .breaker
+            .checked(&scene.pool.breaker, false, scene.now);
         scene.state("a").agree(agreed.clone());
         assert_eq!(scene.picks(2), "b b", "{strategy:?}: open");
-        scene.now = scene.now + scene.breaker.timeout;
+        scene.now = scene.now + scene.pool.breaker.timeout;
         assert_eq!(scene.picks(2), "a a", "{strategy:?}: its time is over");
         let expires = scene.now + DECAY;
         let trial = TrialId(1);
         let pass = agreed
             .breaker
-            .begin_trial(&scene.breaker, trial, expires, scene.now);
+            .begin_trial(&scene.pool.breaker, trial, expires, scene.now);
         assert!(pass.is_some());
         scene.state("a").agree(agreed);
         assert_eq!(scene.picks(2), "b b", "{strategy:?}: its permit is taken");
@@ -330,13 +336,7 @@ fn all_tried_tells_whether_the_next_choice_is_a_second_try() {
     let mut scene = Scene::new(&Strategy::RoundRobin, "a b:0 !c");
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let candidates = Candidates::new(
-            &scene.endpoints,
-            &scene.states,
-            &scene.tried,
-            &scene.breaker,
-            scene.now,
-        );
+        let candidates = Candidates::new(&scene.pool, &scene.states, &scene.tried, 0, scene.now);
         seen.push(candidates.all_tried());
         scene.picks_of_one_exchange(1);
     }

@@ -82,6 +82,7 @@ fn policy() -> impl Generator<Value = BreakerPolicy> {
             failure_threshold: failures,
             half_open_requests: trials,
             success_threshold: successes,
+            max_open_fraction: 1.0,
             timeout: Duration::from_millis(timeout),
             max_timeout: Duration::from_millis(most),
             ..BreakerPolicy::default()
@@ -123,6 +124,7 @@ fn absurd_policy() -> impl Generator<Value = BreakerPolicy> {
             timeout: times.1,
             max_timeout: times.2,
             slow_calls,
+            max_open_fraction: 1.0,
         },
     )
 }

@@ -162,6 +162,7 @@ fn touchy() -> impl Generator<Value = BreakerPolicy> {
                 max_timeout: Duration::from_millis(times.1),
                 half_open_requests,
                 success_threshold,
+                max_open_fraction: 1.0,
             }
         },
     )

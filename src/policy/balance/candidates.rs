@@ -1,0 +1,346 @@
+//! The endpoints of a pool that a strategy may choose from.
+//!
+//! It is a filter over the pool's own slices and allocates nothing, however many endpoints there are.
+//!
+//! **Who is preferred**, best first: an endpoint not tried yet in this exchange before one that was; one
+//! with a weight before a drained one; then the tiers. Not being tried comes first because a second try
+//! on the endpoint that has just failed is the least promising of all, drained or not.
+//!
+//! **Tiers** of priority take over from each other by degrees, as in Envoy: a tier that has lost some of
+//! its weight gives up traffic only when what is left of it, times [`OVERPROVISIONING`], is not all of it,
+//! because endpoints are rarely run so near to their limits that the others could not carry one more.
+//! <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/load_balancing/priority>
+//!
+//! **Panic**: when less than the pool's threshold of its weight is available, then availability says more of
+//! those who judge than of the endpoints, and is ignored: a few would be crushed by the load of all.
+//!
+//! **Slow start**: an endpoint that has come back takes part in few of the choices at first, in all of them
+//! when its time is over. It does not matter which strategy chooses.
+//!
+//! What is left to chance is decided by one number a choice, which consistent hashing makes of the key: the
+//! same key falls into the same tier while nothing changes.
+//!
+//! Examples. `a` (weight 1), `b` (weight 0), `c` (priority 1): first attempt `a`; it fails: `c`, because `b`
+//! is drained; it fails: `b`; it fails: `a` again. — Two of equal weight in tier 0, one of them open: 0.5 ×
+//! 1.4 = 70 % of the requests stay in tier 0, 30 % go to tier 1. — Of four, one is available, and the threshold
+//! is 0.3: 0.25 is less, so all four are used. — `slow_start` 30 s: 15 s after it came back an endpoint
+//! takes part in half of the choices.
+
+use twox_hash::XxHash64;
+
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
+use crate::exchange::Tried;
+use crate::pool::Pool;
+use crate::time::Instant;
+
+/// One endpoint that may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its position in the pool.
+    pub index: EndpointIndex,
+    /// As configured.
+    pub endpoint: &'a Endpoint,
+    /// What is known of it.
+    pub state: &'a EndpointState,
+    /// Its weight among the candidates: above 0, because drained endpoints compete only with each
+    /// other and then count alike.
+    pub weight: f64,
+}
+
+/// The endpoints that a strategy may choose from.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    pool: &'a Pool,
+    states: &'a [EndpointState],
+    tried: &'a Tried,
+    /// What chance decides this choice by.
+    luck: u64,
+    now: Instant,
+    /// Whether availability is ignored.
+    panics: bool,
+    /// The rank of all candidates; `None` when no endpoint may be chosen.
+    best: Option<Rank>,
+    /// Whether endpoints that have just come back may be left out.
+    thins: bool,
+}
+
+/// What makes one available endpoint preferable to another; smaller is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    tried: bool,
+    drained: bool,
+    priority: u32,
+}
+
+impl<'a> Candidates<'a> {
+    /// The candidates of a pool. `states` belong to its endpoints by position; `luck` is a number drawn for
+    /// this choice, see [`Candidates::need_luck`].
+    #[must_use]
+    pub fn new(
+        pool: &'a Pool,
+        states: &'a [EndpointState],
+        tried: &'a Tried,
+        luck: u64,
+        now: Instant,
+    ) -> Self {
+        let mut candidates = Self {
+            pool,
+            states,
+            tried,
+            luck,
+            now,
+            panics: false,
+            best: None,
+            thins: false,
+        };
+        candidates.panics = candidates.is_panic();
+        candidates.best = candidates
+            .usable()
+            .map(|(index, endpoint, _)| candidates.rank(index, endpoint))
+            .min();
+        if let Some(best) = candidates.best.filter(|best| !best.drained)
+            && let Some(priority) = candidates.tier(best)
+        {
+            candidates.best = Some(Rank { priority, ..best });
+        }
+        candidates.thins =
+            !pool.slow_start.is_zero() && candidates.ranked().any(|it| candidates.takes_part(&it));
+        candidates
+    }
+
+    /// Whether a choice among the endpoints of `pool` depends on chance before a strategy comes to it.
+    #[must_use]
+    pub fn need_luck(pool: &Pool) -> bool {
+        let mut priorities = pool.endpoints.iter().map(|endpoint| endpoint.priority);
+        let first = priorities.next();
+        !pool.slow_start.is_zero() || priorities.any(|priority| Some(priority) != first)
+    }
+
+    /// All candidates, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
+        self.ranked()
+            .filter(|candidate| !self.thins || self.takes_part(candidate))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.best.is_none()
+    }
+
+    /// Whether the endpoint at `index` is one of them.
+    #[must_use]
+    pub fn contains(&self, index: EndpointIndex) -> bool {
+        let position = index.position();
+        let (Some(endpoint), Some(state)) =
+            (self.pool.endpoints.get(position), self.states.get(position))
+        else {
+            return false;
+        };
+        self.is_usable(state)
+            && Some(self.rank(index, endpoint)) == self.best
+            && (!self.thins || self.takes_part(&candidate(index, endpoint, state)))
+    }
+
+    /// Whether the best that is left was tried before in this exchange.
+    #[must_use]
+    pub fn all_tried(&self) -> bool {
+        self.best.is_none_or(|rank| rank.tried)
+    }
+
+    /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
+    #[must_use]
+    pub fn overloaded(&self) -> bool {
+        let is_only_full = |state: &EndpointState| match self.exclusion(state) {
+            Some(Exclusion::AtLimit) => true,
+            Some(exclusion) => {
+                self.panics && !exclusion.holds_in_panic() && state.is_full(self.now)
+            }
+            None => false,
+        };
+        self.best.is_none() && self.states.iter().any(is_only_full)
+    }
+
+    /// When the first endpoint has cooled down, if none is available before. One at its limit may be
+    /// at any time.
+    #[must_use]
+    pub fn cooled(&self) -> Option<Instant> {
+        if self.best.is_some() || self.overloaded() {
+            return None;
+        }
+        self.states
+            .iter()
+            .filter_map(|state| {
+                let until = state.cooling_until(self.now)?;
+                state
+                    .agreed()
+                    .exclusion(&self.pool.breaker, until)
+                    .is_none()
+                    .then_some(until)
+            })
+            .min()
+    }
+
+    /// Those of the best rank.
+    fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
+        self.usable()
+            .filter(|(index, endpoint, _)| Some(self.rank(*index, endpoint)) == self.best)
+            .map(|(index, endpoint, state)| candidate(index, endpoint, state))
+    }
+
+    /// Those that may be chosen at all.
+    fn usable(
+        &self,
+    ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + '_ {
+        self.all().filter(|(_, _, state)| self.is_usable(state))
+    }
+
+    fn all(
+        &self,
+    ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
+        let endpoints = self.pool.endpoints.iter().zip(self.states).enumerate();
+        endpoints.filter_map(|(position, (endpoint, state))| {
+            Some((EndpointIndex::new(position)?, endpoint, state))
+        })
+    }
+
+    fn is_usable(&self, state: &EndpointState) -> bool {
+        self.exclusion(state).is_none_or(|exclusion| {
+            self.panics && !exclusion.holds_in_panic() && !state.is_full(self.now)
+        })
+    }
+
+    fn exclusion(&self, state: &EndpointState) -> Option<Exclusion> {
+        state.exclusion(&self.pool.breaker, self.now)
+    }
+
+    fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
+        Rank {
+            tried: self.tried.contains(index),
+            drained: endpoint.weight.is_drained(),
+            priority: endpoint.priority,
+        }
+    }
+
+    /// Whether so little of the pool is available that availability is ignored. Who is excluded for a reason
+    /// that holds all the same is not counted.
+    fn is_panic(&self) -> bool {
+        if self.pool.panic_threshold <= 0.0 {
+            return false;
+        }
+        let (mut available, mut all) = (0.0, 0.0);
+        for (_, endpoint, state) in self.all() {
+            let exclusion = self.exclusion(state);
+            if !exclusion.is_some_and(Exclusion::holds_in_panic) {
+                all += endpoint.weight.value();
+                if exclusion.is_none() {
+                    available += endpoint.weight.value();
+                }
+            }
+        }
+        available < self.pool.panic_threshold * all
+    }
+
+    /// The tier that this choice falls into, of those with candidates that differ from `best` in their tier
+    /// only; `None` if all endpoints are in one.
+    fn tier(&self, best: Rank) -> Option<u32> {
+        let lowest = self.next_tier(None)?;
+        let mut total = 0.0;
+        let mut share = 1.0;
+        let mut tier = Some(lowest);
+        while let Some(priority) = tier {
+            total += self.load(best, priority, &mut share);
+            tier = self.next_tier(tier);
+            if tier.is_none() && priority == lowest {
+                return None;
+            }
+        }
+        let mut wanted = fraction(self.luck) * total;
+        let mut share = 1.0;
+        let mut tier = Some(lowest);
+        let mut last = None;
+        while let Some(priority) = tier {
+            let load = self.load(best, priority, &mut share);
+            if load > 0.0 {
+                last = Some(priority);
+                if wanted < load {
+                    break;
+                }
+                wanted -= load;
+            }
+            tier = self.next_tier(tier);
+        }
+        last
+    }
+
+    /// The lowest priority above `priority`.
+    fn next_tier(&self, priority: Option<u32>) -> Option<u32> {
+        let priorities = self.pool.endpoints.iter().map(|endpoint| endpoint.priority);
+        priorities
+            .filter(|next| priority.is_none_or(|priority| *next > priority))
+            .min()
+    }
+
+    /// The share of the traffic that a tier takes, of the `share` that the ones before have left over, which
+    /// becomes less by that. Nothing is taken if no endpoint of it is as good as `best`.
+    fn load(&self, best: Rank, priority: u32, share: &mut f64) -> f64 {
+        let (mut usable, mut all, mut is_in_question) = (0.0, 0.0, false);
+        for (index, endpoint, state) in self.all() {
+            if endpoint.priority == priority {
+                all += endpoint.weight.value();
+                if self.is_usable(state) {
+                    usable += endpoint.weight.value();
+                    is_in_question |= self.rank(index, endpoint) == Rank { priority, ..best };
+                }
+            }
+        }
+        let health = if all > 0.0 {
+            (OVERPROVISIONING * usable / all).min(1.0)
+        } else {
+            0.0
+        };
+        let load = health.min(*share);
+        *share -= load;
+        if is_in_question { load } else { 0.0 }
+    }
+
+    /// Whether an endpoint takes part in this choice: always, unless it has just come back.
+    fn takes_part(&self, candidate: &Candidate<'_>) -> bool {
+        let Some(returned) = candidate.state.agreed().returned(self.now) else {
+            return true;
+        };
+        let back = self.now.since(returned).as_secs_f64();
+        let ramp = (back / self.pool.slow_start.as_secs_f64()).max(LEAST_PART);
+        let position = candidate.index.position().to_le_bytes();
+        ramp >= 1.0 || fraction(XxHash64::oneshot(self.luck, &position)) < ramp
+    }
+}
+
+fn candidate<'a>(
+    index: EndpointIndex,
+    endpoint: &'a Endpoint,
+    state: &'a EndpointState,
+) -> Candidate<'a> {
+    Candidate {
+        index,
+        endpoint,
+        state,
+        weight: if endpoint.weight.is_drained() {
+            1.0
+        } else {
+            endpoint.weight.value()
+        },
+    }
+}
+
+/// A number in 0.0..1.0 of 53 of these bits.
+#[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+fn fraction(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// By how much a tier may lose weight before it gives up traffic: Envoy's default.
+const OVERPROVISIONING: f64 = 1.4;
+
+/// The part that an endpoint takes at the moment that it comes back: Envoy's default.
+const LEAST_PART: f64 = 0.1;
