@@ -2,7 +2,6 @@
 //! - a wrong one is refused whole, with all its errors in Envoy's log: Envoy does not start, or
 //!   where the filter comes by discovery (ECDS) it keeps the one in force, and serves;
 //! - what is no JSON text at all gets a message of its own for each of the usual mistakes;
-//! - what is not built yet is refused, never accepted and ignored;
 //! - several configurations run in one VM, each with pools of its own.
 
 use std::time::Duration;

@@ -100,7 +100,7 @@ fn endpoints_are_told_field_by_field() {
         "consecutive_failures": 0, "consecutive_successes": 0,
         "circuit_breaker_open": false, "circuit_breaker_state": "closed",
         "circuit_breaker_open_until": null, "last_health_check": "2025-06-15T12:00:00.001Z",
-        "cooling_until": "2025-06-15T12:00:40.211Z", "limit": null,
+        "cooling_until": "2025-06-15T12:00:40.211Z", "limit": 100,
     }, {
         "pool": "shop", "url": "b", "health": "degraded", "available": false,
         "exclusion": "breaker_open", "weight": 2.5, "active_connections": 0,
@@ -109,7 +109,7 @@ fn endpoints_are_told_field_by_field() {
         "consecutive_failures": 1, "consecutive_successes": 0,
         "circuit_breaker_open": true, "circuit_breaker_state": "open",
         "circuit_breaker_open_until": "2025-06-15T12:00:30.071Z",
-        "last_health_check": "2025-06-15T12:00:00.001Z", "cooling_until": null, "limit": null,
+        "last_health_check": "2025-06-15T12:00:00.001Z", "cooling_until": null, "limit": 100,
     }, {
         "pool": "shop", "url": "c", "health": "unknown", "available": false,
         "exclusion": "breaker_open", "weight": 1.0, "active_connections": 1,
@@ -119,7 +119,7 @@ fn endpoints_are_told_field_by_field() {
         "consecutive_failures": 1, "consecutive_successes": 0,
         "circuit_breaker_open": true, "circuit_breaker_state": "open",
         "circuit_breaker_open_until": "2025-06-15T12:00:30.351Z", "last_health_check": null,
-        "cooling_until": null, "limit": null,
+        "cooling_until": null, "limit": 100,
     }]);
     assert_eq!(value(&document), wanted);
     let order = [
@@ -146,6 +146,32 @@ fn endpoints_are_told_field_by_field() {
         "limit",
     ];
     assert_eq!(names(&document), order.repeat(3));
+}
+
+#[test]
+fn what_each_endpoint_needs_is_told_field_by_field() {
+    let host = scene();
+    host.advance(ROUND);
+    let (status, document) = read(&host, "sizing");
+    assert_eq!(status, 200);
+    let order = [
+        "pool",
+        "url",
+        "attempts_per_second",
+        "response_time",
+        "max_connections",
+        "max_keepalive_connections",
+        "keepalive_expiry",
+    ];
+    assert_eq!(names(&document), order.repeat(3));
+    let sizing = value(&document);
+    assert_eq!(sizing[0]["pool"], "shop");
+    assert_eq!(sizing[0]["url"], "a");
+    // Two attempts, of 50 and 10 ms, within the ten seconds of the breaker's window.
+    assert_eq!(sizing[0]["attempts_per_second"], 0.2);
+    assert_eq!(sizing[0]["response_time"], 0.03);
+    assert_eq!(sizing[0]["max_connections"], 1);
+    assert_eq!(sizing[0]["keepalive_expiry"], 5.0);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn all_errors_come_together_single_values_first() {
                 {"name": "a", "endpoints": ["x", "x"], "load_balancer": {"strategy": "fastest"}},
                 {"name": "a", "match": {"prefix": "api"}, "endpoints": [{"weight": -1}],
                  "retry_policy": {"max_attempts": 11, "base_delay": 5, "max_delay": "1s",
-                    "retry_on_status_codes": [503, "5xx", 600]}},
+                    "retry_on_status_codes": [503, "5xx", 600]}, "connection_pool": {"dynamic": 1}},
                 {"endpoints": [], "timeout": {"read": "90s"}},
                 "b"
             ],
@@ -94,6 +94,7 @@ fn all_errors_come_together_single_values_first() {
             "pools[1].retry_policy.max_attempts: must be a whole number from 1 to 10, got 11",
             "pools[1].retry_policy.retry_on_status_codes[2]: must be a whole number from 100 \
              to 599, or statuses such as \"500-504\" or \"5xx\", got 600",
+            "pools[1].connection_pool.dynamic: must be true or false, got 1",
             "pools[2].endpoints: must have 1 to 1000 entries, got []",
             "pools[3]: must be an object, got \"b\"",
             "cluster_header: must be the name of a header, neither a pseudo-header, nor `host` \

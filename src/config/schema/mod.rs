@@ -86,7 +86,7 @@ pub struct Field {
     pub same_as: Option<&'static str>,
 }
 
-/// A field that is built and may be left out.
+/// A field that may be left out.
 #[must_use]
 pub const fn field(
     name: &'static str,

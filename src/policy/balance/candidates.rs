@@ -151,8 +151,14 @@ impl<'a> Candidates<'a> {
     /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
     #[must_use]
     pub fn overloaded(&self) -> bool {
-        let is_full = |state| self.exclusion(state) == Some(Exclusion::AtLimit);
-        self.best.is_none() && self.states.iter().any(is_full)
+        let is_only_full = |state: &EndpointState| match self.exclusion(state) {
+            Some(Exclusion::AtLimit) => true,
+            Some(exclusion) => {
+                self.panics && !exclusion.holds_in_panic() && state.is_full(self.now)
+            }
+            None => false,
+        };
+        self.best.is_none() && self.states.iter().any(is_only_full)
     }
 
     /// When the first endpoint has cooled down, if none is available before. One at its limit may be
@@ -199,8 +205,9 @@ impl<'a> Candidates<'a> {
     }
 
     fn is_usable(&self, state: &EndpointState) -> bool {
-        self.exclusion(state)
-            .is_none_or(|exclusion| self.panics && !exclusion.holds_in_panic())
+        self.exclusion(state).is_none_or(|exclusion| {
+            self.panics && !exclusion.holds_in_panic() && !state.is_full(self.now)
+        })
     }
 
     fn exclusion(&self, state: &EndpointState) -> Option<Exclusion> {

@@ -165,7 +165,7 @@ impl EndpointState {
     }
 
     /// Whether another attempt of this worker would be one too many.
-    fn is_full(&self, now: Instant) -> bool {
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
         let others = &self.others.share;
         match &self.gradient {
             Some(gradient) => self.active >= gradient.admits(others, now),

@@ -1,6 +1,7 @@
 //! Who may be chosen: tiers that take over by degrees, panic, and endpoints that have just come back.
 
 use super::*;
+use crate::endpoint::Exclusion;
 use crate::limit::Limit;
 use crate::operator::Circuit;
 #[cfg(target_arch = "wasm32")]
@@ -135,21 +136,6 @@ fn panic_ignores_who_judges_and_not_an_operator() {
 }
 
 #[test]
-fn panic_leaves_limits_alone_and_a_full_endpoint_is_no_reason_for_it() {
-    for (pool, shares) in [
-        ("!a !b c+7", [0.5, 0.5, 0.0]),
-        ("!a b+7 c+7", [0.0, 0.0, 0.0]),
-    ] {
-        let mut scene = Scene::new(&Strategy::WeightedRandom, pool);
-        for state in &mut scene.states {
-            *state = state.clone().limited(Limit::Fixed(7), 0);
-        }
-        scene.pool.panic_threshold = 0.5;
-        check_shares_of(&mut scene, &shares);
-    }
-}
-
-#[test]
 fn who_comes_back_gets_its_share_by_degrees_whatever_the_strategy() {
     for strategy in [
         Strategy::RoundRobin,
@@ -203,4 +189,27 @@ fn breakers_checks_and_cool_downs_all_give_back_slowly() {
     agreed.breaker.checked(&failing, false, at(4));
     agreed.breaker.checked(&failing, true, at(6));
     assert_eq!(agreed.returned(at(9)), Some(at(6)));
+}
+
+#[test]
+fn who_is_full_takes_no_more_in_panic() {
+    let mut scene = Scene::new(&Strategy::WeightedRandom, "!a !b");
+    scene.pool.panic_threshold = 0.9;
+    for state in &mut scene.states {
+        *state = state.clone().limited(Limit::Fixed(1), 0);
+    }
+    let now = scene.now;
+    let of = |scene: &Scene| {
+        let tried = Tried::default();
+        let candidates = Candidates::new(&scene.pool, &scene.states, &tried, 0, now);
+        (candidates.iter().count(), candidates.overloaded())
+    };
+    assert_eq!(of(&scene), (2, false));
+    scene.states[0].attempt_started();
+    check_shares_of(&mut scene, &[0.0, 1.0]);
+    scene.states[1].attempt_started();
+    assert_eq!(of(&scene), (0, true));
+    // What else is wrong with it is told first, but would be no reason in panic.
+    let told = scene.states[1].exclusion(&scene.pool.breaker, now);
+    assert_eq!(told, Some(Exclusion::Unhealthy));
 }
