@@ -45,6 +45,7 @@ pub mod expression;
 pub mod interceptors;
 mod json;
 pub mod operator;
+pub mod place;
 mod status;
 mod text;
 

@@ -1,0 +1,184 @@
+//! The commands, their arguments and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use steerage_config::duration;
+
+/// Checks and explains configurations of Steerage, the Envoy filter
+#[derive(Debug, Parser)]
+#[command(name = "steerage", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(Check),
+    Delays(Delays),
+    Size(Size),
+    Schema(Schema),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Find all errors of a configuration, and what is likely to be a mistake
+///
+/// Errors are those for which the filter refuses a configuration. Warnings are about what it accepts and
+/// what will probably not do what is expected.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK)]
+pub(crate) struct Check {
+    /// The configuration, as JSON; `-` for the standard input
+    pub(crate) file: PathBuf,
+    /// Whether warnings count as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Show the delays before the retries of each pool
+///
+/// Delays are those of the filter, before jitter, their range with it, and an exchange drawn by chance.
+/// The time in which attempts are answered is not part of them.
+#[derive(Debug, Args)]
+#[command(after_help = DELAYS)]
+pub(crate) struct Delays {
+    /// The configuration, as JSON; `-` for the standard input
+    pub(crate) file: PathBuf,
+    /// Attempts in total, in place of the configuration's max_attempts
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub(crate) attempts: Option<u8>,
+    /// What the drawn delays follow from: the same seed gives the same delays
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Find the connections that a load needs, by Little's law
+///
+/// Requests under way = requests a second × response time. A fifth is added for what is uneven.
+#[derive(Debug, Args)]
+#[command(after_help = SIZE)]
+pub(crate) struct Size {
+    /// Requests a second, of all endpoints together
+    #[arg(long, value_parser = rate)]
+    pub(crate) rps: f64,
+    /// How long they take on average: 500ms, 0.5s, 0.5
+    #[arg(long, value_parser = span)]
+    pub(crate) response_time: Duration,
+    /// How many endpoints share the requests
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) endpoints: u16,
+    /// Most connections to an endpoint
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Print the JSON Schema of configurations, or their reference
+#[derive(Debug, Args)]
+#[command(after_help = SCHEMA)]
+pub(crate) struct Schema {
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: SchemaFormat,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// How the schema is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// JSON Schema, draft 2020-12
+    #[default]
+    Json,
+    /// Tables for people
+    Markdown,
+}
+
+/// The script for `shell`.
+pub(crate) fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "steerage", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    rate.filter(|rate: &f64| *rate > 0.0 && *rate <= 1e9)
+        .ok_or_else(|| "must be a number above 0".into())
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::from_text(text)
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "must be a duration above 0 and at most 24 h, such as 500ms or 0.5".into())
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  steerage check policy.json
+  steerage delays policy.json --attempts 6
+  steerage size --rps 100 --response-time 500ms
+  steerage schema > schema.json
+
+Exit codes:
+  0  all is well
+  1  the configuration is refused, or has warnings and --strict is given
+  2  the command could not be carried out: wrong arguments, a file that cannot be read";
+
+const CHECK: &str = "\
+Examples:
+  steerage check policy.json
+  steerage check --strict --format json - < policy.json
+
+Exit codes:
+  0  the filter takes it
+  1  the filter refuses it; or, with --strict, there are warnings
+  2  the file cannot be read";
+
+const DELAYS: &str = "\
+Examples:
+  steerage delays policy.json
+  steerage delays policy.json --attempts 10 --seed 7
+  steerage delays policy.json --format json";
+
+const SIZE: &str = "\
+Examples:
+  steerage size --rps 100 --response-time 500ms
+  steerage size --rps 1200 --response-time 0.08 --endpoints 3 --max-connections 200";
+
+const SCHEMA: &str = "\
+Examples:
+  steerage schema > schema.json
+  steerage schema --format markdown > configuration.md
+
+An editor that knows the schema completes and checks a configuration while it is written.";
+
+const COMPLETIONS: &str = "\
+Examples:
+  steerage completions bash > /etc/bash_completion.d/steerage
+  steerage completions fish > ~/.config/fish/completions/steerage.fish";
