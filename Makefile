@@ -77,7 +77,8 @@ $(RUNNER): Cargo.lock
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
 	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && \
-		cargo test --locked --package steerage-harness && cargo test --locked --test e2e
+		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
+		cargo test --locked --package steerage-cli --test envoy
 
 prometheus-check: ## rules and alerts for Prometheus: their form, and that alerts fire when they should
 	@PROMTOOL="$$(tests/harness/prometheus.sh promtool)" && \

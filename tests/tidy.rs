@@ -522,15 +522,20 @@ fn invariants(text: &str) -> Vec<String> {
 
 #[test]
 fn every_configuration_takes_the_same_labels_out_of_names() {
-    let tags = |name: &str| -> Vec<String> {
-        let text = document(&format!("envoy/{name}"));
+    let tags = |path: &str| -> Vec<String> {
+        let text = document(path);
         let lines = text.lines().filter(|line| line.contains("{tag_name:"));
         lines.map(str::to_owned).collect()
     };
-    let expected = tags("envoy.yaml");
+    let expected = tags("envoy/envoy.yaml");
     assert_eq!(expected.len(), 7);
-    for name in ["demo.yaml", "llm-gateway.yaml", "operations.yaml"] {
-        assert_eq!(tags(name), expected, "{name}");
+    for path in [
+        "envoy/demo.yaml",
+        "envoy/llm-gateway.yaml",
+        "envoy/operations.yaml",
+        "src/cli/render/envoy.yaml",
+    ] {
+        assert_eq!(tags(path), expected, "{path}");
     }
 }
 

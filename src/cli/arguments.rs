@@ -21,6 +21,11 @@ pub(crate) enum Command {
     Check(Check),
     Delays(Delays),
     Size(Size),
+    /// Write what deploys a configuration
+    Render {
+        #[command(subcommand)]
+        target: Target,
+    },
     Schema(Schema),
     /// Print a script that completes commands and options in a shell
     #[command(after_help = COMPLETIONS)]
@@ -90,6 +95,37 @@ pub(crate) struct Size {
     pub(crate) format: Format,
 }
 
+/// What is to be rendered.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Target {
+    Envoy(RenderEnvoy),
+}
+
+/// A configuration of Envoy: listener, route, filter, and clusters with their limits
+#[derive(Debug, Args)]
+#[command(after_help = RENDER_ENVOY)]
+pub(crate) struct RenderEnvoy {
+    /// The configuration, as JSON; `-` for the standard input
+    pub(crate) file: PathBuf,
+    /// Where Envoy finds the module
+    #[arg(long, default_value = "target/steerage.wasm")]
+    pub(crate) wasm: String,
+    /// Where the servers of a cluster are; for several clusters several times
+    #[arg(long, value_name = "CLUSTER=HOST:PORT", value_parser = address)]
+    pub(crate) address: Vec<Address>,
+    /// Where Envoy listens
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:10000", value_parser = host_and_port)]
+    pub(crate) listen: (String, u16),
+}
+
+/// Where a cluster is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) cluster: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
 /// Print the JSON Schema of configurations, or their reference
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
@@ -138,11 +174,33 @@ fn span(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "must be a duration above 0 and at most 24 h, such as 500ms or 0.5".into())
 }
 
+fn address(text: &str) -> Result<Address, String> {
+    let (cluster, place) = text.rsplit_once('=').ok_or("must be CLUSTER=HOST:PORT")?;
+    let (host, port) = host_and_port(place)?;
+    Ok(Address {
+        cluster: cluster.into(),
+        host,
+        port,
+    })
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let (host, port) = text.rsplit_once(':').ok_or("must be HOST:PORT")?;
+    let port = port.parse().map_err(|_| "must end with a port")?;
+    // Envoy wants an IPv6 address without its brackets.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must begin with a host".into());
+    }
+    Ok((host.into(), port))
+}
+
 const EXAMPLES: &str = "\
 Examples:
   steerage check policy.json
   steerage delays policy.json --attempts 6
   steerage size --rps 100 --response-time 500ms
+  steerage render envoy policy.json > envoy.yaml
   steerage schema > schema.json
 
 Exit codes:
@@ -170,6 +228,12 @@ const SIZE: &str = "\
 Examples:
   steerage size --rps 100 --response-time 500ms
   steerage size --rps 1200 --response-time 0.08 --endpoints 3 --max-connections 200";
+
+const RENDER_ENVOY: &str = "\
+Examples:
+  steerage render envoy policy.json > envoy.yaml
+  steerage render envoy policy.json --address east=10.0.1.7:8080 --address west=west.example.com:80
+  envoy --mode validate --config-yaml \"$(steerage render envoy policy.json)\"";
 
 const SCHEMA: &str = "\
 Examples:

@@ -9,6 +9,7 @@
 //! | `check`, `warnings`, `position` | `check`: errors and traps with their line and column |
 //! | `delays` | `delays`: before each retry, with and without jitter |
 //! | `size` | `size`: connections by Little's law |
+//! | `render` | `render`: what deploys a configuration |
 //! | `schema`, `reference` | `schema`: JSON Schema and reference, made of the table that the parser walks |
 //! | `source`, `text` | reading files, writing numbers and colours |
 //!
@@ -34,6 +35,7 @@ mod check;
 mod delays;
 mod position;
 mod reference;
+mod render;
 mod schema;
 mod size;
 mod source;
@@ -96,6 +98,7 @@ pub fn run<T: Into<OsString> + Clone>(
         Command::Check(check) => check::run(&check, colour),
         Command::Delays(delays) => delays::run(&delays),
         Command::Size(size) => size::run(&size),
+        Command::Render { target } => render::run(&target),
         Command::Schema(schema) => Finished::with(match schema.format {
             SchemaFormat::Json => text::json(&schema::document()),
             SchemaFormat::Markdown => reference::document(),

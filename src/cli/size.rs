@@ -49,6 +49,11 @@ pub(crate) fn run(arguments: &arguments::Size) -> Finished {
     })
 }
 
+/// The connections that a load needs, 1 to `most`.
+pub(crate) fn connections(rps: f64, seconds: f64, most: u32) -> u32 {
+    sizes(rps, seconds, most).connections
+}
+
 fn sizes(rps: f64, seconds: f64, most: u32) -> Sizes {
     let under_way = rps * seconds;
     let needed = (under_way * HEADROOM).ceil().max(1.0);

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde_json::Value;
-use steerage_config::{Config, parse};
+use steerage_config::{Config, ConfigErrors, parse};
 
 use crate::{Finished, REFUSED};
 
@@ -37,14 +37,19 @@ pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>, Finished> {
 /// # Errors
 /// What to tell the user instead: that it cannot be read, or all of its errors.
 pub(crate) fn configuration(file: &Path) -> Result<Config, Finished> {
-    parse(&bytes(file)?).map_err(|errors| Finished {
+    parse(&bytes(file)?).map_err(|errors| refused(file, &errors))
+}
+
+/// What to tell the user of a configuration that the filter refuses.
+pub(crate) fn refused(file: &Path, errors: &ConfigErrors) -> Finished {
+    let name = name(file);
+    Finished {
         complaint: format!(
-            "steerage: {} is no configuration that the filter takes:\n{errors}\n",
-            name(file)
+            "steerage: {name} is no configuration that the filter takes:\n{errors}\n"
         ),
         status: REFUSED,
         ..Finished::default()
-    })
+    }
 }
 
 /// What is written in a configuration that was accepted.

@@ -5,7 +5,8 @@ use serde_json::Value;
 use steerage_config::{ConfigError, ConfigErrors, Problem, parse};
 
 use crate::mutation::documents;
-use crate::{samples, steerage};
+use crate::samples::samples;
+use crate::steerage;
 
 fn schema() -> Validator {
     let schema = serde_json::from_str(&steerage(&["schema"], b"").output).expect("JSON");

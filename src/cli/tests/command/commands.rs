@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::{Run, root, samples, steerage};
+use crate::samples::{root, samples};
+use crate::{Run, steerage};
 
 #[track_caller]
 fn check_output(arguments: &[&str], input: &str, status: i32, expected: &str) {
@@ -148,11 +149,83 @@ fn size_follows_littles_law() {
 }
 
 #[test]
+fn render_envoy_writes_what_the_configuration_and_the_arguments_say() {
+    let policy = r#"{
+        "cluster_header": "x-to",
+        "pools": [
+            {"name": "a", "endpoints": ["east", "we\"st"], "timeout": {"connect": "250ms"}},
+            {"name": "b", "endpoints": ["east"]}
+        ]
+    }"#;
+    let arguments = [
+        "render",
+        "envoy",
+        "-",
+        "--wasm",
+        "/x.wasm",
+        "--listen",
+        "[::1]:80",
+        "--address",
+        "we\"st=a.org:7",
+    ];
+    let run = steerage(&arguments, policy.as_bytes());
+    assert_eq!((run.status, &*run.complaint), (0, ""));
+    for part in [
+        "cluster_header: \"x-to\"\n",
+        "address: {socket_address: {address: \"::1\", port_value: 80}}",
+        "code: {local: {filename: \"/x.wasm\"}}",
+        "  # Of the pools a, b.\n  - name: \"east\"\n",
+        "    connect_timeout: 0.250s\n",
+        "{max_connections: 200, max_pending_requests: 200, max_requests: 200}",
+        "  - name: \"we\\\"st\"\n",
+        "{address: \"a.org\", port_value: 7}",
+        "{address: \"127.0.0.1\", port_value: 8081}",
+    ] {
+        assert!(run.output.contains(part), "no {part} in\n{}", run.output);
+    }
+    let written: String = policy.split_whitespace().collect();
+    let output: String = run.output.split_whitespace().collect();
+    assert!(output.contains(&written));
+}
+
+#[test]
+fn render_envoy_refuses_what_it_cannot_write() {
+    check_failure(
+        &["render", "envoy", "-"],
+        "{}",
+        1,
+        "endpoints: must be given",
+    );
+    let policy = r#"{"endpoints": ["a"]}"#;
+    for (address, part) in [
+        ("b=x:1", "no endpoint has the cluster b"),
+        ("x:1", "CLUSTER=HOST:PORT"),
+        ("a=x", "HOST:PORT"),
+        ("a=x:y", "end with a port"),
+        ("a=:1", "begin with a host"),
+    ] {
+        check_failure(
+            &["render", "envoy", "-", "--address", address],
+            policy,
+            2,
+            part,
+        );
+    }
+}
+
+#[test]
 fn help_has_examples_and_exit_codes() {
-    for command in ["check", "delays", "size", "schema", "completions"] {
-        let run = steerage(&[command, "--help"], b"");
+    for command in [
+        &["check", "--help"][..],
+        &["delays", "--help"],
+        &["size", "--help"],
+        &["render", "envoy", "--help"],
+        &["schema", "--help"],
+        &["completions", "--help"],
+    ] {
+        let run = steerage(command, b"");
         assert_eq!(run.status, 0);
-        assert!(run.output.contains("Examples:\n  steerage "), "{command}");
+        assert!(run.output.contains("Examples:\n  steerage "), "{command:?}");
     }
     let run = steerage(&["--help"], b"");
     assert!(run.output.contains("Exit codes:"), "{}", run.output);

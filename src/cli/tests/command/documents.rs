@@ -1,6 +1,7 @@
 //! The committed schema and reference are those of the program.
 
-use crate::{document, steerage};
+use crate::samples::document;
+use crate::steerage;
 
 #[track_caller]
 fn check(path: &str, format: &str) {

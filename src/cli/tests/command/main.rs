@@ -5,7 +5,7 @@
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `agreement` | program, parser and schema agree on which configurations are good |
-//! | `mutation` | where its thousands of configurations come from |
+//! | `mutation`, `samples` | where its thousands of configurations come from |
 
 #![expect(
     clippy::expect_used,
@@ -18,9 +18,9 @@ mod agreement;
 mod commands;
 mod documents;
 mod mutation;
+mod samples;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a run has come to.
@@ -49,39 +49,4 @@ fn steerage(arguments: &[&str], input: &[u8]) -> Run {
         complaint: String::from_utf8(output.stderr).expect("text"),
         status: output.status.code().expect("no signal"),
     }
-}
-
-/// The repository's root.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A document of the repository.
-fn document(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// Every configuration that the documents show: those of the README, and those within `envoy/`.
-fn samples() -> Vec<String> {
-    let readme = document("README.md");
-    let of_readme = readme
-        .split("```json\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .filter(|sample| sample.contains("\"endpoints\"") || sample.contains("\"pools\""))
-        .map(str::to_owned);
-    let mut samples: Vec<_> = of_readme.collect();
-    for name in ["envoy", "operations", "demo", "llm-gateway"] {
-        let text = document(&format!("envoy/{name}.yaml"));
-        let before = samples.len();
-        for rest in text.split("value: |\n").skip(1) {
-            let indent = rest.len() - rest.trim_start().len();
-            let lines = rest.lines();
-            let block = lines.take_while(|line| line.len() - line.trim_start().len() >= indent);
-            samples.push(block.collect::<Vec<_>>().join("\n"));
-        }
-        assert!(samples.len() > before, "{name}");
-    }
-    assert!(samples.len() >= 8, "{}", samples.len());
-    samples
 }

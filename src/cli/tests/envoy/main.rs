@@ -1,0 +1,111 @@
+//! What `steerage render envoy` writes, an Envoy takes: the real one, with the real filter in it.
+//!
+//! `--mode validate` loads the module and hands the configuration to it, so that a configuration which
+//! the filter refuses is refused here too.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
+#[path = "../command/mutation.rs"]
+mod mutation;
+#[path = "../command/samples.rs"]
+mod samples;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, thread};
+
+use samples::{document, root, samples};
+
+/// What an Envoy says of the rendered form of this configuration, if it does not take it. `number` tells
+/// files of tests apart that run at once.
+fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = scratch.join(format!("policy-{number}.json"));
+    fs::write(&file, policy).expect("the folder is there");
+    let steerage = Command::new(env!("CARGO_BIN_EXE_steerage"))
+        .args(["render", "envoy"])
+        .arg(&file)
+        .output()
+        .expect("the program runs");
+    assert!(steerage.status.success(), "{policy}");
+    let rendered = scratch.join(format!("envoy-{number}.yaml"));
+    fs::write(&rendered, steerage.stdout).expect("the folder is there");
+    let said = Command::new(envoy)
+        .args(["--mode", "validate", "-l", "warning", "-c"])
+        .arg(&rendered)
+        .current_dir(root())
+        .output()
+        .expect("Envoy runs");
+    if said.status.success() {
+        return None;
+    }
+    let log = String::from_utf8_lossy(&said.stderr).into_owned();
+    Some(format!("{}: {log}", rendered.display()))
+}
+
+/// Asks two Envoys at a time.
+fn check(policies: &[String], first_number: usize) {
+    let envoy: PathBuf = steerage_harness::envoy_binary().expect("an Envoy");
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(policy) = policies.get(index) else {
+                        return;
+                    };
+                    if let Some(said) = refusal(&envoy, policy, first_number + index) {
+                        panic!("{policy}\n{said}");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn envoy_takes_what_is_rendered_of_every_sample() {
+    check(&samples(), 0);
+}
+
+#[test]
+fn envoy_takes_what_is_rendered_of_200_random_policies() {
+    let mut policies: Vec<_> = mutation::documents(&samples(), 4_000)
+        .iter()
+        .map(|document| format!("{document:#}"))
+        .filter(|policy| steerage_config::parse(policy.as_bytes()).is_ok())
+        .collect();
+    policies.sort();
+    policies.dedup();
+    // Every so many-th, so that all samples are among them.
+    let step = policies.len() / 200;
+    let policies: Vec<_> = policies.into_iter().step_by(step).take(200).collect();
+    assert_eq!(policies.len(), 200);
+    check(&policies, 1_000);
+}
+
+#[test]
+fn a_policy_that_the_filter_refuses_is_refused_here_too() {
+    let envoy = steerage_harness::envoy_binary().expect("an Envoy");
+    let text = document("envoy/envoy.yaml").replace("\"max_attempts\": 3", "\"max_attempts\": 33");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refused.yaml");
+    fs::write(&file, text).expect("the folder is there");
+    let said = Command::new(envoy)
+        .args(["--mode", "validate", "-c"])
+        .arg(&file)
+        .current_dir(root())
+        .output()
+        .expect("Envoy runs");
+    let log = String::from_utf8_lossy(&said.stderr);
+    assert!(
+        !said.status.success() && log.contains("retry_policy.max_attempts"),
+        "{log}"
+    );
+}
