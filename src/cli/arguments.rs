@@ -99,6 +99,7 @@ pub(crate) struct Size {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Target {
     Envoy(RenderEnvoy),
+    Istio(RenderIstio),
 }
 
 /// A configuration of Envoy: listener, route, filter, and clusters with their limits
@@ -116,6 +117,54 @@ pub(crate) struct RenderEnvoy {
     /// Where Envoy listens
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:10000", value_parser = host_and_port)]
     pub(crate) listen: (String, u16),
+}
+
+/// Resources for Istio: the plugin, a route for each cluster, and the clusters' limits
+///
+/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST.
+#[derive(Debug, Args)]
+#[command(after_help = RENDER_ISTIO)]
+pub(crate) struct RenderIstio {
+    /// The configuration, as JSON; `-` for the standard input
+    pub(crate) file: PathBuf,
+    /// Where Istio finds the module: oci://, https:// or file://
+    #[arg(long)]
+    pub(crate) url: String,
+    /// The module's checksum, in hexadecimal
+    #[arg(long, value_parser = sha256)]
+    pub(crate) sha256: Option<String>,
+    /// Which resource brings the module; TrafficExtension needs Istio 1.30
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) kind: IstioKind,
+    /// What the resources are called
+    #[arg(long, default_value = "steerage")]
+    pub(crate) name: String,
+    /// The namespace of the resources, and of the proxies
+    #[arg(long, default_value = "istio-system")]
+    pub(crate) namespace: String,
+    /// Labels of the proxies that run the filter
+    #[arg(long, value_name = "NAME=VALUE", default_value = "istio=ingressgateway", value_parser = label)]
+    pub(crate) selector: Vec<(String, String)>,
+    /// The Gateway of the routes
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        default_value = "istio-system/ingress"
+    )]
+    pub(crate) gateway: String,
+    /// The host of the routes
+    #[arg(long, default_value = "*")]
+    pub(crate) host: String,
+}
+
+/// A resource of Istio that brings modules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IstioKind {
+    /// For all versions
+    #[default]
+    WasmPlugin,
+    /// Its successor
+    TrafficExtension,
 }
 
 /// Where a cluster is.
@@ -195,6 +244,20 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
     Ok((host.into(), port))
 }
 
+fn sha256(text: &str) -> Result<String, String> {
+    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 64 && text.bytes().all(hexadecimal) {
+        Ok(text.into())
+    } else {
+        Err("must be 64 digits of 0 to 9 and a to f".into())
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.into(), value.into()))
+}
+
 const EXAMPLES: &str = "\
 Examples:
   steerage check policy.json
@@ -234,6 +297,12 @@ Examples:
   steerage render envoy policy.json > envoy.yaml
   steerage render envoy policy.json --address east=10.0.1.7:8080 --address west=west.example.com:80
   envoy --mode validate --config-yaml \"$(steerage render envoy policy.json)\"";
+
+const RENDER_ISTIO: &str = "\
+Examples:
+  steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
+  steerage render istio policy.json --url https://example.com/steerage.wasm --kind traffic-extension
+  steerage render istio policy.json --url file:///steerage.wasm --selector app=edge --gateway edge/edge";
 
 const SCHEMA: &str = "\
 Examples:

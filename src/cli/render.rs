@@ -5,6 +5,7 @@
 //! | this | what the others have in common: the configuration as a block of YAML, names in quotes |
 //! | `cluster` | what the clusters of the endpoints need |
 //! | `envoy`, `envoy.yaml` | an Envoy with a listener, the filter and the clusters |
+//! | `istio` | resources for Istio |
 //!
 //! Only what the filter takes is rendered. The configuration is written as it was given: what somebody has
 //! laid out should be found again.
@@ -14,38 +15,88 @@
 
 mod cluster;
 mod envoy;
+mod istio;
 
-use steerage_config::parse;
+use std::path::Path;
+use std::time::Duration;
 
-use crate::Finished;
-use crate::arguments::{RenderEnvoy, Target};
+use serde_json::Value;
+use steerage_config::{Config, parse};
+
+use crate::arguments::{RenderEnvoy, RenderIstio, Target};
 use crate::source;
+use crate::{Finished, REFUSED};
+use cluster::Cluster;
 
 /// Carries out the command.
 pub(crate) fn run(target: &Target) -> Finished {
-    match target {
+    let rendered = match target {
         Target::Envoy(arguments) => envoy(arguments),
-    }
+        Target::Istio(arguments) => istio(arguments),
+    };
+    rendered.map_or_else(|finished| finished, Finished::with)
 }
 
-fn envoy(arguments: &RenderEnvoy) -> Finished {
-    let bytes = match source::bytes(&arguments.file) {
-        Ok(bytes) => bytes,
-        Err(finished) => return finished,
-    };
-    let config = match parse(&bytes) {
-        Ok(config) => config,
-        Err(errors) => return source::refused(&arguments.file, &errors),
-    };
-    let clusters = cluster::all(&config, &source::document(&bytes));
+/// A configuration that is rendered.
+struct Policy {
+    text: String,
+    document: Value,
+    config: Config,
+    clusters: Vec<Cluster>,
+}
+
+fn read(file: &Path) -> Result<Policy, Finished> {
+    let bytes = source::bytes(file)?;
+    let config = parse(&bytes).map_err(|errors| source::refused(file, &errors))?;
+    let document = source::document(&bytes);
+    Ok(Policy {
+        clusters: cluster::all(&config, &document),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+        document,
+        config,
+    })
+}
+
+fn envoy(arguments: &RenderEnvoy) -> Result<String, Finished> {
+    let policy = read(&arguments.file)?;
+    let clusters = &policy.clusters;
     let known = |name: &str| clusters.iter().any(|cluster| cluster.name == name);
     let mut addresses = arguments.address.iter();
     if let Some(unknown) = addresses.find(|address| !known(&address.cluster)) {
         let cluster = &unknown.cluster;
-        return Finished::failed(&format!("--address: no endpoint has the cluster {cluster}"));
+        return Err(Finished::failed(&format!(
+            "--address: no endpoint has the cluster {cluster}"
+        )));
     }
-    let policy = String::from_utf8_lossy(&bytes);
-    Finished::with(envoy::document(arguments, &config, &clusters, &policy))
+    Ok(envoy::document(
+        arguments,
+        &policy.config,
+        clusters,
+        &policy.text,
+    ))
+}
+
+fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
+    let policy = read(&arguments.file)?;
+    if policy.clusters.is_empty() {
+        let complaint = "this configuration has no pools, and so nothing to route to";
+        return Err(Finished::failed(complaint));
+    }
+    istio::documents(
+        arguments,
+        &policy.config,
+        &policy.clusters,
+        &policy.document,
+    )
+    .map_err(|foreign| Finished {
+        complaint: format!(
+            "steerage: Istio names its clusters outbound|PORT|SUBSET|HOST, as in \
+                 outbound|80||api.default.svc.cluster.local; these are none of them:\n{}\n",
+            foreign.join("\n")
+        ),
+        status: REFUSED,
+        ..Finished::default()
+    })
 }
 
 /// The text of a configuration as a block of YAML, each line indented.
@@ -63,9 +114,15 @@ fn block(json: &str, indent: usize) -> String {
     block
 }
 
+/// A duration as Envoy reads it, a millisecond at least: less would be none.
+fn envoy_span(span: Duration) -> String {
+    let milliseconds = span.as_micros().div_ceil(1_000).max(1);
+    format!("{}.{:03}s", milliseconds / 1_000, milliseconds % 1_000).replace(".000s", "s")
+}
+
 /// `text` in double quotes, as JSON and YAML have them.
 fn quoted(text: &str) -> String {
-    printable(&serde_json::Value::from(text).to_string())
+    printable(&Value::from(text).to_string())
 }
 
 /// JSON with escapes in place of what YAML takes for line breaks or does not allow.
@@ -99,5 +156,19 @@ mod tests {
             "  {\n    \"a\": 1,\n\n    \"b\": \"\\u2028é\"\n  }\n"
         );
         assert_eq!(quoted("a\"b\u{85}"), r#""a\"b\u0085""#);
+    }
+
+    #[test]
+    fn durations_are_rounded_up_to_milliseconds() {
+        for (microseconds, expected) in [
+            (0, "0.001s"),
+            (1, "0.001s"),
+            (1_001, "0.002s"),
+            (250_000, "0.250s"),
+            (5_000_000, "5s"),
+            (86_400_000_000, "86400s"),
+        ] {
+            assert_eq!(envoy_span(Duration::from_micros(microseconds)), expected);
+        }
     }
 }

@@ -6,12 +6,11 @@
 //! Example: for `{"endpoints": ["east"]}`, one route, one filter, and one cluster `east` at 127.0.0.1:8081.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{block, quoted};
+use super::{block, envoy_span, quoted};
 use crate::arguments::{Address, RenderEnvoy};
 
 const TEMPLATE: &str = include_str!("envoy.yaml");
@@ -157,29 +156,9 @@ fn placeholder(index: usize) -> u16 {
     u16::try_from(index % 50_000).unwrap_or_default() + 8_081
 }
 
-/// A duration as Envoy reads it, a millisecond at least: less would be none.
-fn envoy_span(span: Duration) -> String {
-    let milliseconds = span.as_micros().div_ceil(1_000).max(1);
-    format!("{}.{:03}s", milliseconds / 1_000, milliseconds % 1_000).replace(".000s", "s")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_rounded_up_to_milliseconds() {
-        for (microseconds, expected) in [
-            (0, "0.001s"),
-            (1, "0.001s"),
-            (1_001, "0.002s"),
-            (250_000, "0.250s"),
-            (5_000_000, "5s"),
-            (86_400_000_000, "86400s"),
-        ] {
-            assert_eq!(envoy_span(Duration::from_micros(microseconds)), expected);
-        }
-    }
 
     #[test]
     fn every_place_of_the_template_is_filled() {

@@ -220,6 +220,7 @@ fn help_has_examples_and_exit_codes() {
         &["delays", "--help"],
         &["size", "--help"],
         &["render", "envoy", "--help"],
+        &["render", "istio", "--help"],
         &["schema", "--help"],
         &["completions", "--help"],
     ] {

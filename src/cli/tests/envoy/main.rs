@@ -20,6 +20,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
 
+use serde_json::json;
+use steerage_harness::{Envoy, HarnessError, Reply, Upstream, get};
+
 use samples::{document, root, samples};
 
 /// What an Envoy says of the rendered form of this configuration, if it does not take it. `number` tells
@@ -89,6 +92,39 @@ fn envoy_takes_what_is_rendered_of_200_random_policies() {
     let policies: Vec<_> = policies.into_iter().step_by(step).take(200).collect();
     assert_eq!(policies.len(), 200);
     check(&policies, 1_000);
+}
+
+/// What `render istio` relies on: it routes by the header's value and not by `cluster_header`.
+#[test]
+fn the_header_that_the_filter_writes_chooses_a_route() {
+    steerage_harness::run(async {
+        let sick = Upstream::start(|_, _| Reply::status(503)).await?;
+        let well = Upstream::named("well").await?;
+        let route = |cluster: &str| {
+            let header = json!({"name": "x-steerage-cluster", "string_match": {"exact": cluster}});
+            json!({
+                "match": {"prefix": "/", "headers": [header]},
+                "route": {"cluster": cluster, "timeout": "0s"},
+            })
+        };
+        let hosts = json!([{
+            "name": "all", "domains": ["*"],
+            "routes": [route("outbound|80||sick"), route("outbound|80||well")],
+        }]);
+        let envoy = Envoy::builder()
+            .cluster("outbound|80||sick", sick.addr())
+            .cluster("outbound|80||well", well.addr())
+            .config(r#"{"endpoints": ["outbound|80||sick", "outbound|80||well"]}"#)
+            .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+            .start()
+            .await?;
+        for _ in 0..8 {
+            let answer = get(envoy.addr(), "/").await?;
+            assert_eq!((answer.status.as_u16(), &*answer.text()), (200, "well"));
+        }
+        Ok::<(), HarnessError>(())
+    })
+    .expect("an Envoy");
 }
 
 #[test]
