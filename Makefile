@@ -10,17 +10,20 @@ WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"
 TOOLS       := $(CURDIR)/target/tools
 RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
 SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml \
-	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
+	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
 # The real Prometheus, in the same way: $PROMETHEUS, the PATH, or Debian's package, unpacked and not installed.
 FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMETHEUS
+# And a browser with its driver: $CHROMIUM and $CHROMEDRIVER, the PATH, or Debian's packages, installed by root.
+FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
+	CHROMEDRIVER="$$(tests/harness/chromium.sh chromedriver)" && export CHROMIUM CHROMEDRIVER
 
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -76,9 +79,13 @@ $(RUNNER): Cargo.lock
 	@touch $@
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
-	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && \
+	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \
 		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
 		cargo test --locked --package steerage-cli --test envoy
+
+screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
+	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \
+		cargo test --locked --test screenshot
 
 prometheus-check: ## rules and alerts for Prometheus: their form, and that alerts fire when they should
 	@PROMTOOL="$$(tests/harness/prometheus.sh promtool)" && \

@@ -100,7 +100,7 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
     let exclusion = exclusion(pool, census, now);
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);
-    let row = agreed.breaker.row();
+    let row = agreed.breaker.streak();
     let date = |instant: Option<Instant>| instant.map(|instant| clock.date(instant));
     Endpoint {
         pool: &pool.name,

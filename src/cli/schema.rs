@@ -140,7 +140,10 @@ fn property(section: &'static Section, field: &Field) -> Value {
     match serde_json::from_str::<Value>(field.default) {
         Ok(default) if field.planned.is_none() => insert(&mut schema, "default", default),
         _ if field.default == "–" || field.planned.is_some() => {}
-        _ => description.push_str(&format!(" (default: {})", field.default)),
+        _ => description.push_str(&format!(
+            " (default: {})",
+            field.default.trim_start_matches("= ")
+        )),
     }
     insert(&mut schema, "description", json!(description));
     schema

@@ -8,8 +8,8 @@
 //! OPTIONS, which changes nothing (RFC 9110 §9.3.7), with no header of the operator's.
 //!
 //! Where the plugin has `allow_on_headers_stop_iteration`, as it may where there are no pools, the body comes
-//! by itself, and the same code answers. Where the route leads nowhere, the router answers first; its answer is then held back and
-//! replaced by one that says what to do.
+//! by itself, and the same code answers. Where the route leads nowhere, the router answers first; its answer
+//! is then held back and replaced by one that says what to do.
 
 use core::time::Duration;
 
@@ -90,7 +90,7 @@ impl Worker {
         Some(Action::Pause)
     }
 
-    /// `size` bytes of a body have arrived; `None` if nobody waits for it.
+    /// `size` bytes of a body are there; `None` if nobody waits for it.
     pub(super) fn admin_body(&mut self, id: StreamId, size: usize, end: bool) -> Option<Action> {
         let asked = self.asked_mut(id)?;
         // What is paused here the host gives again with what follows: the newest is all of it.
@@ -188,10 +188,7 @@ fn let_go(cluster_header: &str, now: Instant) -> Result<(), Refused> {
     let cluster = usable.or_else(|| endpoints().next());
     let sent = host::header_map(Map::Request)?;
     let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"OPTIONS")];
-    headers.extend(
-        sent.iter()
-            .filter(|(name, _)| matches!(*name, b":scheme" | b":authority" | b":path")),
-    );
+    headers.extend(sent.iter().filter(|(name, _)| ROUTING.contains(name)));
     if let Some(endpoint) = cluster {
         headers.push((cluster_header.as_bytes(), endpoint.cluster.as_bytes()));
     }
@@ -221,6 +218,10 @@ fn clock() -> Clock {
         wall: host::wall_time(),
     }
 }
+
+/// What the host needs of a request to find its route; it has written the last one itself, and without it no
+/// route matches.
+const ROUTING: [&[u8]; 4] = [b":scheme", b":authority", b":path", b"x-forwarded-proto"];
 
 /// What the access log says of an answer of the admin surface.
 const ADMIN: &str = "steerage_admin";

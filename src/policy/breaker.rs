@@ -51,6 +51,8 @@ pub struct Breaker {
     since: Instant,
     /// Failures in a row while closed.
     row: u32,
+    /// Failures in a row in whatever state, for people.
+    streak: u32,
     /// Openings without recovery in between.
     openings: u32,
     /// How long it was open last.
@@ -243,8 +245,14 @@ impl Breaker {
         match &mut self.state {
             State::Closed if current => {
                 match verdict {
-                    Verdict::Success => self.row = 0,
-                    Verdict::Failure { in_row: true } => self.row = self.row.saturating_add(1),
+                    Verdict::Success => {
+                        self.row = 0;
+                        self.streak = 0;
+                    }
+                    Verdict::Failure { in_row: true } => {
+                        self.row = self.row.saturating_add(1);
+                        self.streak = self.streak.saturating_add(1);
+                    }
                     Verdict::Failure { in_row: false } => {}
                     Verdict::Neutral => return,
                 }
@@ -263,8 +271,12 @@ impl Breaker {
                         if *successes >= policy.success_threshold {
                             self.enter(State::Closed, now);
                         }
+                        self.streak = 0;
                     }
-                    Verdict::Failure { .. } => self.open(policy, now),
+                    Verdict::Failure { .. } => {
+                        self.streak = self.streak.saturating_add(1);
+                        self.open(policy, now);
+                    }
                     Verdict::Neutral => {}
                 }
             }
@@ -331,7 +343,13 @@ impl Breaker {
         self.generation
     }
 
-    /// Failures in a row.
+    /// Failures in a row that it has been judged by, those before it opened and those of trials included.
+    #[must_use]
+    pub const fn streak(&self) -> u32 {
+        self.streak
+    }
+
+    /// Failures in a row while it is closed.
     #[must_use]
     pub const fn row(&self) -> u32 {
         self.row

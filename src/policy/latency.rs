@@ -1,27 +1,46 @@
-//! How long an endpoint takes to begin its answer: a peak-sensitive moving average.
+//! How long an endpoint takes to begin its answer: a moving average that one odd answer does not move far.
 //!
-//! A sample above the average replaces it at once; a lower one pulls it down with the time constant
-//! `decay`. The asymmetry is the point: an endpoint that turns slow is felt with its first slow
-//! answer, while it must prove itself again before it is believed to be fast. The weight of a
-//! sample depends on the time since the last one and not on their number, so the average means the
-//! same at 1 and at 10,000 requests per second. After Finagle's peak EWMA
-//! (<https://twitter.github.io/finagle/guide/Clients.html>).
+//! The weight of a sample depends on the time since the last one and not on their number, so the
+//! average means the same at 1 and at 10,000 requests per second; `decay` is its time constant. Only
+//! the first samples count alike, until there is something to forget.
+//!
+//! Two of the answers that differ from the average by more than [`FAR`] deserve a rule each:
+//! - **Slower, alone**, a sample counts as [`FAR`] times the average and no more: a collection of garbage
+//!   must not cost an endpoint its traffic. **[`IN_A_ROW`] in a row** are no accident: the smallest of
+//!   them replaces the average at once. An average that took in every peak (as Finagle's does, which
+//!   this one follows otherwise) would at high rates be that of an endpoint's worst answers, and at low
+//!   ones a single outlier would banish it for several `decay`s.
+//! - **Faster, among the first or after a silence of half of `decay`**, a sample replaces what there was: the first
+//!   answer often waits for connections and caches that those after it find ready, and what was true
+//!   so long ago may be over.
 //!
 //! [`drifted`] tells what an average is worth some time after the last sample: it drifts towards a
 //! value that the caller gives, the mean of the pool. Drifting to zero instead would make an endpoint
 //! that nobody asks look like the fastest of all.
 //!
-//! Example, `decay` 10 s: 10 ms, then 200 ms → 200 ms at once; 10 s later a sample of 10 ms →
-//! 200·e⁻¹ + 10·(1 − e⁻¹) ≈ 79.9 ms.
+//! Example, `decay` 10 s, average 10 ms: 200 ms, a tenth of a second after the last sample, counts as
+//! 40 ms, with a weight of 1 − e^(−0.01): the average is 10.3 ms. So does the next one. The third,
+//! of 190 ms, makes it 190 ms.
 
 use core::time::Duration;
 
 use crate::time::{Instant, from_seconds};
 
-/// A peak-sensitive, time-weighted moving average of response times, in seconds.
+/// By this factor a sample is out of the ordinary.
+const FAR: f64 = 4.0;
+
+/// So many samples that are out of the ordinary are the new order.
+const IN_A_ROW: u8 = 3;
+
+/// A time-weighted moving average of response times, in seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Average {
     seconds: f64,
+    /// Samples behind it, up to a number after which their share is that of time alone.
+    samples: u16,
+    /// The newest samples that were all far slower: how many, and the smallest.
+    slower: u8,
+    least: f64,
     /// When the last sample arrived; `None` before the first.
     updated: Option<Instant>,
 }
@@ -30,15 +49,30 @@ impl Average {
     /// Takes in one response time. `decay` is the time constant of forgetting.
     pub fn observe(&mut self, sample: Duration, now: Instant, decay: Duration) {
         let sample = sample.as_secs_f64();
-        self.seconds = match self.updated {
-            Some(updated) if sample < self.seconds => {
-                let keep = kept_share(now.since(updated), decay);
-                self.seconds * keep + sample * (1.0 - keep)
-            }
-            _ => sample,
-        };
+        let silence = self.updated.map(|updated| now.since(updated));
         // A sample that is older than the last one must not turn the clock back.
         self.updated = Some(self.updated.map_or(now, |updated| updated.max(now)));
+        let Some(silence) = silence else {
+            return self.restart(sample, 1);
+        };
+        if (self.is_new() || silence > decay / 2) && sample * FAR < self.seconds {
+            return self.restart(sample, 1);
+        }
+        let is_far = sample > self.seconds * FAR;
+        self.slower = if is_far { self.slower + 1 } else { 0 };
+        if is_far {
+            self.least = if self.slower > 1 {
+                self.least.min(sample)
+            } else {
+                sample
+            };
+            if self.slower == IN_A_ROW {
+                return self.restart(self.least, IN_A_ROW.into());
+            }
+        }
+        self.samples = self.samples.saturating_add(1);
+        let share = (1.0 - kept_share(silence, decay)).max(1.0 / f64::from(self.samples));
+        self.seconds += (sample.min(self.seconds * FAR) - self.seconds) * share;
     }
 
     /// The average in seconds as of the last sample; `None` before the first.
@@ -51,6 +85,22 @@ impl Average {
     #[must_use]
     pub const fn updated(&self) -> Option<Instant> {
         self.updated
+    }
+
+    /// Whether it has samples, but so few that the next may turn it upside down.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        (1..IN_A_ROW.into()).contains(&self.samples)
+    }
+
+    fn restart(&mut self, seconds: f64, samples: u16) {
+        *self = Self {
+            seconds,
+            samples,
+            slower: 0,
+            least: 0.0,
+            updated: self.updated,
+        };
     }
 }
 
@@ -112,16 +162,71 @@ mod tests {
         Instant::ORIGIN + Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn peaks_count_at_once_and_fade_with_the_time_constant() {
+    /// The average in milliseconds after samples of so many, each a tenth of a second after the last.
+    fn after(samples: &[u64]) -> f64 {
         let mut average = Average::default();
-        assert_eq!(average.seconds(), None);
-        average.observe(ms(10), at(0), DECAY);
-        average.observe(ms(200), at(0), DECAY);
-        assert_eq!(average.seconds(), Some(0.2));
-        average.observe(ms(10), at(10), DECAY);
-        let faded = average.seconds().unwrap();
-        assert!((faded - 0.0799).abs() < 1e-4, "{faded}");
+        for (n, sample) in (0..).zip(samples) {
+            average.observe(ms(*sample), Instant::ORIGIN + n * ms(100), DECAY);
+        }
+        average.seconds().unwrap() * 1_000.0
+    }
+
+    #[track_caller]
+    fn check(samples: &[u64], expected: f64) {
+        let seen = after(samples);
+        assert!((seen - expected).abs() < 0.1, "{samples:?}: {seen}");
+    }
+
+    #[test]
+    fn the_first_samples_count_alike_and_later_ones_by_time() {
+        assert_eq!(Average::default().seconds(), None);
+        check(&[10, 20], 15.0);
+        check(&[10, 20, 30], 20.0);
+        let mut average = Average::default();
+        for n in 0..1_000 {
+            average.observe(ms(10), at(0) + n * ms(1), DECAY);
+        }
+        average.observe(ms(20), at(11), DECAY);
+        let seen = average.seconds().unwrap();
+        assert!((seen - 0.0163).abs() < 1e-3, "{seen}");
+    }
+
+    #[test]
+    fn a_slow_sample_counts_for_little_alone_and_fully_in_a_row() {
+        let usual = [10; 200];
+        let then = |more: &[u64]| [&usual, more].concat();
+        check(&usual, 10.0);
+        check(&then(&[200]), 10.3);
+        check(&then(&[200, 10, 200, 10]), 10.6);
+        check(&then(&[200, 210]), 10.6);
+        check(&then(&[200, 210, 190]), 190.0);
+        assert!(after(&then(&[30; 10])) < 13.0, "three times is in order");
+    }
+
+    #[test]
+    fn the_first_samples_may_be_slower_than_the_rest() {
+        check(&[1_000, 10], 10.0);
+        check(&[1_000, 900, 10, 10], 10.0);
+        let mut average = Average::default();
+        for is_new in [false, true, true, false] {
+            assert_eq!(average.is_new(), is_new);
+            average.observe(ms(10), at(0), DECAY);
+        }
+    }
+
+    #[test]
+    fn after_a_silence_a_fast_sample_counts_alone_and_a_slow_one_does_not() {
+        let after = |first, then, silence| {
+            let mut average = Average::default();
+            for n in 0..3 {
+                average.observe(ms(first), at(n), DECAY);
+            }
+            average.observe(ms(then), at(2) + silence, DECAY);
+            (average.seconds().unwrap() * 1_000.0).round()
+        };
+        assert_eq!(after(200, 10, DECAY / 2 + ms(1)), 10.0);
+        assert_eq!(after(200, 10, DECAY / 2), 125.0);
+        assert_eq!(after(10, 200, DECAY + ms(1)), 29.0);
     }
 
     #[test]

@@ -12,15 +12,20 @@
     reason = "tests stop at the first surprise, and measure real time"
 )]
 
+mod admin;
 mod answers;
 mod backoff;
+mod balancing;
 mod bodies;
 mod breaker;
+mod brownout;
 mod budget;
 mod configuration;
 mod cooldown;
 mod custom_filter;
+mod dashboard;
 mod disconnects;
+mod documents;
 mod failover;
 mod headers;
 mod health;
@@ -29,6 +34,7 @@ mod hostile;
 mod interceptors;
 mod llm_gateway;
 mod observing;
+mod operating;
 mod prometheus;
 mod reload;
 mod restraint;

@@ -4,6 +4,7 @@
 //! - who comes back gets its share by degrees;
 //! - never more of a pool is open than is allowed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, run};
@@ -103,9 +104,11 @@ fn with_too_little_available_availability_is_ignored() {
 fn who_comes_back_gets_its_share_by_degrees() {
     run(async {
         let steady = Upstream::named("steady").await.unwrap();
-        let back = Upstream::start(|_, number| {
+        let is_first = AtomicBool::new(true);
+        let back = Upstream::start(move |_, _| {
             let first = Reply::status(503).header("retry-after-ms", "500");
-            if number == 0 { first } else { Reply::ok() }
+            let is_first = is_first.swap(false, Ordering::Relaxed);
+            if is_first { first } else { Reply::ok() }
         });
         let back = back.await.unwrap();
         let clusters = [("steady", steady.addr()), ("back", back.addr())];

@@ -41,5 +41,11 @@ mod extending;
 mod obligations;
 mod obstacles;
 
+mod admin;
+mod operating;
+mod status;
+mod words;
+
+mod admin_hostile;
 mod hostile;
 mod random_events;

@@ -1,28 +1,43 @@
-//! The shortest response time, taking the attempts under way into account: smallest
-//! average × (active + 1) / weight, divided by the success rate.
+//! By response time: a draw in which each endpoint has the chance weight / (time × load), and
+//! from which those are left out that are far slower than the best.
 //!
-//! The average alone would send everything to the fastest endpoint until it is not the fastest any
-//! more; multiplied by what is under way, the attempts under way spread in proportion to speed. The
-//! average is [`crate::latency`]'s: a slow answer counts at once, a failure counts as a slow answer.
+//! - **time**: the average of [`crate::latency`] divided by the success rate, because it takes 1/p
+//!   attempts to get a good answer from an endpoint whose attempts succeed with chance p. A failure counts
+//!   as a slow answer, so failing fast does not attract.
+//! - **load**: 1 + attempts under way in all workers, for its weight.
 //!
-//! That alone does not keep traffic away from an endpoint that fails fast: it is free again at once,
-//! while the good ones are busy, and at 64 requests under way it would draw a third of them, however
-//! slow its failures are said to be. So the cost is that of a *good* answer: it takes 1/p attempts,
-//! on average, to get one from an endpoint whose attempts succeed with chance p.
+//! **Why a draw**, and not the smallest product: what a worker knows of the others is up to 100 ms old, and
+//! until they hear of each other all of them take the same one. In the simulation
+//! (`shared/tests/simulation/scenarios`), 32 workers that took the smallest sent up to 80 % of a tenth of a
+//! second's requests to one of three equal endpoints; drawing, 42 %, which is chance. Nor does the smallest
+//! product give endpoints their part: of 10, 20 and 40 ms, with little to do, the last got 3 % of
+//! the requests and not 14 %. A draw by 1 / (time × load) is in proportion to speed with much load as with
+//! little: with little, load is 1, and with much it is throughput × time, so that throughput² goes
+//! with 1 / time².
 //!
-//! An endpoint that nobody asks must not keep its reputation, good or bad, for ever:
-//! - **no history yet**: it costs what the others cost on average, and
-//! - **no news for longer than `decay`**: its average drifts to that mean, and
-//! - in both cases it gets one attempt at a time *before* its turn, so that the next choice knows
-//!   more. One at a time and only while it is unknown: a cold endpoint is neither starved, because
-//!   the mean is never the minimum, nor flooded, because nobody knows yet what it bears.
+//! **Why some are left out**: an endpoint that has become 20 times slower would still be drawn for one
+//! request in 41 beside two good ones, and one in a hundred is enough to spoil the 99th percentile. One
+//! that is more than [`FAR`] times slower than the best is therefore *explored* and not drawn: it gets one
+//! attempt at a time, of all workers, when nothing has been heard of it for `decay`. For one to two
+//! `decay`s, drawn anew with each request, or all workers would find at the same time that it is due.
+//! If that attempt is as fast as in its good days, the endpoint is drawn again at once.
 //!
-//! Example, decay 10 s: a 10 ms with 1 under way → 20; b 30 ms, idle → 30; c never asked, idle →
-//! explored now. While c's first attempt is under way it costs 20 ms × 2 = 40, and a is next.
+//! **An endpoint without history** is explored in the same way, at once, and again if its first answers are
+//! far slower than those of the rest: neither starved nor flooded. While no endpoint has given a good answer,
+//! the smallest time × load decides, with the mean of the others as the time of those that have not
+//! answered.
+//!
+//! Limits: an endpoint that is left out and still busy with a long answer is explored when that has ended.
+//! When all are overloaded, one that happens to have no success within the `window` is left out as well, although
+//! it could help; until it is explored.
+//!
+//! Example, weights 1, nothing under way: a 10 ms, b 20 ms, c 40 ms, d 90 ms → 4 : 2 : 1 : 0, so a gets
+//! 57 % of the requests, b 29 %, c 14 %, and d one in ten to twenty seconds. With 3 under way at a, the
+//! chances are 1 : 2 : 1 : 0.
 
 use core::time::Duration;
 
-use rand::Rng;
+use rand::{Rng, RngExt as _};
 
 use super::{Balancer, Candidate, Candidates, HashKey, least_connections::load, random};
 use crate::endpoint::EndpointIndex;
@@ -43,33 +58,76 @@ impl Balancer for LeastResponseTime {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        let unknown = candidates
+        let best = candidates
+            .iter()
+            .filter(|candidate| candidate.state.success_rate(now) > 0.0)
+            .filter_map(|candidate| seconds_to_success(&candidate, now))
+            .fold(f64::INFINITY, f64::min);
+        let drawn = |candidate: &Candidate<'_>| {
+            seconds_to_success(candidate, now).filter(|seconds| *seconds <= best * FAR)
+        };
+        let patience = self.decay.as_secs_f64() * (1.0 + rng.random::<f64>());
+        let explored = candidates
             .iter()
             .filter(|candidate| {
-                candidate.state.active() == 0 && is_unknown(candidate, self.decay, now)
+                candidate.state.active() == 0
+                    && drawn(candidate).is_none()
+                    && is_unknown(candidate, patience, now)
             })
             .map(|candidate| (candidate.index, 0.0));
-        if let Some(explored) = random::cheapest(unknown, rng) {
+        if let Some(explored) = random::cheapest(explored, rng) {
             return Some(explored);
         }
-        let mean = mean_seconds(candidates, now);
-        random::cheapest(
-            candidates.iter().map(|candidate| {
-                let seconds = candidate.state.seconds_drifted(now, self.decay, mean);
-                let load = load(candidate.state.active(), candidate.weight);
-                let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
-                let cost = seconds.max(LEAST_SECONDS) * load / success_rate;
-                (candidate.index, cost)
-            }),
+        if best.is_infinite() {
+            return without_history(candidates, now, rng);
+        }
+        let (sum, count) = candidates.iter().fold((0.0, 0.0), |(sum, count), each| {
+            (sum + each.weight, count + 1.0)
+        });
+        random::drawn(
+            || {
+                candidates.iter().filter_map(move |candidate| {
+                    let seconds = drawn(&candidate)?;
+                    // 1 on average, so that only the ratio of weights matters.
+                    let weight = (candidate.weight * count / sum).max(f64::MIN_POSITIVE);
+                    let load = 1.0 + f64::from(candidate.state.active()) / weight;
+                    // In units of the best, lest a product of very small numbers be none.
+                    Some((candidate.index, weight * (best / seconds) / load))
+                })
+            },
             rng,
         )
     }
 }
 
-/// Whether too little is known of its speed to judge it.
-fn is_unknown(candidate: &Candidate<'_>, decay: Duration, now: Instant) -> bool {
+/// The choice while no endpoint has given a good answer: the smallest time × load. A draw would let an
+/// endpoint that fails at once, and is idle again, have a good part of what comes before the others'
+/// first answers.
+fn without_history(
+    candidates: &Candidates<'_>,
+    now: Instant,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex> {
+    let mean = mean_seconds(candidates, now);
+    let costs = candidates.iter().map(|candidate| {
+        let load = load(candidate.state.active(), candidate.weight);
+        let seconds = seconds_to_success(&candidate, now).unwrap_or(mean);
+        (candidate.index, seconds * load)
+    });
+    random::cheapest(costs, rng)
+}
+
+/// How long a good answer takes, as far as is known.
+fn seconds_to_success(candidate: &Candidate<'_>, now: Instant) -> Option<f64> {
+    let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+    let seconds = candidate.state.seconds(now)?;
+    Some(seconds.max(LEAST_SECONDS) / success_rate)
+}
+
+/// Whether too little is known of its speed, or for too long, to go on without it.
+fn is_unknown(candidate: &Candidate<'_>, patience: f64, now: Instant) -> bool {
     let silence = candidate.state.silence(now);
-    silence.is_none_or(|silence| silence > decay)
+    candidate.state.is_new() || silence.is_none_or(|silence| silence.as_secs_f64() > patience)
 }
 
 /// The mean of the candidates' averages in seconds; an arbitrary number while none has one.
@@ -83,9 +141,13 @@ pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
     if count > 0.0 { sum / count } else { 1.0 }
 }
 
+/// So many times slower than the best is too slow to be drawn. More than [`crate::latency`] lets a single slow
+/// answer count for, and less than a failure counts for in a row.
+const FAR: f64 = 8.0;
+
 /// Response times below this cost alike: a clock that stood still must not make the load of an
 /// endpoint invisible.
 pub(super) const LEAST_SECONDS: f64 = 1e-6;
 
-/// An endpoint whose attempts all fail still has a cost: if all do, load and speed decide.
+/// An endpoint whose attempts all fail still has a time: if all do, load and speed decide.
 const LEAST_SUCCESS_RATE: f64 = 0.001;

@@ -66,9 +66,9 @@ impl Others {
 
 /// The mean of two averages in seconds, weighted by the attempts behind them.
 fn weighted(one: Option<(f64, u64)>, other: Option<(f64, u64)>) -> Option<f64> {
-    // Every average has at least one attempt behind it, even if that has left the window.
+    // An average whose attempts have all left the window counts where nobody has a newer one.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let weight = |attempts: u64| attempts.max(1) as f64;
+    let weight = |attempts: u64| (attempts as f64).max(1e-6);
     match (one, other) {
         (Some((a, n)), Some((b, m))) => {
             Some((a * weight(n) + b * weight(m)) / (weight(n) + weight(m)))
@@ -182,6 +182,13 @@ impl EndpointState {
         updated.map(|updated| now.since(updated))
     }
 
+    /// Whether this worker has seen its answers, but so few that the next may turn their average upside
+    /// down.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.response_time.is_new()
+    }
+
     /// What the attempts of the trailing window came to, in all workers.
     #[must_use]
     pub fn counts(&self, now: Instant) -> Counts {
@@ -246,7 +253,7 @@ impl EndpointState {
             self.window.clear();
             self.response_time = Average::default();
         }
-        if is_new_state || agreed.breaker.row() > self.agreed.breaker.row() {
+        if is_new_state || agreed.breaker.streak() > self.agreed.breaker.streak() {
             // It has failed somewhere.
             self.successes_in_row = 0;
         }
@@ -363,11 +370,12 @@ mod tests {
         let mut state = state().with_quantiles();
         record(&mut state, Outcome::Answered(200));
         state.overtaken(Duration::from_millis(100), NOW, DECAY);
-        assert_eq!(state.seconds(NOW), Some(0.1));
+        let slow = state.seconds(NOW);
+        assert!(slow > Some(0.001), "{slow:?}");
         assert_eq!(state.totals().failures(), 0);
         // It might have been as fast as ever, had it been waited for.
-        state.overtaken(Duration::from_millis(50), NOW, DECAY);
-        assert_eq!(state.seconds(NOW), Some(0.1));
+        state.overtaken(Duration::from_millis(1), NOW, DECAY);
+        assert_eq!(state.seconds(NOW), slow);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct EnvoyBuilder {
     clusters: Vec<Cluster>,
     manager: Value,
     plugin: Value,
+    /// Fields of one listener's plugin only, by its name.
+    plugins: Vec<(String, Value)>,
     bootstrap: Value,
 }
 
@@ -54,6 +56,7 @@ impl EnvoyBuilder {
             clusters: Vec::new(),
             manager: json!({}),
             plugin: json!({}),
+            plugins: Vec::new(),
             bootstrap: json!({}),
         }
     }
@@ -113,6 +116,14 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Adds a listener as [`EnvoyBuilder::listener`] does, for operators: what the filter is told there
+    /// in a body needs a permission that has no place where there are pools.
+    #[must_use]
+    pub fn admin_listener(self, name: &str, json: impl Into<String>) -> Self {
+        self.listener(name, json)
+            .merge_plugin_of(name, json!({"allow_on_headers_stop_iteration": true}))
+    }
+
     /// Adds a cluster of one host.
     #[must_use]
     pub fn cluster(self, name: impl Into<String>, addr: SocketAddr) -> Self {
@@ -138,6 +149,13 @@ impl EnvoyBuilder {
     #[must_use]
     pub fn merge_plugin(mut self, more: Value) -> Self {
         merge_into(&mut self.plugin, more);
+        self
+    }
+
+    /// The same for the filter of this listener only.
+    #[must_use]
+    pub fn merge_plugin_of(mut self, listener: impl Into<String>, more: Value) -> Self {
+        self.plugins.push((listener.into(), more));
         self
     }
 
@@ -207,7 +225,7 @@ impl EnvoyBuilder {
             "resources": [{
                 "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                 "name": FILTER,
-                "typed_config": self.wasm_json(configuration),
+                "typed_config": self.wasm_json(MAIN, configuration),
             }],
         })
     }
@@ -238,7 +256,7 @@ impl EnvoyBuilder {
                         "type_urls": [WASM_TYPE],
                     }})
                 } else {
-                    json!({"name": FILTER, "typed_config": self.wasm_json(configuration.as_ref())})
+                    json!({"name": FILTER, "typed_config": self.wasm_json(name, configuration.as_ref())})
                 });
             }
         }
@@ -268,7 +286,7 @@ impl EnvoyBuilder {
         })
     }
 
-    fn wasm_json(&self, configuration: Option<&Value>) -> Value {
+    fn wasm_json(&self, listener: &str, configuration: Option<&Value>) -> Value {
         let mut plugin = json!({
             "name": FILTER,
             "root_id": FILTER,
@@ -283,6 +301,9 @@ impl EnvoyBuilder {
             merge_into(&mut plugin, json!({"configuration": configuration}));
         }
         merge_into(&mut plugin, self.plugin.clone());
+        for (_, more) in self.plugins.iter().filter(|(name, _)| name == listener) {
+            merge_into(&mut plugin, more.clone());
+        }
         json!({"@type": WASM_TYPE, "config": plugin})
     }
 }

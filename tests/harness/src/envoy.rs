@@ -18,7 +18,7 @@ use hyper::Method;
 use crate::admin;
 use crate::bootstrap::{DISCOVERY_FILE, EnvoyBuilder, FILTER, MAIN, adapted, repository};
 use crate::error::HarnessError;
-use crate::process::{Process, Scratch};
+use crate::process::{Process, Scratch, found_by};
 use crate::wait::{POLL, eventually};
 
 /// A running Envoy. It is ended when it is dropped.
@@ -343,19 +343,7 @@ impl Drop for Envoy {
 /// # Errors
 /// [`HarnessError::EnvoyMissing`] with what the script said.
 pub fn envoy_binary() -> Result<PathBuf, HarnessError> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy.sh");
-    let output = Command::new("bash")
-        .arg(&script)
-        .output()
-        .map_err(HarnessError::io("run envoy.sh"))?;
-    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && !path.is_empty() {
-        // Envoy runs in the repository's root, the script ran here.
-        return fs::canonicalize(&path).map_err(HarnessError::io(format!("find {path}")));
-    }
-    Err(HarnessError::EnvoyMissing {
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    found_by("envoy.sh", &[]).map_err(|said| HarnessError::EnvoyMissing { said })
 }
 
 /// Waits until `/ready` says LIVE and returns the admin interface's address.

@@ -24,6 +24,11 @@ pub enum HarnessError {
         /// What the script said.
         said: String,
     },
+    /// `chromium.sh` found no Chromium, or nothing to drive it, and could not install one.
+    BrowserMissing {
+        /// What the script said.
+        said: String,
+    },
     /// The compiled filter is not where it should be.
     FilterMissing {
         /// Where it was looked for.
@@ -93,6 +98,7 @@ impl fmt::Display for HarnessError {
         match self {
             Self::EnvoyMissing { said } => write!(f, "no Envoy to run: {said}"),
             Self::PrometheusMissing { said } => write!(f, "no Prometheus to run: {said}"),
+            Self::BrowserMissing { said } => write!(f, "no browser to run: {said}"),
             Self::FilterMissing { path } => {
                 write!(f, "no filter at {}: run `make build`", path.display())
             }

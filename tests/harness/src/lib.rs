@@ -29,6 +29,7 @@
 //! | `envoy.sh` | finds an Envoy, or installs one |
 //! | [`Envoy`], [`EnvoyBuilder`], [`Cluster`] | the proxy: what it is told, how it is watched |
 //! | `prometheus.sh`, [`Prometheus`] | what scrapes it |
+//! | `chromium.sh`, [`Browser`] | what shows its pages |
 //! | [`Upstream`], [`Reply`], [`Received`] | the servers behind it |
 //! | [`get`], [`request`], [`raw`], [`Client`], [`Answer`] | one exchange in front of it |
 //! | [`Load`], [`LoadReport`] | many of them |
@@ -47,6 +48,7 @@
 
 mod admin;
 mod bootstrap;
+mod browser;
 mod cluster;
 mod envoy;
 mod process;
@@ -64,6 +66,7 @@ mod error;
 mod wait;
 
 pub use bootstrap::{EnvoyBuilder, repository};
+pub use browser::Browser;
 pub use client::{Answer, Client, get, raw, request};
 pub use cluster::Cluster;
 pub use envoy::{ConfigUpdate, Envoy, envoy_binary};

@@ -41,8 +41,29 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
+        // Children of the process may outlive it for a moment, and still write.
+        let deadline = Instant::now() + GRACE;
+        while fs::remove_dir_all(&self.0).is_err() && self.0.exists() && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
     }
+}
+
+/// The path of a program that one of the scripts beside this package finds or fetches, or what it said
+/// instead.
+pub(crate) fn found_by(script: &str, arguments: &[&str]) -> Result<PathBuf, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+    let output = Command::new("bash")
+        .arg(&script)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("{}: {error}", script.display()))?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !path.is_empty() {
+        // A child may be started in another directory than the script.
+        return std::path::absolute(&path).map_err(|error| format!("{path}: {error}"));
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// A running child whose output goes to a file.

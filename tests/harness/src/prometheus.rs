@@ -4,9 +4,8 @@
 //! own and listens on a port that the kernel chooses. What it scraped so far is asked for by
 //! [`Prometheus::query`]; a test waits for that with [`crate::eventually`].
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::admin;
-use crate::bootstrap::{adapted, repository};
+use crate::bootstrap::adapted;
 use crate::error::HarnessError;
-use crate::process::{Process, Scratch};
+use crate::process::{Process, Scratch, found_by};
 use crate::wait::eventually;
 
 /// A running Prometheus. It is ended when it is dropped.
@@ -43,11 +42,10 @@ impl Prometheus {
     ) -> Result<Self, HarnessError> {
         let scratch = Scratch::new()?;
         let config = scratch.write("prometheus.yml", &adapted(path.as_ref(), replacements)?)?;
-        let binary = tokio::task::spawn_blocking(prometheus_binary)
+        let binary = tokio::task::spawn_blocking(|| found_by("prometheus.sh", &[]))
             .await
-            .map_err(|failed| HarnessError::PrometheusMissing {
-                said: failed.to_string(),
-            })??;
+            .unwrap_or_else(|failed| Err(failed.to_string()))
+            .map_err(|said| HarnessError::PrometheusMissing { said })?;
         let mut command = Command::new(binary);
         command
             .arg("--config.file")
@@ -113,22 +111,6 @@ impl Prometheus {
     pub fn log(&self) -> String {
         self.process.log()
     }
-}
-
-/// The path of a Prometheus binary, as `prometheus.sh` finds or fetches it.
-fn prometheus_binary() -> Result<PathBuf, HarnessError> {
-    let script = repository().join("tests/harness/prometheus.sh");
-    let output = Command::new("bash")
-        .arg(&script)
-        .output()
-        .map_err(HarnessError::io("run prometheus.sh"))?;
-    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && !path.is_empty() {
-        return fs::canonicalize(&path).map_err(HarnessError::io(format!("find {path}")));
-    }
-    Err(HarnessError::PrometheusMissing {
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
 }
 
 /// Where it listens, from its log.

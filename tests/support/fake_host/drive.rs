@@ -158,9 +158,10 @@ pub(super) fn give_headers(id: u32, side: Side, end_of_stream: bool) -> Action {
 
 /// Hands over a part of the body, or keeps it while the headers are paused.
 pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -> Action {
+    let passes = with(|state| state.bodies_pass_paused_headers);
     let size = at(id, side, |flow| {
         flow.complete |= end_of_stream;
-        if flow.stage == Stage::Paused {
+        if flow.stage == Stage::Paused && !passes {
             flow.held.extend(part);
             return None;
         }
@@ -182,9 +183,10 @@ pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -
 /// Hands over trailers, or keeps them while the headers are paused.
 pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     let count = trailers.len();
+    let passes = with(|state| state.bodies_pass_paused_headers);
     let held = at(id, side, |flow| {
         flow.complete = true;
-        if flow.stage == Stage::Paused {
+        if flow.stage == Stage::Paused && !passes {
             flow.held_trailers = Some(trailers);
             return true;
         }
@@ -307,6 +309,13 @@ fn resume(id: u32, side: Side) {
     let Some((body, trailers, complete)) = held else {
         return;
     };
+    let leads_nowhere = with(|state| state.living(id).is_some_and(|stream| stream.leads_nowhere));
+    if side == Side::Request && leads_nowhere {
+        // The router answers what it has of a request, and nothing more of it comes by.
+        let map = replies::prepared(503, b"", &Headers::new());
+        replies::local_response(id, map, b"", "cluster_not_found");
+        return;
+    }
     if !body.is_empty() {
         give_body(id, side, &body, complete && trailers.is_none());
     }

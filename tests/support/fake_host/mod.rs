@@ -13,8 +13,8 @@
 //! # What it holds the filter to
 //! - A stream: request headers, body, trailers; response likewise; then `on_log`, `on_done`,
 //!   `on_delete`.
-//! - While response headers are paused no body callback is made; what arrives is held and handed
-//!   over on a resume.
+//! - While headers are paused no body callback is made; what arrives is held and handed over on a
+//!   resume, unless the test asks for Envoy's other mode.
 //! - The request's header map is gone once its headers went on, until `on_log`. A single getter
 //!   then says `BadArgument`, and the getter of all pairs says `Ok` and gives none: both are
 //!   Envoy's answers.
@@ -266,6 +266,12 @@ impl Host {
     /// Turned off, a test ends it with [`Stream::finish`], and can look at the time between.
     pub(crate) fn finish_replied(&self, yes: bool) {
         with(|state| state.finish_replied = yes);
+    }
+
+    /// Says whether a body is handed over while its headers are paused, which it is not unless told
+    /// otherwise: Envoy's `allow_on_headers_stop_iteration`.
+    pub(crate) fn pass_bodies_by_paused_headers(&self, yes: bool) {
+        with(|state| state.bodies_pass_paused_headers = yes);
     }
 
     /// Counts the hostcalls that happen meanwhile.

@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) counts: BTreeMap<&'static str, u64>,
     /// Whether a stream ends by itself once its local reply is out.
     pub(super) finish_replied: bool,
+    /// Whether a body is handed over while its headers are paused.
+    pub(super) bodies_pass_paused_headers: bool,
 }
 
 /// A root context.
@@ -87,6 +89,8 @@ pub(super) struct StreamState {
     pub(super) properties: BTreeMap<Vec<String>, Vec<u8>>,
     /// Properties that the filter set; Envoy keeps them as filter state `wasm.NAME`.
     pub(super) filter_state: BTreeMap<Vec<String>, Vec<u8>>,
+    /// Whether the router has no route for it.
+    pub(super) leads_nowhere: bool,
 }
 
 /// One direction of a stream.
@@ -189,6 +193,7 @@ impl State {
             log_level: LogLevel::Info,
             counts: BTreeMap::new(),
             finish_replied: true,
+            bodies_pass_paused_headers: false,
         }
     }
 
@@ -261,7 +266,27 @@ impl StreamState {
             direct_reply: None,
             properties: BTreeMap::new(),
             filter_state: BTreeMap::new(),
+            leads_nowhere: false,
         }
+    }
+
+    /// A property that Envoy computes: so far `request.total_size`, of all that has arrived, whether
+    /// the filter was given it or not, and of the headers while they are there.
+    pub(super) fn computed(&self, path: &[String]) -> Option<Vec<u8>> {
+        if path != ["request", "total_size"] {
+            return None;
+        }
+        let Flow {
+            headers,
+            held,
+            body,
+            passed,
+            ..
+        } = &self.request;
+        let pairs = headers.iter().filter(|_| self.request.headers_readable);
+        let head: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+        let size = head + held.len() + body.len() + passed.len();
+        Some(u64::try_from(size).ok()?.to_le_bytes().to_vec())
     }
 
     pub(super) fn flow(&mut self, side: Side) -> &mut Flow {

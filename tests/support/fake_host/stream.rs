@@ -142,6 +142,12 @@ impl Stream {
         drive::end(self.id, "Envoy's timeout struck");
     }
 
+    /// Its request, once resumed, is answered by the router before its body goes on: no cluster.
+    #[track_caller]
+    pub(crate) fn lead_nowhere(self) {
+        self.alter(|stream| stream.leads_nowhere = true);
+    }
+
     /// Sets a property: `&["response", "code_details"]`.
     #[track_caller]
     pub(crate) fn set_property(self, path: &[&str], value: &[u8]) {

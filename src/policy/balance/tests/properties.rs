@@ -300,7 +300,7 @@ fn the_same_seed_gives_these_choices_natively_and_as_webassembly() {
         "a b c a b c a b c a b c",
         "a c a a b a c a a c a a",
         "a a a a a a a a a a a a",
-        "a a a a a a a a a a a a",
+        "c c b a a a a a a b c a",
         "a b b a c a b c a a b b",
         "c b a b a a c a a a c a",
         "c c a c a c c c a a c a",

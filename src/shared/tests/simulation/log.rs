@@ -14,6 +14,8 @@ pub(crate) struct Log {
     pub(crate) transitions: Vec<Transition>,
     /// Health checks, in the order in which they were sent.
     pub(crate) checks: Vec<Check>,
+    /// What clients got, in the order of their answers.
+    pub(crate) answers: Vec<Answer>,
     /// Exchanges that ended with a good answer.
     pub(crate) served: u32,
     /// Exchanges that ended with a failure, or for which there was no endpoint.
@@ -26,6 +28,16 @@ pub(crate) struct Log {
     pub(crate) conflicts: u32,
     /// Records that were none.
     pub(crate) unreadable: u32,
+}
+
+/// What a client got.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// When its request arrived.
+    pub(crate) arrived: Instant,
+    /// How long it has taken.
+    pub(crate) took: Duration,
+    pub(crate) good: bool,
 }
 
 /// An attempt.
@@ -63,6 +75,16 @@ impl Log {
     pub(crate) fn attempt(&mut self, sent: Sent) -> usize {
         self.sent.push(sent);
         self.sent.len() - 1
+    }
+
+    /// A client gets its answer, or the news that there is none.
+    pub(crate) fn answer(&mut self, answer: Answer) {
+        if answer.good {
+            self.served += 1;
+        } else {
+            self.failed += 1;
+        }
+        self.answers.push(answer);
     }
 
     /// How many attempts were sent to an endpoint from `from` until before `until`.

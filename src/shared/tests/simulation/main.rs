@@ -15,6 +15,7 @@
 //! | [`balancing`] | the load of slow and fast endpoints |
 //! | [`dying`] | workers that are gone |
 //! | [`contending`] | changes under contention |
+//! | [`scenarios`] | a bad day, a file each: what clients get, by second |
 
 #![expect(
     clippy::unwrap_used,
@@ -27,9 +28,11 @@ mod breaking;
 mod checking;
 mod contending;
 mod dying;
+mod scenarios;
 
 mod log;
 mod upstream;
+mod view;
 mod worker;
 mod world;
 
@@ -50,7 +53,16 @@ use steerage_policy::time::Instant;
 
 /// Runs `test` with every seed.
 fn each_seed(test: impl Fn(u64)) {
-    for seed in SEEDS {
+    seeds(SEEDS, test);
+}
+
+/// The same with fewer of them, for runs with much traffic.
+fn few_seeds(test: impl Fn(u64)) {
+    seeds(0..3, test);
+}
+
+fn seeds(seeds: Range<u64>, test: impl Fn(u64)) {
+    for seed in seeds {
         let _told = TellSeed(seed);
         test(seed);
     }

@@ -1,5 +1,10 @@
 //! How an endpoint behaves, by a script.
+//!
+//! An endpoint answers after a time that varies by a half; or it has a number of servers and a queue before
+//! them, so that answers take longer the more is asked of it. Each server works on one request at a time, in the order of
+//! arrival, and does not notice that a client has given up. What would wait too long is refused.
 
+use core::cell::RefCell;
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
@@ -7,9 +12,14 @@ use steerage_policy::time::Instant;
 
 use crate::at;
 
-/// An endpoint's script: from when on it behaves how.
+/// An endpoint, which several proxies may share.
 #[derive(Clone, Debug)]
-pub(crate) struct Upstream(Vec<(Instant, Behaviour)>);
+pub(crate) struct Upstream {
+    /// From when on it behaves how.
+    script: Vec<(Instant, Behaviour)>,
+    /// When each of its servers has done what is in its queue.
+    servers: RefCell<Vec<Instant>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Behaviour {
@@ -17,43 +27,100 @@ struct Behaviour {
     failing: f64,
     /// Mean time to answer; each takes between half and one and a half of it.
     takes: Duration,
+    /// Share of answers that take 20 times as long.
+    stalling: f64,
+    /// How many requests it works on at a time; `None`: any number.
+    servers: Option<usize>,
+    /// The longest wait for a server.
+    queue: Duration,
 }
 
 impl Upstream {
     /// Answers well, within so many milliseconds on average.
     pub(crate) fn sound(milliseconds: u64) -> Self {
-        let takes = Duration::from_millis(milliseconds);
-        Self(
-            [(
-                Instant::ORIGIN,
-                Behaviour {
-                    failing: 0.0,
-                    takes,
-                },
-            )]
-            .to_vec(),
-        )
+        let behaviour = Behaviour {
+            failing: 0.0,
+            takes: Duration::from_millis(milliseconds),
+            stalling: 0.0,
+            servers: None,
+            queue: Duration::MAX,
+        };
+        Self {
+            script: [(Instant::ORIGIN, behaviour)].to_vec(),
+            servers: RefCell::default(),
+        }
+    }
+
+    /// From the beginning it has so many servers, and nobody waits for one longer than `queue`.
+    pub(crate) fn with_servers(mut self, servers: usize, queue: Duration) -> Self {
+        for (_, behaviour) in &mut self.script {
+            behaviour.servers = Some(servers);
+            behaviour.queue = queue;
+        }
+        self
     }
 
     /// From `seconds` on this share of the answers is a failure.
-    pub(crate) fn failing(mut self, failing: f64, seconds: f64) -> Self {
-        let newest = self.0.last().map(|(_, behaviour)| behaviour.takes);
-        let takes = newest.unwrap_or_default();
-        self.0.push((at(seconds), Behaviour { failing, takes }));
+    pub(crate) fn failing(self, failing: f64, seconds: f64) -> Self {
+        self.then(seconds, |behaviour| behaviour.failing = failing)
+    }
+
+    /// From `seconds` on answers take so many milliseconds on average.
+    pub(crate) fn taking(self, milliseconds: u64, seconds: f64) -> Self {
+        let takes = Duration::from_millis(milliseconds);
+        self.then(seconds, |behaviour| behaviour.takes = takes)
+    }
+
+    /// From `seconds` on this share of the answers takes 20 times as long.
+    pub(crate) fn stalling(self, stalling: f64, seconds: f64) -> Self {
+        self.then(seconds, |behaviour| behaviour.stalling = stalling)
+    }
+
+    /// From `seconds` on it has so many servers.
+    pub(crate) fn serving(self, servers: usize, seconds: f64) -> Self {
+        self.then(seconds, |behaviour| behaviour.servers = Some(servers))
+    }
+
+    fn then(mut self, seconds: f64, change: impl Fn(&mut Behaviour)) -> Self {
+        let newest = self.script.last();
+        let (_, mut behaviour) = *newest.unwrap();
+        change(&mut behaviour);
+        self.script.push((at(seconds), behaviour));
         self
     }
 
     /// The status of a request that arrives `now`, and how long it takes.
     pub(crate) fn answer(&self, now: Instant, rng: &mut dyn Rng) -> (u16, Duration) {
-        let begun = self.0.iter().rev().find(|(from, _)| *from <= now);
-        let (_, Behaviour { failing, takes }) = begun.unwrap();
-        let status = if rng.random::<f64>() < *failing {
-            503
-        } else {
-            200
+        let begun = self.script.iter().rev().find(|(from, _)| *from <= now);
+        let (_, behaviour) = begun.unwrap();
+        let failing = rng.random::<f64>() < behaviour.failing;
+        let stalls = behaviour.stalling > 0.0 && rng.random::<f64>() < behaviour.stalling;
+        let factor = (0.5 + rng.random::<f64>()) * if stalls { 20.0 } else { 1.0 };
+        let takes = Duration::try_from_secs_f64(behaviour.takes.as_secs_f64() * factor).unwrap();
+        let Some(waits) = self.wait(behaviour, takes, now) else {
+            return (503, REFUSAL);
         };
-        let factor = 0.5 + rng.random::<f64>();
-        let takes = Duration::try_from_secs_f64(takes.as_secs_f64() * factor);
-        (status, takes.unwrap())
+        (if failing { 503 } else { 200 }, waits + takes)
+    }
+
+    /// How long a request waits for a server that then `takes` its time; `None` if that is too long.
+    fn wait(&self, behaviour: &Behaviour, takes: Duration, now: Instant) -> Option<Duration> {
+        let Some(number) = behaviour.servers else {
+            return Some(Duration::ZERO);
+        };
+        let mut servers = self.servers.borrow_mut();
+        // The most idle ones come and go first.
+        servers.sort_unstable_by(|one, other| other.cmp(one));
+        servers.resize(number, now);
+        let free = servers.iter_mut().min()?;
+        let waits = free.since(now);
+        if waits > behaviour.queue {
+            return None;
+        }
+        *free = now + waits + takes;
+        Some(waits)
     }
 }
+
+/// A refusal takes next to no time.
+const REFUSAL: Duration = Duration::from_millis(1);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
 use steerage_policy::idempotency::Repeatability;
@@ -19,7 +19,7 @@ use steerage_shared::report::PoolReport;
 use steerage_shared::slot::{Slots, WorkerId};
 use steerage_shared::store::Store;
 
-use crate::log::{Check, Sent, Transition};
+use crate::log::{Answer, Check, Sent, Transition};
 use crate::world::{Event, Place, World};
 
 /// A worker and what it knows.
@@ -38,6 +38,7 @@ pub(crate) struct Worker {
 
 #[derive(Debug)]
 struct Stream {
+    arrived: Instant,
     exchange: Exchange,
     /// `None` while it waits for a retry.
     attempt: Option<Attempt>,
@@ -72,13 +73,14 @@ impl Worker {
                 let exchange =
                     Exchange::begin(&world.pool, &mut self.state, repeatability, None, None, now);
                 self.arrived += 1;
-                self.attempt(self.arrived, exchange, world, store, now);
+                self.attempt(self.arrived, now, exchange, world, store, now);
             }
             Event::Retry { stream } => {
-                let Stream { exchange, .. } = self.streams.remove(&stream).unwrap();
-                self.attempt(stream, exchange, world, store, now);
+                let waiting = self.streams.remove(&stream).unwrap();
+                let (arrived, exchange) = (waiting.arrived, waiting.exchange);
+                self.attempt(stream, arrived, exchange, world, store, now);
             }
-            Event::Answer { stream, status } => self.answered(stream, status, world, store, now),
+            Event::Ended { stream, outcome } => self.ended(stream, outcome, world, store, now),
             Event::Checked { endpoint, status } => {
                 let checks = world.pool.checks.as_ref().unwrap();
                 let finding = checks.finding(Some(status));
@@ -162,13 +164,19 @@ impl Worker {
     fn attempt(
         &mut self,
         stream: u64,
+        arrived: Instant,
         mut exchange: Exchange,
         world: &World,
         store: &impl Store,
         now: Instant,
     ) {
         let Ok(attempt) = self.begin(&mut exchange, world, store, now) else {
-            world.log.borrow_mut().failed += 1;
+            let took = now.since(arrived);
+            world.log.borrow_mut().answer(Answer {
+                arrived,
+                took,
+                good: false,
+            });
             return;
         };
         let endpoint = attempt.endpoint().position();
@@ -180,9 +188,15 @@ impl Worker {
             endpoint,
             trial: attempt.pass().trial().is_some(),
         });
-        world.schedule(now + takes, self.place, Event::Answer { stream, status });
+        let (time, outcome) = if takes < attempt.timeout() {
+            (takes, Outcome::Answered(status))
+        } else {
+            (attempt.timeout(), Outcome::Timeout)
+        };
+        world.schedule(now + time, self.place, Event::Ended { stream, outcome });
         let attempt = Some(attempt);
         let sent = Stream {
+            arrived,
             exchange,
             attempt,
             logged,
@@ -227,13 +241,22 @@ impl Worker {
         .flatten()
     }
 
-    fn answered(&mut self, id: u64, status: u16, world: &World, store: &impl Store, now: Instant) {
+    fn ended(
+        &mut self,
+        id: u64,
+        outcome: Outcome,
+        world: &World,
+        store: &impl Store,
+        now: Instant,
+    ) {
         let stream = self.streams.remove(&id).unwrap();
         let (mut exchange, logged) = (stream.exchange, stream.logged);
         let attempt = stream.attempt.unwrap();
-        // Perhaps a little earlier than planned, to be between another worker's read and write.
-        world.log.borrow_mut().sent[logged].ends = now;
-        let (pool, outcome) = (&world.pool, Outcome::Answered(status));
+        let pool = &world.pool;
+        if outcome != Outcome::Timeout {
+            // Perhaps a little earlier than planned, to be between another worker's read and write.
+            world.log.borrow_mut().sent[logged].ends = now;
+        }
         if let Some(judgement) = self.state.record(pool, &attempt, outcome, now) {
             self.change(judgement.endpoint, world, store, now, |pool, agreed| {
                 judgement.apply(pool, agreed, now);
@@ -242,20 +265,20 @@ impl Worker {
         let rng = &mut self.rng;
         let decision = exchange.ended(pool, &mut self.state, outcome.into(), now, rng);
         self.state.end(attempt);
-        match decision {
-            Decision::Again(delay) => {
-                let waiting = Stream {
-                    exchange,
-                    attempt: None,
-                    logged,
-                };
-                self.streams.insert(id, waiting);
-                world.schedule(now + delay, self.place, Event::Retry { stream: id });
-            }
-            Decision::Stop(_) if outcome.class() == Class::Success => {
-                world.log.borrow_mut().served += 1;
-            }
-            Decision::Stop(_) => world.log.borrow_mut().failed += 1,
+        if let Decision::Again(delay) = decision {
+            let waiting = Stream {
+                exchange,
+                attempt: None,
+                ..stream
+            };
+            self.streams.insert(id, waiting);
+            world.schedule(now + delay, self.place, Event::Retry { stream: id });
+        } else {
+            world.log.borrow_mut().answer(Answer {
+                arrived: stream.arrived,
+                took: now.since(stream.arrived),
+                good: outcome.class() == Class::Success,
+            });
         }
     }
 
@@ -270,12 +293,16 @@ impl Worker {
     ) -> Option<T> {
         let endpoint = world.pool.endpoint(index).unwrap();
         let (mut old, mut new) = (Agreed::default(), Agreed::default());
-        let (answer, written) = self.agreement.change(store, &endpoint.cluster, |agreed| {
-            old = agreed.clone();
-            let answer = change(&world.pool, agreed);
-            new = agreed.clone();
-            answer
-        });
+        let agreement = &mut self.agreement;
+        let (answer, written) =
+            agreement.change_among(store, &endpoint.cluster, |agreed, others| {
+                old = agreed.clone();
+                let answer = change(&world.pool, agreed);
+                let open = others.filter(|(_, other)| other.breaker.name() != StateName::Closed);
+                world.pool.limit_open(&old, agreed, open.count());
+                new = agreed.clone();
+                answer
+            });
         let state = self.state.endpoint_mut(index).unwrap();
         state.agree(self.agreement.get(&endpoint.cluster));
         let mut log = world.log.borrow_mut();

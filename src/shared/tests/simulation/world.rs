@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 use steerage_shared::store::{NotWritten, Store, Version, Versioned};
@@ -37,8 +38,8 @@ pub(crate) enum Event {
     Arrival,
     /// The delay of a retry is over.
     Retry { stream: u64 },
-    /// An attempt is answered.
-    Answer { stream: u64, status: u16 },
+    /// An attempt is answered, or has taken too long.
+    Ended { stream: u64, outcome: Outcome },
     /// A health check is answered.
     Checked {
         endpoint: EndpointIndex,
@@ -46,7 +47,7 @@ pub(crate) enum Event {
     },
 }
 
-/// A proxy with its workers and upstreams.
+/// Proxies with their workers, and upstreams.
 pub(crate) struct World {
     pub(crate) pool: Pool,
     pub(crate) log: RefCell<Log>,
@@ -59,7 +60,8 @@ pub(crate) struct World {
     scheduled: Cell<u64>,
     now: Cell<Instant>,
     rng: RefCell<Xoshiro256PlusPlus>,
-    store: Memory,
+    /// What the workers of each proxy share. Workers are dealt out to the proxies in turn.
+    stores: Vec<Memory>,
     /// Requests a second and worker.
     rate: Cell<f64>,
     /// How often a write is overtaken by somebody's, besides those that are by chance.
@@ -91,12 +93,18 @@ impl World {
             scheduled: Cell::new(0),
             now: Cell::new(at(0.0)),
             rng: RefCell::new(rng),
-            store: Memory::default(),
+            stores: vec![Memory::default()],
             rate: Cell::new(rate),
             conflicts: 0.0,
         };
         (0..workers).for_each(|number| world.begin(place(number)));
         world
+    }
+
+    /// The same with the workers in so many proxies, which know nothing of each other.
+    pub(crate) fn with_proxies(self, proxies: usize) -> Self {
+        let stores = (0..proxies).map(|_| Memory::default()).collect();
+        Self { stores, ..self }
     }
 
     /// The same with this share of writes overtaken, whatever else happens.
@@ -220,7 +228,8 @@ impl World {
             Event::Arrival => self.schedule(now + self.until_next_request(), place, event),
             _ => {}
         }
-        worker.handle(event, self, &Interleaved(self), now);
+        let store = &self.stores[place.number % self.stores.len()];
+        worker.handle(event, self, &Interleaved { world: self, store }, now);
     }
 
     /// Another worker runs between what the running one has read and what it is about to write: one
@@ -250,22 +259,25 @@ impl fmt::Debug for World {
 }
 
 /// The store as one of several workers sees it that run at the same time.
-struct Interleaved<'a>(&'a World);
+struct Interleaved<'a> {
+    world: &'a World,
+    store: &'a Memory,
+}
 
 impl Store for Interleaved<'_> {
     fn read(&self, key: &str) -> Option<Versioned> {
-        self.0.store.read(key)
+        self.store.read(key)
     }
 
     fn write(&self, key: &str, bytes: &[u8], version: Option<Version>) -> Result<(), NotWritten> {
-        let world = self.0;
+        let Self { world, store } = self;
         if world.draw() < OVERTAKEN {
             world.let_another_run();
         }
         if world.draw() < world.conflicts {
-            world.store.touch(key);
+            store.touch(key);
         }
-        let written = world.store.write(key, bytes, version);
+        let written = store.write(key, bytes, version);
         let conflict = written == Err(NotWritten::Conflict);
         world.log.borrow_mut().conflicts += u32::from(conflict);
         written

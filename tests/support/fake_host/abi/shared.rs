@@ -177,15 +177,16 @@ extern "C" fn proxy_get_property(
 ) -> Status {
     let path = path(bytes(path_data, path_size));
     hostcall("proxy_get_property", |state| {
-        let own = state.living(state.context()).and_then(|stream| {
-            stream
-                .properties
-                .get(&path)
-                .or_else(|| stream.filter_state.get(&path))
+        let stream = state.living(state.context());
+        let own = stream.and_then(|stream| {
+            let known = stream.properties.get(&path);
+            known.or_else(|| stream.filter_state.get(&path))
         });
-        match own.or_else(|| state.properties.get(&path)) {
+        let computed = stream.and_then(|stream| stream.computed(&path));
+        let value = own.or_else(|| state.properties.get(&path)).cloned();
+        match value.or(computed) {
             Some(value) => {
-                give(value, return_value_data, return_value_size);
+                give(&value, return_value_data, return_value_size);
                 Status::Ok
             }
             None => Status::NotFound,

@@ -1,0 +1,49 @@
+//! Days as they come, a file each, with the load of many workers and seen by the clients.
+//!
+//! | file | what happens | what a user sees |
+//! |---|---|---|
+//! | [`steady`] | three endpoints of 10, 20 and 40 ms, with room for all | traffic by speed, no herd |
+//! | [`one_slow`] | one becomes 20 times slower, or stalls now and then | nothing after 2 s; a stall costs no traffic |
+//! | [`brown_out`] | one becomes 20 times slower and fails 30 % | neither is noticed after 2 s; its share returns |
+//! | [`flapping`] | one is bad every other three seconds | nearly nothing fails, and it is not given its full share |
+//! | [`cold_start`] | all begin anew, or one comes back into a busy pool | no endpoint is flooded, none starves |
+//! | [`capacity_loss`] | one loses three quarters of its servers | the others take over what it cannot do |
+//! | [`overload`] | more is asked than all can do, for 5 s | it ends with the overload: if there is a budget |
+
+mod brown_out;
+mod capacity_loss;
+mod cold_start;
+mod flapping;
+mod one_slow;
+mod overload;
+mod steady;
+
+use steerage_policy::balance::Strategy;
+use steerage_policy::pool::Pool;
+
+use crate::log::count;
+use crate::upstream::Upstream;
+use crate::world::World;
+
+/// Eight workers, each in how many proxies.
+const PROXIES: [usize; 2] = [1, 4];
+const WORKERS: usize = 8;
+
+/// A pool with as many endpoints as upstreams, chosen by this strategy and with the defaults otherwise.
+fn pool(strategy: Strategy, upstreams: &[Upstream]) -> Pool {
+    let mut pool = crate::pool(upstreams.len());
+    pool.strategy = strategy;
+    pool
+}
+
+/// [`WORKERS`] in so many proxies, with `rate` requests a second in all, by response time.
+fn world(upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World {
+    let pool = pool(Strategy::LeastResponseTime, upstreams);
+    of(pool, upstreams, proxies, rate, seed)
+}
+
+/// The same with any pool.
+fn of(pool: Pool, upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World {
+    let each = rate / count(WORKERS);
+    World::new(pool, upstreams.to_vec(), WORKERS, each, seed).with_proxies(proxies)
+}
