@@ -100,6 +100,7 @@ pub(crate) struct Size {
 pub(crate) enum Target {
     Envoy(RenderEnvoy),
     Istio(RenderIstio),
+    Gateway(RenderGateway),
 }
 
 /// A configuration of Envoy: listener, route, filter, and clusters with their limits
@@ -155,6 +156,34 @@ pub(crate) struct RenderIstio {
     /// The host of the routes
     #[arg(long, default_value = "*")]
     pub(crate) host: String,
+}
+
+/// Resources for Envoy Gateway: the extension, a rule for each cluster, and the clusters' limits
+///
+/// The endpoints are services of Kubernetes. Their clusters get the names that the gateway gives them.
+#[derive(Debug, Args)]
+#[command(after_help = RENDER_GATEWAY)]
+pub(crate) struct RenderGateway {
+    /// The configuration, as JSON; `-` for the standard input
+    pub(crate) file: PathBuf,
+    /// Where the gateway finds the module: oci://, https:// or http://
+    #[arg(long)]
+    pub(crate) url: String,
+    /// The module's checksum, in hexadecimal
+    #[arg(long, value_parser = sha256)]
+    pub(crate) sha256: Option<String>,
+    /// The service behind a cluster; by default the one with the cluster's name, port 80
+    #[arg(long, value_name = "CLUSTER=SERVICE:PORT", value_parser = address)]
+    pub(crate) backend: Vec<Address>,
+    /// What the resources are called
+    #[arg(long, default_value = "steerage", value_parser = kubernetes_name)]
+    pub(crate) name: String,
+    /// The namespace of the resources, the services and the gateway
+    #[arg(long, default_value = "default", value_parser = kubernetes_name)]
+    pub(crate) namespace: String,
+    /// The Gateway of the route
+    #[arg(long, default_value = "eg", value_parser = kubernetes_name)]
+    pub(crate) gateway: String,
 }
 
 /// A resource of Istio that brings modules.
@@ -253,6 +282,15 @@ fn sha256(text: &str) -> Result<String, String> {
     }
 }
 
+fn kubernetes_name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=63).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.into())
+    } else {
+        Err("must be a name of lower-case letters, digits and `-`".into())
+    }
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.into(), value.into()))
@@ -303,6 +341,11 @@ Examples:
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
   steerage render istio policy.json --url https://example.com/steerage.wasm --kind traffic-extension
   steerage render istio policy.json --url file:///steerage.wasm --selector app=edge --gateway edge/edge";
+
+const RENDER_GATEWAY: &str = "\
+Examples:
+  steerage render gateway policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
+  steerage render gateway policy.json --url https://example.com/steerage.wasm --backend east=api-east:8080";
 
 const SCHEMA: &str = "\
 Examples:

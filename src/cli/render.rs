@@ -5,7 +5,7 @@
 //! | this | what the others have in common: the configuration as a block of YAML, names in quotes |
 //! | `cluster` | what the clusters of the endpoints need |
 //! | `envoy`, `envoy.yaml` | an Envoy with a listener, the filter and the clusters |
-//! | `istio` | resources for Istio |
+//! | `istio`, `gateway` | resources for Istio and for Envoy Gateway |
 //!
 //! Only what the filter takes is rendered. The configuration is written as it was given: what somebody has
 //! laid out should be found again.
@@ -15,6 +15,7 @@
 
 mod cluster;
 mod envoy;
+mod gateway;
 mod istio;
 
 use std::path::Path;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use serde_json::Value;
 use steerage_config::{Config, parse};
 
-use crate::arguments::{RenderEnvoy, RenderIstio, Target};
+use crate::arguments::{Address, RenderEnvoy, RenderGateway, RenderIstio, Target};
 use crate::source;
 use crate::{Finished, REFUSED};
 use cluster::Cluster;
@@ -33,6 +34,7 @@ pub(crate) fn run(target: &Target) -> Finished {
     let rendered = match target {
         Target::Envoy(arguments) => envoy(arguments),
         Target::Istio(arguments) => istio(arguments),
+        Target::Gateway(arguments) => gateway(arguments),
     };
     rendered.map_or_else(|finished| finished, Finished::with)
 }
@@ -59,15 +61,8 @@ fn read(file: &Path) -> Result<Policy, Finished> {
 
 fn envoy(arguments: &RenderEnvoy) -> Result<String, Finished> {
     let policy = read(&arguments.file)?;
+    are_known("--address", &arguments.address, &policy)?;
     let clusters = &policy.clusters;
-    let known = |name: &str| clusters.iter().any(|cluster| cluster.name == name);
-    let mut addresses = arguments.address.iter();
-    if let Some(unknown) = addresses.find(|address| !known(&address.cluster)) {
-        let cluster = &unknown.cluster;
-        return Err(Finished::failed(&format!(
-            "--address: no endpoint has the cluster {cluster}"
-        )));
-    }
     Ok(envoy::document(
         arguments,
         &policy.config,
@@ -78,10 +73,7 @@ fn envoy(arguments: &RenderEnvoy) -> Result<String, Finished> {
 
 fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
     let policy = read(&arguments.file)?;
-    if policy.clusters.is_empty() {
-        let complaint = "this configuration has no pools, and so nothing to route to";
-        return Err(Finished::failed(complaint));
-    }
+    needs_pools(&policy)?;
     istio::documents(
         arguments,
         &policy.config,
@@ -97,6 +89,35 @@ fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
         status: REFUSED,
         ..Finished::default()
     })
+}
+
+fn gateway(arguments: &RenderGateway) -> Result<String, Finished> {
+    let policy = read(&arguments.file)?;
+    needs_pools(&policy)?;
+    are_known("--backend", &arguments.backend, &policy)?;
+    gateway::documents(arguments, &policy.config, &policy.clusters, policy.document)
+        .map_err(|complaint| Finished::failed(&complaint))
+}
+
+fn needs_pools(policy: &Policy) -> Result<(), Finished> {
+    if policy.clusters.is_empty() {
+        let complaint = "this configuration has no pools, and so nothing to route to";
+        return Err(Finished::failed(complaint));
+    }
+    Ok(())
+}
+
+/// Whether the clusters of these arguments exist.
+fn are_known(argument: &str, addresses: &[Address], policy: &Policy) -> Result<(), Finished> {
+    let known = |name: &str| policy.clusters.iter().any(|cluster| cluster.name == name);
+    match addresses.iter().find(|address| !known(&address.cluster)) {
+        Some(unknown) => {
+            let cluster = &unknown.cluster;
+            let complaint = format!("{argument}: no endpoint has the cluster {cluster}");
+            Err(Finished::failed(&complaint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The text of a configuration as a block of YAML, each line indented.

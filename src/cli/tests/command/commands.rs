@@ -221,6 +221,7 @@ fn help_has_examples_and_exit_codes() {
         &["size", "--help"],
         &["render", "envoy", "--help"],
         &["render", "istio", "--help"],
+        &["render", "gateway", "--help"],
         &["schema", "--help"],
         &["completions", "--help"],
     ] {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `documents` | the committed schema and reference are those of the program |
-//! | `istio` | what is rendered for Istio |
+//! | `kubernetes` | what is rendered for Istio and Envoy Gateway |
 //! | `agreement` | program, parser and schema agree on which configurations are good |
 //! | `mutation`, `samples` | where its thousands of configurations come from |
 
@@ -18,7 +18,7 @@
 mod agreement;
 mod commands;
 mod documents;
-mod istio;
+mod kubernetes;
 mod mutation;
 mod samples;
 

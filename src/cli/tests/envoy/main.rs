@@ -127,6 +127,80 @@ fn the_header_that_the_filter_writes_chooses_a_route() {
     .expect("an Envoy");
 }
 
+/// What `render gateway` relies on: the filter is off but on the routes of its policy, and there is one
+/// route for whatever has no header yet.
+#[test]
+fn a_filter_that_is_on_for_some_routes_only_chooses_among_them() {
+    steerage_harness::run(async {
+        let sick = Upstream::start(|_, _| Reply::status(503)).await?;
+        let well = Upstream::named("well").await?;
+        let cluster = |rule: u8| format!("httproute/default/steerage/rule/{rule}");
+        let on = json!({"steerage": {
+            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}
+        }});
+        let route = |headers: serde_json::Value, cluster: String| {
+            json!({
+                "match": {"prefix": "/", "headers": headers},
+                "route": {"cluster": cluster, "timeout": "0s"},
+                "typed_per_filter_config": on,
+            })
+        };
+        let named = |rule: u8| {
+            let exact = json!({"exact": cluster(rule)});
+            route(
+                json!([{"name": "x-steerage-cluster", "string_match": exact}]),
+                cluster(rule),
+            )
+        };
+        let hosts = json!([{
+            "name": "all", "domains": ["*"],
+            "routes": [named(0), named(1), route(json!([]), cluster(0))],
+        }]);
+        let policy = json!({"endpoints": [cluster(0), cluster(1)]}).to_string();
+        let text = "type.googleapis.com/google.protobuf.StringValue";
+        let module = root().join("target/steerage.wasm");
+        let filters = json!([
+            {
+                "name": "steerage",
+                "disabled": true,
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                    "config": {
+                        "name": "steerage",
+                        "root_id": "steerage",
+                        "vm_config": {
+                            "vm_id": "envoyextensionpolicy/default/steerage/wasm/0",
+                            "runtime": "envoy.wasm.runtime.v8",
+                            "code": {"local": {"filename": module}},
+                        },
+                        "configuration": {"@type": text, "value": policy},
+                    },
+                },
+            },
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                },
+            },
+        ]);
+        let envoy = Envoy::builder()
+            .cluster(cluster(0), sick.addr())
+            .cluster(cluster(1), well.addr())
+            .config(&*policy)
+            .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+            .merge_manager(json!({"http_filters": filters}))
+            .start()
+            .await?;
+        for _ in 0..8 {
+            let answer = get(envoy.addr(), "/").await?;
+            assert_eq!((answer.status.as_u16(), &*answer.text()), (200, "well"));
+        }
+        Ok::<(), HarnessError>(())
+    })
+    .expect("an Envoy");
+}
+
 #[test]
 fn a_policy_that_the_filter_refuses_is_refused_here_too() {
     let envoy = steerage_harness::envoy_binary().expect("an Envoy");

@@ -1,7 +1,8 @@
-//! What `steerage render istio` writes: resources that say what the configuration says.
+//! What `steerage render istio` and `render gateway` write: resources that say what the configuration says.
 //!
-//! With `STEERAGE_CRDS`, a folder of Istio's custom resource definitions as YAML, the resources are checked
-//! against them too; Istio publishes them as `kubernetes/customresourcedefinitions.gen.yaml` of `istio/api`.
+//! With `STEERAGE_CRDS`, a folder of custom resource definitions as YAML, the resources are checked against
+//! them too. Istio publishes its own as `kubernetes/customresourcedefinitions.gen.yaml` of `istio/api`, Envoy
+//! Gateway with its Helm chart.
 
 use std::{env, fs};
 
@@ -93,6 +94,100 @@ fn the_resources_say_what_the_configuration_says() {
 }
 
 #[test]
+fn an_envoy_gateway_gets_clusters_of_its_own_names() {
+    let policy = json!({"pools": [
+        {"name": "a", "match": {"prefix": "/a"}, "endpoints": ["east", {"cluster": "w_st", "weight": 2}]},
+        {"name": "b", "endpoints": [{"cluster": "w_st", "name": "west"}], "timeout": {"connect": "1500ms"}},
+    ]});
+    let arguments = [
+        "render",
+        "gateway",
+        "-",
+        "--url",
+        "oci://a.org/x:1",
+        "--namespace",
+        "shop",
+        "--backend",
+        "w_st=west:8080",
+    ];
+    let run = steerage(&arguments, policy.to_string().as_bytes());
+    assert_eq!((run.status, &*run.complaint), (0, ""));
+    let [extension, route, limits] = &yaml(&run.output)[..] else {
+        panic!("three resources")
+    };
+    let wasm = &extension["spec"]["wasm"][0];
+    assert_eq!(
+        wasm["code"],
+        json!({"type": "Image", "image": {"url": "a.org/x:1"}})
+    );
+    let pools = &wasm["config"]["pools"];
+    let cluster = |rule: u8| format!("httproute/shop/steerage/rule/{rule}");
+    assert_eq!(
+        pools[0]["endpoints"],
+        json!([
+            {"cluster": cluster(0), "name": "east"},
+            {"cluster": cluster(1), "name": "w_st", "weight": 2},
+        ])
+    );
+    assert_eq!(
+        pools[1]["endpoints"],
+        json!([{"cluster": cluster(1), "name": "west"}])
+    );
+    if let Err(errors) = steerage_config::parse(wasm["config"].to_string().as_bytes()) {
+        panic!("{errors}");
+    }
+    let rules = route["spec"]["rules"].as_array().expect("a list");
+    let backends: Vec<_> = rules.iter().map(|rule| &rule["backendRefs"][0]).collect();
+    let (east, west) = (
+        json!({"name": "east", "port": 80}),
+        json!({"name": "west", "port": 8080}),
+    );
+    assert_eq!(backends, [&east, &west, &east]);
+    let header = json!({"type": "Exact", "name": "x-steerage-cluster", "value": cluster(1)});
+    assert_eq!(rules[1]["matches"], json!([{"headers": [header]}]));
+    assert_eq!(
+        limits["spec"]["timeout"]["tcp"]["connectTimeout"],
+        "1s500ms"
+    );
+    assert_eq!(limits["spec"]["circuitBreaker"]["maxConnections"], 200);
+}
+
+#[test]
+fn what_an_envoy_gateway_cannot_have_is_refused() {
+    let many: Vec<_> = (0..16).map(|number| format!("a{number}")).collect();
+    let many = json!({"endpoints": many}).to_string();
+    let two = r#"{"endpoints": ["a_b", "c"]}"#;
+    for (policy, more, part) in [
+        (two, &[][..], "no service is called a_b"),
+        (
+            two,
+            &["--backend", "d=e:1"],
+            "no endpoint has the cluster d",
+        ),
+        (two, &["--backend", "a_b=a:1", "--name", "A"], "lower-case"),
+        (&many, &[], "room for 15 clusters"),
+        (r#"{"admin": {}}"#, &[], "no pools"),
+        (
+            r#"{"endpoints": ["a"]}"#,
+            &["--url", "file:///x"],
+            "cannot be used multiple times",
+        ),
+    ] {
+        let arguments = [&["render", "gateway", "-", "--url", "oci://x"][..], more].concat();
+        let run = steerage(&arguments, policy.as_bytes());
+        assert_eq!((run.status, &*run.output), (2, ""), "{more:?}");
+        assert!(run.complaint.contains(part), "{}", run.complaint);
+    }
+    let arguments = ["render", "gateway", "-", "--url", "file:///x"];
+    let run = steerage(&arguments, br#"{"endpoints": ["a"]}"#);
+    assert!(
+        run.complaint.contains("must begin with oci://"),
+        "{}",
+        run.complaint
+    );
+}
+
+#[test]
 fn other_clusters_and_no_clusters_are_refused() {
     for (policy, status, part) in [
         (
@@ -138,7 +233,7 @@ fn configurations_survive_being_yaml() {
 }
 
 #[test]
-fn the_resources_are_what_istios_definitions_say() {
+fn the_resources_are_what_their_definitions_say() {
     let Some(folder) = env::var_os("STEERAGE_CRDS") else {
         eprintln!("skipped: no CRDs, set STEERAGE_CRDS");
         return;
@@ -151,22 +246,32 @@ fn the_resources_are_what_istios_definitions_say() {
         }
     }
     let mut checked = Vec::new();
-    for kind in ["wasm-plugin", "traffic-extension"] {
-        for policy in policies() {
-            for resource in rendered(&policy, &["--kind", kind]) {
-                if let Some(schema) = schema_of(&resource, &definitions) {
-                    let validator = jsonschema::validator_for(&schema).expect("a schema");
-                    if let Some(error) = validator.iter_errors(&resource["spec"]).next() {
-                        panic!("{}: {error}\n{resource:#}", error.instance_path());
-                    }
-                    checked.push(resource["kind"].to_string());
-                }
-            }
+    let mut check = |resource: &Value| {
+        let Some(schema) = schema_of(resource, &definitions) else {
+            return;
+        };
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        if let Some(error) = validator.iter_errors(&resource["spec"]).next() {
+            panic!("{}: {error}\n{resource:#}", error.instance_path());
         }
+        checked.push(resource["kind"].to_string());
+    };
+    for policy in policies() {
+        for kind in ["wasm-plugin", "traffic-extension"] {
+            rendered(&policy, &["--kind", kind])
+                .iter()
+                .for_each(&mut check);
+        }
+    }
+    for sample in samples() {
+        let arguments = ["render", "gateway", "-", "--url", "https://a.org/x.wasm"];
+        // Some have clusters whose names no service can have.
+        let run = steerage(&arguments, sample.as_bytes());
+        yaml(&run.output).iter().for_each(&mut check);
     }
     checked.sort();
     checked.dedup();
-    assert!(checked.len() >= 3, "{checked:?}");
+    assert!(checked.len() >= 4, "{checked:?}");
 }
 
 /// The schema of the resource's `spec`, in which nothing is allowed that is not described.
