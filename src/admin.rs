@@ -76,6 +76,7 @@ enum Resource<'a> {
     Endpoints,
     Metrics,
     Health,
+    Sizing,
     Word(Target, &'a str),
     /// A cluster's name that is not encoded well.
     Misspelt,
@@ -115,6 +116,7 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: C
             200,
             documents::endpoints(&census::take(store, clock.now), clock),
         ),
+        Resource::Sizing => Reply::json(200, documents::sizing(&census::take(store, clock.now))),
         Resource::Metrics => Reply::json(200, documents::metrics(&census::take(store, clock.now))),
         Resource::Health => {
             let (status, document) = documents::health(&census::take(store, clock.now), clock.now);
@@ -244,6 +246,7 @@ fn resource<'a>(admin: &Admin, path: &'a [u8]) -> Resource<'a> {
         "/endpoints" => return Resource::Endpoints,
         "/metrics" => return Resource::Metrics,
         "/health" => return Resource::Health,
+        "/sizing" => return Resource::Sizing,
         _ => {}
     }
     let word = path
@@ -324,8 +327,7 @@ impl Reply {
 
 /// What a 401 asks for (RFC 6750 §3).
 const CHALLENGE: &str = "Bearer realm=\"steerage\"";
-const NOTHING_HERE: &str =
-    "there is nothing here: ask for /, /endpoints, /metrics or /health below the admin path";
+const NOTHING_HERE: &str = "there is nothing here: ask for /, /endpoints, /metrics, /health or /sizing below the admin path";
 /// In bytes. A word is much shorter.
 const LONGEST_BODY: usize = 4_096;
 

@@ -429,29 +429,17 @@ fn the_readme_describes_every_field_and_no_other() {
     none("fields of the README that do not exist", unknown);
 }
 
-/// Every field that is built, with the path of its section. A section in which nothing is built yet
-/// accepts nothing worth a row.
-fn collect(
-    section: &'static Section,
-    place: &str,
-    fields: &mut BTreeSet<(&'static str, String)>,
-) -> bool {
-    let mut any = false;
-    for field in section.all().filter(|field| field.planned.is_none()) {
-        let inner = sections(&field.kind);
-        let place_within = format!("{place}{}.", field.name);
+/// Every field, with the path of its section.
+fn collect(section: &'static Section, place: &str, fields: &mut BTreeSet<(&'static str, String)>) {
+    for field in section.all() {
+        fields.insert((field.name, place.to_owned()));
         // A pool of `pools` has the fields of the document itself.
-        let built = inner.is_empty()
-            || inner
-                .into_iter()
-                .map(|inner| field.name == "pools" || collect(inner, &place_within, fields))
-                .fold(false, |any, built| any | built);
-        if built {
-            fields.insert((field.name, place.to_owned()));
-            any = true;
+        if field.name != "pools" {
+            for inner in sections(&field.kind) {
+                collect(inner, &format!("{place}{}.", field.name), fields);
+            }
         }
     }
-    any
 }
 
 /// The sections that a value of this kind may be or hold.

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use steerage_policy::breaker::{BreakerPolicy, StateName};
 use steerage_policy::endpoint::Exclusion;
 use steerage_policy::health::Health;
+use steerage_policy::limit;
 use steerage_policy::quantile;
 use steerage_policy::reason::Denial;
 use steerage_policy::time::Instant;
@@ -42,6 +43,18 @@ struct Endpoint<'a> {
     last_health_check: Option<String>,
     cooling_until: Option<String>,
     limit: Option<u32>,
+}
+
+/// One entry of `sizing`.
+#[derive(Serialize)]
+struct Sizing<'a> {
+    pool: &'a str,
+    url: &'a str,
+    attempts_per_second: f64,
+    response_time: f64,
+    max_connections: u32,
+    max_keepalive_connections: u32,
+    keepalive_expiry: f64,
 }
 
 #[derive(Serialize)]
@@ -97,7 +110,9 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
         agreed,
     } = census;
     let now = clock.now;
-    let exclusion = exclusion(pool, census, now);
+    let limit = pool.limit(census);
+    let is_full = limit.is_some_and(|limit| counted.active >= limit);
+    let exclusion = exclusion(pool, census, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);
     let row = agreed.breaker.streak();
@@ -124,8 +139,36 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
         circuit_breaker_open_until: date(agreed.open_until(now)),
         last_health_check: date(agreed.health.checked()),
         cooling_until: date(agreed.cooling_until(now)),
-        limit: None,
+        limit,
     }
+}
+
+/// How many connections each endpoint needs for the load that it has now.
+pub(super) fn sizing(pools: &[PoolCensus]) -> Vec<u8> {
+    let sizing = pools.iter().flat_map(|pool| {
+        let described = &pool.description;
+        pool.endpoints.iter().map(move |census| {
+            let counts = census.now.counts;
+            let per_second = per_second(counts.total(), described.window);
+            let seconds = counts.mean_seconds().unwrap_or(0.0);
+            let connections = limit::size(per_second, seconds);
+            Sizing {
+                pool: &pool.name,
+                url: &census.cluster,
+                attempts_per_second: per_second,
+                response_time: seconds,
+                max_connections: connections,
+                max_keepalive_connections: limit::keepalive_size(connections),
+                keepalive_expiry: described.keepalive_expiry.as_secs_f64(),
+            }
+        })
+    });
+    json(&sizing.collect::<Vec<_>>())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn per_second(count: u64, span: Duration) -> f64 {
+    count as f64 / span.as_secs_f64().max(1e-3)
 }
 
 /// What has been counted, of all pools together.
@@ -171,7 +214,7 @@ pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
 
 /// How the pools are, and the status of the answer that says so.
 ///
-/// Unhealthy is only who has no endpoint left at all: a load balancer that asks here takes the whole proxy
+/// An endpoint at its limit counts as available: it is busy and not ill. Unhealthy is only who has no endpoint left at all: a load balancer that asks here takes the whole proxy
 /// out, and with it the pools that are well.
 pub(super) fn health(pools: &[PoolCensus], now: Instant) -> (u16, Vec<u8>) {
     let mut totals = PoolTotals::default();

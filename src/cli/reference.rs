@@ -116,9 +116,6 @@ fn meaning(field: &Field) -> String {
     if let Some(other) = field.same_as {
         let _ = write!(meaning, "; another spelling of `{other}`");
     }
-    if field.planned.is_some() {
-        meaning.push_str("; **not supported yet**");
-    }
     meaning
 }
 

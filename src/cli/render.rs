@@ -52,7 +52,7 @@ fn read(file: &Path) -> Result<Policy, Finished> {
     let config = parse(&bytes).map_err(|errors| source::refused(file, &errors))?;
     let document = source::document(&bytes);
     Ok(Policy {
-        clusters: cluster::all(&config, &document),
+        clusters: cluster::all(&config),
         text: String::from_utf8_lossy(&bytes).into_owned(),
         document,
         config,

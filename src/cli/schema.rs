@@ -7,8 +7,6 @@
 //! - whether `match.regex` is a regular expression, and `custom_retry_function` one in `attempt`;
 //! - durations that differ from a limit by less than a nanosecond.
 //!
-//! Fields that are not built yet take what the parser takes of them: nothing, or what means "off".
-//!
 //! Example: `read` becomes `{"$ref": "#/$defs/duration", "default": 30, "description": "…"}`.
 
 mod duration;
@@ -19,7 +17,7 @@ use std::ptr;
 use serde_json::{Map, Value, json};
 use steerage_config::schema::{
     ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, ENDPOINT, Field, HASH_ON,
-    HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH, Off, POOL,
+    HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH, POOL,
     RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
 };
 
@@ -119,11 +117,7 @@ fn root_forms() -> Value {
 }
 
 fn property(section: &'static Section, field: &Field) -> Value {
-    let mut schema = match field.planned {
-        None => value(&field.kind),
-        Some(Off::Never) => json!({"not": {}}),
-        Some(off) => json!({"allOf": [value(&field.kind), off_value(off)]}),
-    };
+    let mut schema = value(&field.kind);
     // Only here does it matter for the kind which field it is of.
     if ptr::eq(section, &ACTION) && ["set_header", "add_header"].contains(&field.name) {
         insert(
@@ -134,32 +128,16 @@ fn property(section: &'static Section, field: &Field) -> Value {
         insert(&mut schema, "minProperties", json!(1));
     }
     let mut description = field.meaning.to_owned();
-    if field.planned.is_some() {
-        description.push_str(" (not supported yet)");
-    }
     match serde_json::from_str::<Value>(field.default) {
-        Ok(default) if field.planned.is_none() => insert(&mut schema, "default", default),
-        _ if field.default == "–" || field.planned.is_some() => {}
-        _ => description.push_str(&format!(
+        Ok(default) => insert(&mut schema, "default", default),
+        Err(_) if field.default == "–" => {}
+        Err(_) => description.push_str(&format!(
             " (default: {})",
             field.default.trim_start_matches("= ")
         )),
     }
     insert(&mut schema, "description", json!(description));
     schema
-}
-
-/// What asks for exactly what happens without the field.
-fn off_value(off: Off) -> Value {
-    match off {
-        Off::Never => json!({"not": {}}),
-        Off::Zero => {
-            json!({"anyOf": [{"const": 0}, {"type": "string", "pattern": duration::ZERO}]})
-        }
-        Off::One => json!({"const": 1}),
-        Off::False => json!({"enum": [false, null]}),
-        Off::Empty => json!({"enum": [[], {}]}),
-    }
 }
 
 /// What a value of this kind must be.

@@ -2,7 +2,7 @@
 //!
 //! Little's law: as many requests are under way as come in a second, times the seconds that one takes.
 //! HTTP/1.1 needs a connection for each. A fifth more is for what is uneven, rounded up; that is the rule
-//! of `connection_pool.expected_rps` too. Of the connections half, at most 50, are kept when idle.
+//! of `connection_pool.expected_rps` too, and the same function. Of the connections half, at most 50, are kept when idle.
 //!
 //! Limits: an average hides bursts and slow answers. Take the response time of a busy hour, and look at how
 //! many requests are really under way.
@@ -10,6 +10,7 @@
 //! Example: 100 a second × 0.5 s = 50 under way; × 1.2 = 60 connections, of which 30 are kept.
 
 use serde_json::json;
+use steerage_policy::limit;
 
 use crate::Finished;
 use crate::arguments::{self, Format};
@@ -25,12 +26,6 @@ struct Sizes {
     /// Whether more would be needed than is allowed.
     capped: bool,
 }
-
-/// For what is uneven.
-const HEADROOM: f64 = 1.2;
-
-/// Most connections that are worth keeping when idle.
-const MOST_IDLE: u32 = 50;
 
 /// Carries out the command.
 pub(crate) fn run(arguments: &arguments::Size) -> Finished {
@@ -49,26 +44,14 @@ pub(crate) fn run(arguments: &arguments::Size) -> Finished {
     })
 }
 
-/// The connections that a load needs, 1 to `most`.
-pub(crate) fn connections(rps: f64, seconds: f64, most: u32) -> u32 {
-    sizes(rps, seconds, most).connections
-}
-
 fn sizes(rps: f64, seconds: f64, most: u32) -> Sizes {
-    let under_way = rps * seconds;
-    let needed = (under_way * HEADROOM).ceil().max(1.0);
-    let capped = needed > f64::from(most);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole, from 1 to `most`"
-    )]
-    let connections = needed.min(f64::from(most)) as u32;
+    let needed = limit::size(rps, seconds);
+    let connections = needed.min(most);
     Sizes {
-        under_way,
+        under_way: rps * seconds,
         connections,
-        keepalive: (connections / 2).clamp(1, MOST_IDLE),
-        capped,
+        keepalive: limit::keepalive_size(connections),
+        capped: needed > most,
     }
 }
 

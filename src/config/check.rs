@@ -1,8 +1,7 @@
 //! Walks a document along the schema and reports what single values do wrong.
 //!
 //! Errors come in the order of the document; the required fields that an object lacks come after
-//! those that it has. A field that is not built yet is reported only if its value is otherwise
-//! right: the user should not have to fix it twice.
+//! those that it has.
 //!
 //! Example: `{"timeout": {"raed": 1, "read": "soon"}}` reports `timeout.raed` (unknown) and
 //! `timeout.read` (no duration).
@@ -38,11 +37,7 @@ pub(crate) fn object(
             errors.push(error(path, Problem::Repeated));
             continue;
         }
-        let before = errors.len();
         value(&field.kind, json, &path, errors);
-        if errors.len() == before && field.planned.is_some_and(|off| !off.is(json)) {
-            errors.push(error_at(path, json, Problem::NotSupported));
-        }
     }
     // Only the section's own: a document may give `pools` instead of the fields of one pool.
     for field in section.fields {

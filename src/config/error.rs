@@ -121,6 +121,11 @@ pub enum Problem {
         /// Its value.
         value: &'static str,
     },
+    /// The field must be given because another one is.
+    RequiredBeside {
+        /// The other field.
+        field: &'static str,
+    },
     /// The field may be given only with a certain value of another one.
     OnlyWith {
         /// The other field.
@@ -182,8 +187,6 @@ pub enum Problem {
         /// What it comes to.
         most: Duration,
     },
-    /// Valid, but this version does not do it.
-    NotSupported,
 }
 
 impl fmt::Display for Problem {
@@ -224,6 +227,9 @@ impl fmt::Display for Problem {
             Self::RequiredWith { field, value } => {
                 write!(f, "must be given when {field} is {value}")
             }
+            Self::RequiredBeside { field } => {
+                write!(f, "must be given when {field} is given")
+            }
             Self::OnlyWith { field, value } => {
                 write!(f, "may be given only when {field} is {value}")
             }
@@ -260,7 +266,6 @@ impl fmt::Display for Problem {
             Self::AtMost { what, most } => {
                 write!(f, "must be at most {what} = {} s", Decimal(most.as_secs_f64()))
             }
-            Self::NotSupported => f.write_str("not supported yet"),
         }
     }
 }

@@ -6,9 +6,8 @@
 //!
 //! ## How
 //! 1. `json` reads the bytes into a tree that forgets nothing, repeated keys included.
-//! 2. [`schema`] describes every field of the contract as data: name, kind, default, meaning, and
-//!    whether it is built yet. `check` walks the tree along it: unknown and repeated fields, wrong
-//!    types, ranges, and what is not supported yet.
+//! 2. [`schema`] describes every field of the contract as data: name, kind, default and
+//!    meaning. `check` walks the tree along it: unknown and repeated fields, wrong types, ranges.
 //! 3. `resolve` reads the checked values into policy values and judges what takes more than one
 //!    value: both spellings, duplicates, `total` against `connect` + `read`.
 //!

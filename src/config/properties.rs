@@ -57,7 +57,7 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A configuration with all that is built.
+/// A configuration with everything.
 fn complete() -> Value {
     json!({
         "pools": [
@@ -121,7 +121,7 @@ fn complete() -> Value {
 }
 
 #[test]
-fn a_configuration_of_all_that_is_built_is_accepted() {
+fn a_configuration_with_everything_is_accepted() {
     assert!(parse(complete().to_string().as_bytes()).is_ok());
 }
 

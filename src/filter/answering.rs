@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use steerage_policy::exchange::Exchange;
+use steerage_policy::exchange::{Declined, Exchange};
 use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
@@ -26,6 +26,7 @@ use crate::metrics::hostcall_refused;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reason {
     NoEndpointAvailable,
+    Overloaded,
     DeadlineExceeded,
     WriteTimeout,
 }
@@ -35,8 +36,18 @@ impl Reason {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::NoEndpointAvailable => "no_endpoint_available",
+            Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::WriteTimeout => "write_timeout",
+        }
+    }
+
+    /// Why a request without a first attempt is answered.
+    pub(super) const fn of(declined: Declined) -> Self {
+        match declined {
+            Declined::Overloaded => Self::Overloaded,
+            // No time is over when a request arrives.
+            Declined::Unavailable | Declined::TimeIsUp => Self::NoEndpointAvailable,
         }
     }
 
@@ -44,6 +55,7 @@ impl Reason {
     const fn details(self) -> &'static str {
         match self {
             Self::NoEndpointAvailable => "steerage_no_endpoint_available",
+            Self::Overloaded => "steerage_overloaded",
             Self::DeadlineExceeded => "steerage_deadline_exceeded",
             Self::WriteTimeout => "steerage_write_timeout",
         }
@@ -52,6 +64,7 @@ impl Reason {
     const fn text(self) -> &'static [u8] {
         match self {
             Self::NoEndpointAvailable => b"no endpoint is available",
+            Self::Overloaded => b"every endpoint is at its limit",
             Self::DeadlineExceeded => b"no upstream answered in time",
             Self::WriteTimeout => b"the request was not finished in time",
         }

@@ -32,7 +32,7 @@ impl Worker {
         {
             let attempt = match steered.attempt(id, &mut stream.exchange, now, &mut self.rng) {
                 Ok(attempt) => attempt,
-                Err(Declined::Unavailable) => {
+                Err(declined @ (Declined::Unavailable | Declined::Overloaded)) => {
                     let (pool, state) = (&steered.pool, &steered.state);
                     // They may all have asked for quiet while this retry was waiting.
                     if let Some(cooled) = stream.exchange.cooled(pool, state, now)
@@ -41,7 +41,14 @@ impl Worker {
                         return self.wait_until(id, Some(cooled), now);
                     }
                     let (exchange, state) = (&mut stream.exchange, &mut steered.state);
-                    exchange.deny(state, Denial::NoEndpointAvailable);
+                    exchange.deny(
+                        state,
+                        if declined == Declined::Overloaded {
+                            Denial::Overloaded
+                        } else {
+                            Denial::NoEndpointAvailable
+                        },
+                    );
                     exchange.answered(state, Class::Failure, now);
                     return self.finish(id, now);
                 }

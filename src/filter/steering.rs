@@ -59,13 +59,17 @@ impl Worker {
         let state = &mut steered.state;
         let limit = request.limit();
         let mut exchange = Exchange::begin(pool, state, repeatability, key, limit, now);
-        let Ok(attempt) = steered.attempt(id, &mut exchange, now, &mut self.rng) else {
-            let cooled = exchange.cooled(&steered.pool, &steered.state, now);
-            let wait = cooled.map(|cooled| cooled.since(now));
-            exchange.answered(&mut steered.state, Class::Failure, now);
-            tell_access_log(&steered.pool, &exchange, Some(Reason::NoEndpointAvailable));
-            self.refuse(id, 503, Reason::NoEndpointAvailable, wait, now);
-            return Action::Pause;
+        let attempt = match steered.attempt(id, &mut exchange, now, &mut self.rng) {
+            Ok(attempt) => attempt,
+            Err(declined) => {
+                let reason = Reason::of(declined);
+                let cooled = exchange.cooled(&steered.pool, &steered.state, now);
+                let wait = cooled.map(|cooled| cooled.since(now));
+                exchange.answered(&mut steered.state, Class::Failure, now);
+                tell_access_log(&steered.pool, &exchange, Some(reason));
+                self.refuse(id, 503, reason, wait, now);
+                return Action::Pause;
+            }
         };
         let pool = &steered.pool;
         if let Some(endpoint) = pool.endpoint(attempt.endpoint())

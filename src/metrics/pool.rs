@@ -174,7 +174,7 @@ impl EndpointMetrics {
             StateName::Open => 2,
         });
         self.active.set(state.active().into());
-        self.limit.set(0);
+        self.limit.set(state.limit().into());
     }
 
     fn tell_durations(&mut self) {

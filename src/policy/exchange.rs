@@ -123,8 +123,14 @@ impl Exchange {
         };
         let candidates = Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
         let balancer = &mut *state.balancer;
-        let endpoint = balance::choose(balancer, &candidates, self.key, now, rng)
-            .ok_or(Declined::Unavailable)?;
+        let endpoint =
+            balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
+                if candidates.overloaded() {
+                    Declined::Overloaded
+                } else {
+                    Declined::Unavailable
+                }
+            })?;
         let chosen = state.endpoint(endpoint).ok_or(Declined::Unavailable)?;
         Ok(Choice {
             endpoint,
@@ -353,6 +359,8 @@ impl Attempt {
 pub enum Declined {
     /// No endpoint of the pool may be selected now.
     Unavailable,
+    /// None may be, because those that might be have as many attempts under way as they take.
+    Overloaded,
     /// The exchange's deadline has passed: the timer of a retry came late.
     TimeIsUp,
 }

@@ -10,9 +10,9 @@
 //!   them replaces the average at once. An average that took in every peak (as Finagle's does, which
 //!   this one follows otherwise) would at high rates be that of an endpoint's worst answers, and at low
 //!   ones a single outlier would banish it for several `decay`s.
-//! - **Faster, among the first or after a silence of half of `decay`**, a sample replaces what there was: the first
-//!   answer often waits for connections and caches that those after it find ready, and what was true
-//!   so long ago may be over.
+//! - **Faster, among the first or after a silence of half of `decay`**, a sample replaces what there was:
+//!   the first answer often waits for connections and caches that those after it find ready, and what was
+//!   true so long ago may be over.
 //!
 //! [`drifted`] tells what an average is worth some time after the last sample: it drifts towards a
 //! value that the caller gives, the mean of the pool. Drifting to zero instead would make an endpoint

@@ -15,7 +15,7 @@
 //!
 //! ## Reading order
 //! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`quantile`], [`window`], [`health`]
-//! and [`breaker`] what is known of an endpoint; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`],
+//! and [`breaker`] what is known of an endpoint, [`limit`] how much it takes; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`],
 //! [`budget`] and [`retry`] judge a failure, [`hedge`] does not wait for one; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
 //! request through all of it.
 
@@ -31,6 +31,7 @@ pub mod time;
 pub mod endpoint;
 pub mod health;
 pub mod latency;
+pub mod limit;
 pub mod outcome;
 pub mod quantile;
 pub mod window;

@@ -16,6 +16,7 @@ use crate::exchange::Attempt;
 use crate::health::CheckPolicy;
 use crate::hedge::HedgeDelay;
 use crate::latency::Mean;
+use crate::limit::{Keepalive, Limit};
 use crate::matching::Matcher;
 use crate::outcome::{Class, Outcome};
 use crate::quantile::Quantiles;
@@ -48,6 +49,10 @@ pub struct Pool {
     pub panic_threshold: f64,
     /// How the endpoints are checked; `None` if they are not.
     pub checks: Option<CheckPolicy>,
+    /// How many attempts each endpoint takes at a time.
+    pub limit: Limit,
+    /// What the clusters should do with idle connections.
+    pub keepalive: Keepalive,
     /// Whether the client is told the endpoint and the number of attempts.
     pub response_headers: bool,
 }
@@ -68,6 +73,8 @@ impl Pool {
             slow_start: Duration::ZERO,
             panic_threshold: 0.0,
             checks: None,
+            limit: Limit::DEFAULT,
+            keepalive: Keepalive::default(),
             response_headers: false,
         }
     }
@@ -210,8 +217,9 @@ impl PoolState {
             endpoints: pool
                 .endpoints
                 .iter()
-                .map(|_| {
-                    let state = EndpointState::new(pool.breaker.window);
+                .map(|endpoint| {
+                    let state = EndpointState::new(pool.breaker.window)
+                        .limited(pool.limit, endpoint.hash());
                     match pool.retry.hedge {
                         Some(hedge) if hedge.delay == HedgeDelay::P95 => state.with_quantiles(),
                         _ => state,

@@ -33,11 +33,13 @@ pub enum Denial {
     Condition,
     /// When the retry was due, no endpoint was available.
     NoEndpointAvailable,
+    /// When the retry was due, the endpoints that might be available were at their limits.
+    Overloaded,
 }
 
 impl Denial {
     /// Every reason, in the order of its numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Budget,
         Self::Method,
         Self::BodyTooLarge,
@@ -51,6 +53,7 @@ impl Denial {
         Self::Nested,
         Self::Condition,
         Self::NoEndpointAvailable,
+        Self::Overloaded,
     ];
 
     /// The name in metrics and status.
@@ -70,6 +73,7 @@ impl Denial {
             Self::Nested => "nested",
             Self::Condition => "condition",
             Self::NoEndpointAvailable => "no_endpoint_available",
+            Self::Overloaded => "overloaded",
         }
     }
 }

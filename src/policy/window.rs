@@ -23,6 +23,8 @@ pub struct Counts {
     pub failures: u64,
     /// Attempts of either kind that took too long.
     pub slow: u64,
+    /// Their response times, in microseconds.
+    pub micros: u64,
 }
 
 impl Counts {
@@ -38,6 +40,13 @@ impl Counts {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
         (self.total() > 0).then(|| self.successes as f64 / self.total() as f64)
     }
+
+    /// Mean response time in seconds; `None` without attempts.
+    #[must_use]
+    pub fn mean_seconds(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "sums stay far below 2^53 µs")]
+        (self.total() > 0).then(|| self.micros as f64 / 1e6 / self.total() as f64)
+    }
 }
 
 impl AddAssign for Counts {
@@ -45,6 +54,7 @@ impl AddAssign for Counts {
         self.successes = self.successes.saturating_add(other.successes);
         self.failures = self.failures.saturating_add(other.failures);
         self.slow = self.slow.saturating_add(other.slow);
+        self.micros = self.micros.saturating_add(other.micros);
     }
 }
 
@@ -116,11 +126,12 @@ impl<C: AddAssign + Copy + Default> Window<C> {
 
 impl Window {
     /// Counts one attempt that ended `now`.
-    pub fn record(&mut self, success: bool, slow: bool, now: Instant) {
+    pub fn record(&mut self, success: bool, slow: bool, took: Duration, now: Instant) {
         let counts = Counts {
             successes: u64::from(success),
             failures: u64::from(!success),
             slow: u64::from(slow),
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         };
         self.add(counts, now);
     }
@@ -143,6 +154,8 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    const TOOK: Duration = Duration::from_millis(2);
+
     fn second(n: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(n)
     }
@@ -152,12 +165,13 @@ mod tests {
         let mut window = Window::default();
         assert_eq!(window.counts(second(3)).success_rate(), None);
         for n in 0..40 {
-            window.record(n % 4 != 0, n == 0, second(3));
+            window.record(n % 4 != 0, n == 0, TOOK, second(3));
         }
         let counts = Counts {
             successes: 30,
             failures: 10,
             slow: 1,
+            micros: 80_000,
         };
         assert_eq!(window.counts(second(3)), counts);
         assert_eq!(window.counts(second(12)).success_rate(), Some(0.75));
@@ -167,17 +181,17 @@ mod tests {
     #[test]
     fn a_bucket_is_reused_only_after_a_whole_round() {
         let mut window = Window::default();
-        window.record(false, false, second(0));
-        window.record(true, false, second(10));
+        window.record(false, false, TOOK, second(0));
+        window.record(true, false, TOOK, second(10));
         assert_eq!(window.counts(second(10)).success_rate(), Some(1.0));
     }
 
     #[test]
     fn a_clock_that_steps_back_loses_nothing_but_precision() {
         let mut window = Window::default();
-        window.record(true, false, second(20));
+        window.record(true, false, TOOK, second(20));
         assert_eq!(window.counts(second(5)).total(), 0);
-        window.record(false, false, second(5));
+        window.record(false, false, TOOK, second(5));
         assert_eq!(window.counts(second(20)).success_rate(), Some(1.0));
     }
 
@@ -185,7 +199,7 @@ mod tests {
     fn any_length_is_a_window() {
         for length in [Duration::ZERO, Duration::from_nanos(3), Duration::MAX] {
             let mut window = Window::new(length);
-            window.record(true, false, second(1));
+            window.record(true, false, TOOK, second(1));
             assert_eq!(window.counts(second(1)).total(), 1, "{length:?}");
             window.clear();
             assert_eq!(window.counts(second(1)).total(), 0);

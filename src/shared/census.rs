@@ -128,6 +128,17 @@ impl PoolCensus {
         }
     }
 
+    /// How many attempts this endpoint takes at a time, over all workers, if that is known.
+    #[must_use]
+    pub fn limit(&self, endpoint: &EndpointCensus) -> Option<u32> {
+        let limit = match endpoint.now.share.limit {
+            told if self.description.is_dynamic && told > 0 => told,
+            // Nobody has sent anything there yet.
+            _ => self.description.limit,
+        };
+        (limit > 0).then_some(limit)
+    }
+
     fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointCensus> {
         self.endpoints
             .iter_mut()
@@ -191,6 +202,7 @@ mod tests {
         let names: Vec<_> = census.endpoints.iter().map(|e| &*e.cluster).collect();
         assert_eq!(names, ["a", "b"]);
         let (a, b) = (&census.endpoints[0], &census.endpoints[1]);
+        assert_eq!(census.limit(a), Some(100));
         assert_eq!((a.now.active, a.totals.successes()), (2, 6));
         assert_eq!(b.agreed.operator.circuit(now), Some(Circuit::Open));
         assert!(take(&store, now + DEAD_AFTER).is_empty(), "nobody lives");

@@ -8,7 +8,10 @@
 //! While an old configuration drains beside a new one, the one that began last has described its own. So
 //! that the two do not take turns, a worker describes once, and again only if that was lost.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use steerage_policy::limit::Limit;
 use steerage_policy::pool::Pool;
 
 use crate::store::Store;
@@ -21,6 +24,14 @@ pub struct Description {
     pub strategy: String,
     /// How many trials a half-open endpoint serves at a time.
     pub half_open_requests: u32,
+    /// How many attempts each endpoint takes at a time; a dynamic limit begins with that.
+    pub limit: u32,
+    /// Whether the limit follows the response times.
+    pub is_dynamic: bool,
+    /// How long an idle connection is to be kept.
+    pub keepalive_expiry: Duration,
+    /// The time over which attempts are counted.
+    pub window: Duration,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<DescribedEndpoint>,
 }
@@ -48,6 +59,10 @@ impl Description {
         Self {
             strategy: pool.strategy.name().to_owned(),
             half_open_requests: pool.breaker.half_open_requests,
+            limit: pool.limit.start(),
+            is_dynamic: matches!(pool.limit, Limit::Dynamic { .. }),
+            keepalive_expiry: pool.keepalive.expiry,
+            window: pool.breaker.window,
             endpoints: endpoints.collect(),
         }
     }

@@ -117,29 +117,6 @@ fn without_a_good_configuration_discovery_answers_500_until_one_arrives() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused() {
-    run(async {
-        let a = Upstream::named("a").await.unwrap();
-        let envoy = envoy_of(&[("a", a.addr())], r#"{"endpoints": ["a"]}"#)
-            .by_ecds()
-            .start()
-            .await
-            .unwrap();
-        let update = r#"{
-            "endpoints": ["a"],
-            "connection_pool": {"max_connections": 100}
-        }"#;
-        let verdict = envoy.update_filter_config(update).await.unwrap();
-        assert_eq!(verdict, ConfigUpdate::Rejected);
-        let log = envoy.log();
-        let path = "connection_pool.max_connections";
-        let is_it = |line: &str| line.contains(path) && line.contains("not supported yet");
-        assert!(log.lines().any(is_it), "{log}");
-        assert_eq!(get(envoy.addr(), "/").await.unwrap().text(), "a");
-    });
-}
-
-#[test]
 fn two_listeners_of_one_vm_keep_pools_of_their_own() {
     run(async {
         let a = Upstream::named("a").await.unwrap();

@@ -32,6 +32,7 @@ mod health;
 mod hedging;
 mod hostile;
 mod interceptors;
+mod limits;
 mod llm_gateway;
 mod observing;
 mod operating;

@@ -28,6 +28,7 @@ mod steering;
 mod classifying;
 mod cooling;
 mod hedging;
+mod limiting;
 mod limits;
 mod retrying;
 mod sending;

@@ -138,8 +138,8 @@ fn one(
 const CONNECT: &str = "    # `timeout.connect`: this is what limits connecting.
 ";
 
-const LIMITS: &str = "    # `connection_pool.max_connections`, for all workers together. What Envoy refuses here counts as a
-    # refused connection and is tried elsewhere.
+const LIMITS: &str = "    # `connection_pool.max_connections`, for all workers together. Steerage counts its attempts up to the
+    # same number; what Envoy refuses here counts as a refused connection and is tried elsewhere.
 ";
 
 const PROTOCOL: &str = "    typed_extension_protocol_options:

@@ -5,6 +5,7 @@
 //! | this | the document, pools, timeouts |
 //! | [`balance`] | endpoints and the load balancer's strategy |
 //! | [`health`] | the circuit breaker's policy, and that of health checks |
+//! | [`limit`] | how many attempts an endpoint takes at a time |
 //! | [`interceptors`] | changes of headers, and logging |
 //! | [`matching`] | which requests belong to a pool |
 //! | [`retry`] | the retry policy |
@@ -19,6 +20,7 @@ mod balance;
 mod condition;
 mod health;
 mod interceptors;
+mod limit;
 mod matching;
 mod retry;
 
@@ -144,6 +146,9 @@ fn pool(
     let circuit_breaker = fields.object("circuit_breaker", &schema::CIRCUIT_BREAKER);
     let breaker = health::breaker(&circuit_breaker, &load_balancer, errors);
     let checks = health::checks(fields, &load_balancer);
+    let connection_pool = fields.object("connection_pool", &schema::CONNECTION_POOL);
+    let limit = limit::limit(fields, &connection_pool, errors);
+    let keepalive = limit::keepalive(fields, &connection_pool);
     let interceptors = interceptors::interceptors(fields, cluster_header, errors);
 
     let name = fields.text("name")?.unwrap_or(DEFAULT_POOL);
@@ -162,6 +167,8 @@ fn pool(
             .number("panic_threshold")?
             .unwrap_or(default.panic_threshold),
         checks: checks?,
+        limit: limit?,
+        keepalive: keepalive?,
         response_headers: fields
             .flag("response_headers")?
             .unwrap_or(default.response_headers),

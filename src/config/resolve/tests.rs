@@ -75,7 +75,7 @@ fn all_errors_come_together_single_values_first() {
                 {"name": "a", "endpoints": ["x", "x"], "load_balancer": {"strategy": "fastest"}},
                 {"name": "a", "match": {"prefix": "api"}, "endpoints": [{"weight": -1}],
                  "retry_policy": {"max_attempts": 11, "base_delay": 5, "max_delay": "1s",
-                    "retry_on_status_codes": [503, "5xx", 600]}, "connection_pool": {"dynamic": true}},
+                    "retry_on_status_codes": [503, "5xx", 600]}},
                 {"endpoints": [], "timeout": {"read": "90s"}},
                 "b"
             ],
@@ -94,7 +94,6 @@ fn all_errors_come_together_single_values_first() {
             "pools[1].retry_policy.max_attempts: must be a whole number from 1 to 10, got 11",
             "pools[1].retry_policy.retry_on_status_codes[2]: must be a whole number from 100 \
              to 599, or statuses such as \"500-504\" or \"5xx\", got 600",
-            "pools[1].connection_pool.dynamic: not supported yet, got true",
             "pools[2].endpoints: must have 1 to 1000 entries, got []",
             "pools[3]: must be an object, got \"b\"",
             "cluster_header: must be the name of a header, neither a pseudo-header, nor `host` \
@@ -125,7 +124,6 @@ fn pools_or_one_pool_but_not_both() {
         r#"{"pools": [{"endpoints": ["a"]}], "name": "b", "match": {}, "endpoints": ["a"],
             "max_connections": 7}"#,
         &[
-            "max_connections: not supported yet, got 7",
             "name: must be inside the pools when `pools` is given",
             "match: must be inside the pools when `pools` is given",
             "endpoints: must be inside the pools when `pools` is given",
@@ -193,15 +191,6 @@ fn pools_have_names_that_differ() {
 
 #[test]
 fn each_value_has_one_spelling() {
-    check(
-        r#"{"endpoints": ["a"], "max_connections": 1, "max_keepalive_connections": 2,
-            "keepalive_expiry": 3}"#,
-        &[
-            "max_connections: not supported yet, got 1",
-            "max_keepalive_connections: not supported yet, got 2",
-            "keepalive_expiry: not supported yet, got 3",
-        ],
-    );
     let both = |json: &str, expected: &[&str]| {
         let errors = crate::parse(json.as_bytes()).unwrap_err().to_string();
         let lines: Vec<_> = errors
@@ -352,24 +341,21 @@ fn what_minds_the_pool_as_a_whole_arrives() {
 fn what_is_off_anyway_is_accepted() {
     pool(
         r#""load_balancer": {"slow_start": "0s", "panic_threshold": 0.0},
-           "circuit_breaker": {"max_open_fraction": 1}, "connection_pool": {"dynamic": false},
-           "interceptors": {"request": [], "response": [], "logging": false}"#,
+           "circuit_breaker": {"max_open_fraction": 1}, "interceptors": {"request": [], "response": [], "logging": false}"#,
     );
 }
 
 #[test]
-fn what_is_not_built_is_checked_nevertheless() {
+fn what_minds_the_pool_as_a_whole_has_its_range() {
     check(
         r#"{"endpoints": ["a"],
             "circuit_breaker": {"max_open_fraction": 1.5},
-            "connection_pool": {"expected_rps": 0, "dynamic": true},
-            "load_balancer": {"slow_start": "30s", "panic_threshold": 2}
+            "load_balancer": {"slow_start": "25h", "panic_threshold": 2}
         }"#,
         &[
             "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
-            "connection_pool.expected_rps: must be a number above 0 and at most 1000000000, \
-             got 0",
-            "connection_pool.dynamic: not supported yet, got true",
+            "load_balancer.slow_start: must be a duration from 0 to 24 h: seconds (0.25) or text \
+             (\"250ms\", \"30s\", \"5m\", \"1h\"), got \"25h\"",
             "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
         ],
     );

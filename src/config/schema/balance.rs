@@ -2,7 +2,7 @@
 
 use steerage_policy::balance::Strategy;
 
-use super::{COUNT, Kind, Off, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, Section, TextRule, field};
+use super::{COUNT, Kind, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, Section, TextRule, field};
 
 /// `load_balancer`.
 pub static LOAD_BALANCER: Section = Section::of(&[
@@ -106,23 +106,20 @@ pub static CONNECTION_POOL: Section = Section::of(&[
         "max_connections",
         COUNT,
         "100",
-        "most attempts at a time to an endpoint",
-    )
-    .planned(Off::Never),
+        "most attempts at a time to an endpoint, over all workers",
+    ),
     field(
         "max_keepalive_connections",
         COUNT,
         "20",
-        "most idle connections that are kept",
-    )
-    .planned(Off::Never),
+        "most idle connections that are kept; belongs to the clusters",
+    ),
     field(
         "keepalive_expiry",
         SPAN,
         "5",
-        "how long an idle connection is kept",
-    )
-    .planned(Off::Never),
+        "how long an idle connection is kept; belongs to the clusters",
+    ),
     field(
         "expected_rps",
         Kind::Number {
@@ -130,15 +127,13 @@ pub static CONNECTION_POOL: Section = Section::of(&[
             max: 1e9,
         },
         "–",
-        "requests a second; with avg_response_time it gives the size by Little's law",
-    )
-    .planned(Off::Never),
-    field("avg_response_time", SPAN, "–", "see expected_rps").planned(Off::Never),
+        "requests a second to an endpoint; with avg_response_time it gives the limit by Little's law",
+    ),
+    field("avg_response_time", SPAN, "–", "see expected_rps"),
     field(
         "dynamic",
         Kind::Flag,
         "false",
-        "whether the limit follows the measured load",
-    )
-    .planned(Off::False),
+        "whether the limit follows the measured response times",
+    ),
 ]);

@@ -1,11 +1,9 @@
 //! Every field that a configuration may have, as data.
 //!
 //! One table is the source of everything that is said about a field: which names are known, which
-//! kinds and ranges hold ([`Kind`]), what errors say, what is not built yet ([`Off`]), and what the
+//! kinds and ranges hold ([`Kind`]), what errors say, and what the
 //! reference documentation and a JSON Schema can be made of. It is walked by `check`; the values are
 //! then read by `resolve` through the same functions, so what was checked is what is used.
-//!
-//! **To switch a field on**, delete its `.planned(…)` and read it where its section is resolved.
 //!
 //! Limits: rules between fields are code, in `resolve`. All numbers of the contract are at least 0,
 //! so a number has only an upper limit and whether it may be 0.
@@ -84,8 +82,6 @@ pub struct Field {
     pub meaning: &'static str,
     /// Whether it must be given.
     pub required: bool,
-    /// While it is not built: the value that is accepted nevertheless.
-    pub planned: Option<Off>,
     /// The other spelling of this field, as a path from its pool: at most one of them may be given.
     pub same_as: Option<&'static str>,
 }
@@ -104,7 +100,6 @@ pub const fn field(
         default,
         meaning,
         required: false,
-        planned: None,
         same_as: None,
     }
 }
@@ -119,49 +114,12 @@ impl Field {
         }
     }
 
-    /// It is not built yet: only a value that is `off` is accepted.
-    #[must_use]
-    pub const fn planned(self, off: Off) -> Self {
-        Self {
-            planned: Some(off),
-            ..self
-        }
-    }
-
     /// It is another spelling of the field at `path`.
     #[must_use]
     pub const fn same_as(self, path: &'static str) -> Self {
         Self {
             same_as: Some(path),
             ..self
-        }
-    }
-}
-
-/// Values that ask for exactly what happens while a feature does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Off {
-    /// No value does.
-    Never,
-    /// 0.
-    Zero,
-    /// 1.
-    One,
-    /// `false`, or `null` where the field takes it.
-    False,
-    /// A list or an object with nothing in it.
-    Empty,
-}
-
-impl Off {
-    pub(crate) fn is(self, json: &Json) -> bool {
-        match (self, json) {
-            (Self::One, _) => json.whole() == Some(1),
-            (Self::Zero, _) => crate::duration::read(json).is_some_and(|span| span.is_zero()),
-            (Self::False, Json::Flag(false) | Json::Null) => true,
-            (Self::Empty, Json::List(list)) => list.is_empty(),
-            (Self::Empty, Json::Object(object)) => object.0.is_empty(),
-            _ => false,
         }
     }
 }

@@ -6,7 +6,7 @@ use steerage_policy::endpoint::{MAX_ENDPOINTS, Weight};
 
 use super::{
     CIRCUIT_BREAKER, CONNECTION_POOL, COUNT, HEADER_RULES, HEALTH_CHECK, INTERCEPTORS, Kind,
-    LOAD_BALANCER, METHOD, Off, RETRY_POLICY, SPAN, Section, TextRule, field, some,
+    LOAD_BALANCER, METHOD, RETRY_POLICY, SPAN, Section, TextRule, field, some,
 };
 
 /// The whole document: `pools`, or the fields of one pool.
@@ -144,7 +144,6 @@ pub static POOL: Section = Section::of(&[
         "changes to the headers of attempts and answers; logging",
     ),
     field("max_connections", COUNT, "100", "see connection_pool")
-        .planned(Off::Never)
         .same_as("connection_pool.max_connections"),
     field(
         "max_keepalive_connections",
@@ -152,10 +151,8 @@ pub static POOL: Section = Section::of(&[
         "20",
         "see connection_pool",
     )
-    .planned(Off::Never)
     .same_as("connection_pool.max_keepalive_connections"),
     field("keepalive_expiry", SPAN, "5", "see connection_pool")
-        .planned(Off::Never)
         .same_as("connection_pool.keepalive_expiry"),
     field(
         "enable_logging_interceptor",

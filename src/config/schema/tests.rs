@@ -1,4 +1,4 @@
-//! The table is complete and without contradictions, and what is planned is refused.
+//! The table is complete and without contradictions.
 
 use super::*;
 use std::collections::HashSet;
@@ -51,89 +51,6 @@ fn every_field_is_described_once_and_in_words() {
     assert!(count > 100, "{count}");
 }
 
-/// A value that is right for this kind and is not off.
-fn sample(kind: &Kind) -> String {
-    match kind {
-        Kind::Flag => "true".into(),
-        Kind::Off => "false".into(),
-        Kind::Null => "null".into(),
-        Kind::Number { max, .. } => format!("{}", max / 2.0),
-        Kind::Whole { max, .. } => format!("{max}"),
-        Kind::Span { .. } | Kind::SpanWithin { .. } => "\"1.5s\"".into(),
-        Kind::Choice(names) => format!("{:?}", names[0]),
-        Kind::Text(TextRule::Path | TextRule::PathAndQuery) => "\"/a\"".into(),
-        Kind::Text(TextRule::Statuses) => "\"5xx\"".into(),
-        Kind::Text(TextRule::Method) => "\"GET\"".into(),
-        Kind::Text(_) => "\"a\"".into(),
-        Kind::List { of, .. } => format!("[{}]", sample(of)),
-        Kind::Headers(of) => format!("{{\"a\": {}}}", sample(of)),
-        Kind::Either(kinds) => kinds.last().map(sample).unwrap(),
-        Kind::Object(section) => {
-            let fields = section.exactly_one.iter().take(1).map(|name| {
-                let field = section.field(name).unwrap();
-                format!("{name:?}: {}", sample(&field.kind))
-            });
-            format!("{{{}}}", fields.collect::<String>())
-        }
-    }
-}
-
-/// Each field that is not built, with its path.
-fn all_planned() -> Vec<(String, &'static Field)> {
-    let planned = |field: &&Field| field.planned.is_some();
-    let mut all: Vec<_> = ROOT
-        .all()
-        .filter(planned)
-        .map(|field| (field.name.to_owned(), field))
-        .collect();
-    for outer in ROOT.all().filter(|field| field.planned.is_none()) {
-        if let Kind::Object(section) = outer.kind {
-            let inner = section.all().filter(planned);
-            all.extend(inner.map(|field| (format!("{}.{}", outer.name, field.name), field)));
-        }
-    }
-    all
-}
-
-/// The errors of a document that gives the field at `path` this value.
-fn errors(path: &str, value: &str) -> String {
-    let field = match path.split_once('.') {
-        Some((outer, inner)) => format!("{outer:?}: {{{inner:?}: {value}}}"),
-        None => format!("{path:?}: {value}"),
-    };
-    let document = format!("{{\"endpoints\": [\"a\"], {field}}}");
-    match crate::parse(document.as_bytes()) {
-        Ok(_) => String::new(),
-        Err(errors) => errors.to_string(),
-    }
-}
-
-#[test]
-fn what_is_not_built_is_refused_only_if_it_is_right_and_asked_for() {
-    let planned = all_planned();
-    for (path, field) in &planned {
-        let right = errors(path, &sample(&field.kind));
-        assert!(
-            right.starts_with(&format!("{path}: not supported yet, got ")),
-            "{right}"
-        );
-        let wrong = errors(path, "\"\\u000b\"");
-        assert!(wrong.starts_with(&format!("{path}: must be ")), "{wrong}");
-        assert_eq!(
-            (right.lines().count(), wrong.lines().count()),
-            (1, 1),
-            "{path}"
-        );
-        for off in ["0", "1.0", "false", "[]", "{}", "null"] {
-            let json = serde_json::from_str(off).unwrap();
-            let expected = field.planned.is_some_and(|planned| planned.is(&json))
-                && crate::check::holds(&field.kind, &json);
-            assert_eq!(errors(path, off).is_empty(), expected, "{path} = {off}");
-        }
-    }
-    assert!(!planned.is_empty());
-}
-
 /// What a document comes to, in a form that can be compared.
 fn outcome(fields: &str) -> String {
     let document = format!(r#"{{"endpoints": ["a"], "enable_health_checks": true, {fields}}}"#);
@@ -155,10 +72,7 @@ fn outcome(fields: &str) -> String {
 fn a_default_that_is_given_changes_nothing() {
     let mut count = 0;
     let default = outcome("\"match\": {}");
-    let built = |field: &&Field| {
-        let json = serde_json::from_str::<Json>(field.default);
-        field.planned.is_none() && json.is_ok()
-    };
+    let built = |field: &&Field| serde_json::from_str::<Json>(field.default).is_ok();
     for field in ROOT.all().filter(built) {
         count += 1;
         let given = format!("{:?}: {}", field.name, field.default);

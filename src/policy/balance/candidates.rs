@@ -148,10 +148,18 @@ impl<'a> Candidates<'a> {
         self.best.is_none_or(|rank| rank.tried)
     }
 
-    /// When the first endpoint has cooled down, if none is available before.
+    /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
+    #[must_use]
+    pub fn overloaded(&self) -> bool {
+        let is_full = |state| self.exclusion(state) == Some(Exclusion::AtLimit);
+        self.best.is_none() && self.states.iter().any(is_full)
+    }
+
+    /// When the first endpoint has cooled down, if none is available before. One at its limit may be
+    /// at any time.
     #[must_use]
     pub fn cooled(&self) -> Option<Instant> {
-        if self.best.is_some() {
+        if self.best.is_some() || self.overloaded() {
             return None;
         }
         self.states
@@ -159,6 +167,7 @@ impl<'a> Candidates<'a> {
             .filter_map(|state| {
                 let until = state.cooling_until(self.now)?;
                 state
+                    .agreed()
                     .exclusion(&self.pool.breaker, until)
                     .is_none()
                     .then_some(until)
@@ -206,20 +215,22 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Whether so little of the pool is available that availability is ignored. Who is excluded for a reason
-    /// that holds all the same is not counted.
+    /// Whether so little of the pool is available that availability is ignored. An endpoint at its limit is
+    /// well; one that an operator has taken out is not counted.
     fn is_panic(&self) -> bool {
         if self.pool.panic_threshold <= 0.0 {
             return false;
         }
         let (mut available, mut all) = (0.0, 0.0);
         for (_, endpoint, state) in self.all() {
-            let exclusion = self.exclusion(state);
-            if !exclusion.is_some_and(Exclusion::holds_in_panic) {
-                all += endpoint.weight.value();
-                if exclusion.is_none() {
-                    available += endpoint.weight.value();
+            let weight = endpoint.weight.value();
+            match self.exclusion(state) {
+                Some(Exclusion::Operator) => {}
+                None | Some(Exclusion::AtLimit) => {
+                    available += weight;
+                    all += weight;
                 }
+                Some(_) => all += weight,
             }
         }
         available < self.pool.panic_threshold * all

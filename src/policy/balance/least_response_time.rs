@@ -71,8 +71,8 @@ impl Balancer for LeastResponseTime {
             .iter()
             .filter(|candidate| {
                 candidate.state.active() == 0
-                    && drawn(candidate).is_none()
                     && is_unknown(candidate, patience, now)
+                    && drawn(candidate).is_none()
             })
             .map(|candidate| (candidate.index, 0.0));
         if let Some(explored) = random::cheapest(explored, rng) {
@@ -141,8 +141,8 @@ pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
     if count > 0.0 { sum / count } else { 1.0 }
 }
 
-/// So many times slower than the best is too slow to be drawn. More than [`crate::latency`] lets a single slow
-/// answer count for, and less than a failure counts for in a row.
+/// So many times slower than the best is too slow to be drawn: more than a slow answer alone can make an
+/// average, less than failures in a row do.
 const FAR: f64 = 8.0;
 
 /// Response times below this cost alike: a clock that stood still must not make the load of an

@@ -1,17 +1,8 @@
 //! Choosing the endpoint of an attempt.
 //!
-//! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from: the
-//! available ones of the best [`Rank`]. It is a filter over the pool's own slices and allocates
-//! nothing, however many endpoints there are. A [`Balancer`] then applies the strategy; each has a
-//! file of its own, and others may be written elsewhere: what they choose is checked.
-//!
-//! What outranks what, best first: an endpoint not tried yet in this exchange before one that was;
-//! one with a weight before a drained one; a lower priority tier before a higher one. Not being
-//! tried comes first because a second try on the endpoint that has just failed is the least
-//! promising of all, drained or not.
-//!
-//! Example: `a` (weight 1), `b` (weight 0), `c` (priority 1). First attempt: only `a` is a
-//! candidate. `a` fails: `c` is (`b` is drained). `c` fails: `b`. `b` fails: `a` again.
+//! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from, by what is
+//! available, tried and preferred. A [`Balancer`] then applies the strategy; each has a file of its own, and
+//! others may be written elsewhere: what they choose is checked.
 
 mod candidates;
 mod consistent_hash;

@@ -1,7 +1,7 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
 //! The order of authority is the order of [`Exclusion`]: what an operator says, then the endpoint's own wish
-//! for quiet, then its breaker, then its health. Who outranks is asked first, so the reason that is told is
+//! for quiet, then its breaker, then its health, then its limit. Who outranks is asked first, so the reason that is told is
 //! the one that would have to go first.
 //!
 //! Example: an endpoint is cooling down until 12:05 and its breaker is open until 12:01. Until 12:05 it is
@@ -25,14 +25,16 @@ pub enum Exclusion {
     BreakerOpen,
     /// Its health is [`Health::Unhealthy`].
     Unhealthy,
+    /// It has as many attempts under way as it takes at a time.
+    AtLimit,
 }
 
 impl Exclusion {
     /// Whether it holds even when so little of a pool is available that availability is ignored: then
-    /// checks and traffic are not believed, but an operator is.
+    /// checks and traffic are not believed, but an operator is, and room for more is a matter of counting.
     #[must_use]
     pub const fn holds_in_panic(self) -> bool {
-        matches!(self, Self::Operator)
+        matches!(self, Self::Operator | Self::AtLimit)
     }
 
     /// The name in status and logs.
@@ -43,6 +45,7 @@ impl Exclusion {
             Self::CoolingDown => "cooling_down",
             Self::BreakerOpen => "breaker_open",
             Self::Unhealthy => "unhealthy",
+            Self::AtLimit => "at_limit",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::agreed::{Agreed, Exclusion};
 use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
 use crate::health::Health;
 use crate::latency::{self, Average};
+use crate::limit::{self, Ended, Gradient, Limit, Share};
 use crate::outcome::{Class, Outcome};
 use crate::quantile::Quantiles;
 use crate::time::Instant;
@@ -28,6 +29,9 @@ pub struct EndpointState {
     totals: Totals,
     last: Option<(Instant, Duration)>,
     successes_in_row: u32,
+    limit: Limit,
+    /// Where the limit is dynamic.
+    gradient: Option<Gradient>,
     others: Others,
     agreed: Agreed,
 }
@@ -47,6 +51,8 @@ pub struct Others {
     pub last: Option<(Instant, Duration)>,
     /// Successes since the last failure.
     pub successes_in_row: u32,
+    /// The part in its limit.
+    pub share: Share,
 }
 
 impl Others {
@@ -61,6 +67,7 @@ impl Others {
         self.updated = self.updated.max(other.updated);
         self.last = self.last.max(other.last);
         self.successes_in_row = self.successes_in_row.saturating_add(other.successes_in_row);
+        self.share.merge(&other.share);
     }
 }
 
@@ -89,6 +96,8 @@ impl EndpointState {
             totals: Totals::default(),
             last: None,
             successes_in_row: 0,
+            limit: Limit::Fixed(u32::MAX),
+            gradient: None,
             others: Others::default(),
             agreed: Agreed::default(),
         }
@@ -99,6 +108,21 @@ impl EndpointState {
     pub fn with_quantiles(self) -> Self {
         Self {
             quantiles: Some(Quantiles::new()),
+            ..self
+        }
+    }
+
+    /// The same, taking no more attempts at a time than this. `seed` is the same in all workers and
+    /// differs between endpoints.
+    #[must_use]
+    pub fn limited(self, limit: Limit, seed: u64) -> Self {
+        let gradient = match limit {
+            Limit::Fixed(_) => None,
+            Limit::Dynamic { start, most } => Some(Gradient::new(start, most, seed)),
+        };
+        Self {
+            limit,
+            gradient,
             ..self
         }
     }
@@ -124,6 +148,36 @@ impl EndpointState {
     #[must_use]
     pub const fn active(&self) -> u32 {
         self.active.saturating_add(self.others.active)
+    }
+
+    /// How many of them it takes at a time, over all workers.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        let Some(gradient) = &self.gradient else {
+            return self.limit.most();
+        };
+        let own = gradient.limit(&self.others.share);
+        match self.others.share.limit {
+            0 => own,
+            others if self.has_served() => own.saturating_add(others),
+            others => others,
+        }
+    }
+
+    /// Whether another attempt of this worker would be one too many.
+    fn is_full(&self, now: Instant) -> bool {
+        let others = &self.others.share;
+        match &self.gradient {
+            Some(gradient) => self.active >= gradient.admits(others, now),
+            None => {
+                let workers = others.workers.saturating_add(1);
+                limit::is_reached(self.limit.most(), self.active, self.active(), workers)
+            }
+        }
+    }
+
+    const fn has_served(&self) -> bool {
+        self.totals.attempts > 0
     }
 
     /// The verdict on its health.
@@ -217,7 +271,8 @@ impl EndpointState {
     /// Why it may not be selected now; `None` when it is available.
     #[must_use]
     pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
-        self.agreed.exclusion(policy, now)
+        let excluded = self.agreed.exclusion(policy, now);
+        excluded.or_else(|| self.is_full(now).then_some(Exclusion::AtLimit))
     }
 
     /// Until when it has asked to be left alone; `None` when it has not, or no longer.
@@ -236,6 +291,13 @@ impl EndpointState {
             updated: self.response_time.updated(),
             last: self.last,
             successes_in_row: self.successes_in_row,
+            share: match &self.gradient {
+                Some(gradient) if self.has_served() => gradient.share(&self.others.share),
+                _ => Share {
+                    workers: u32::from(self.has_served()),
+                    ..Share::default()
+                },
+            },
         }
     }
 
@@ -264,6 +326,9 @@ impl EndpointState {
     pub fn attempt_started(&mut self) {
         self.active = self.active.saturating_add(1);
         self.totals.attempts = self.totals.attempts.saturating_add(1);
+        if let Some(gradient) = &mut self.gradient {
+            gradient.began(self.active);
+        }
     }
 
     /// An attempt is over, whatever it came to.
@@ -287,6 +352,16 @@ impl EndpointState {
             Class::Success => (true, took.time),
             Class::Failure => (false, took.time.max(took.penalty)),
         };
+        if let Some(gradient) = &mut self.gradient {
+            let ended = Ended {
+                sent: now.before(took.time),
+                took: took.time,
+                failed: !success,
+                timed_out: outcome == Outcome::Timeout,
+                active: self.active,
+            };
+            gradient.ended(ended, &self.others.share, now);
+        }
         self.last = Some((now, took.time));
         self.successes_in_row = if success {
             self.successes_in_row.saturating_add(1)
@@ -296,7 +371,7 @@ impl EndpointState {
         if pass.generation() != self.agreed.breaker.generation() {
             return;
         }
-        self.window.record(success, took.slow, now);
+        self.window.record(success, took.slow, took.time, now);
         self.response_time.observe(counted, now, decay);
         if let (true, Some(quantiles)) = (success, &mut self.quantiles) {
             quantiles.add(took.time, now);
@@ -402,6 +477,7 @@ mod tests {
                 updated: Some(NOW + DECAY),
                 last: Some((NOW, DECAY)),
                 successes_in_row: 3,
+                share: Share::default(),
             });
         }
         assert_eq!((others.active, others.successes_in_row), (2, 6));

@@ -40,6 +40,7 @@ fn is_beyond_a_schema(error: &ConfigError) -> bool {
         | Problem::AtLeast { .. }
         | Problem::AtMost { .. }
         | Problem::RequiredWith { .. }
+        | Problem::RequiredBeside { .. }
         | Problem::OnlyWith { .. }
         | Problem::OnlyOfAnswers
         | Problem::Regex(_)

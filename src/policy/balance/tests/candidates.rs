@@ -1,6 +1,7 @@
 //! Who may be chosen: tiers that take over by degrees, panic, and endpoints that have just come back.
 
 use super::*;
+use crate::limit::Limit;
 use crate::operator::Circuit;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -131,6 +132,21 @@ fn panic_ignores_who_judges_and_not_an_operator() {
         agreed.operator.set_circuit(Circuit::Open, None, now);
     });
     check_shares_of(&mut scene, &[0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn panic_leaves_limits_alone_and_a_full_endpoint_is_no_reason_for_it() {
+    for (pool, shares) in [
+        ("!a !b c+7", [0.5, 0.5, 0.0]),
+        ("!a b+7 c+7", [0.0, 0.0, 0.0]),
+    ] {
+        let mut scene = Scene::new(&Strategy::WeightedRandom, pool);
+        for state in &mut scene.states {
+            *state = state.clone().limited(Limit::Fixed(7), 0);
+        }
+        scene.pool.panic_threshold = 0.5;
+        check_shares_of(&mut scene, &shares);
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ proptest! {
         for refusal in play(&case).refusals {
             match refusal.reason {
                 Declined::Unavailable => prop_assert_eq!(refusal.available, 0, "{:?}", refusal),
+                Declined::Overloaded => prop_assert!(false, "nothing is at its limit"),
                 Declined::TimeIsUp => prop_assert!(refusal.at >= refusal.deadline, "{:?}", refusal),
             }
         }

@@ -1,0 +1,161 @@
+//! An endpoint gets no more at a time than it takes: the rest goes elsewhere or hears at once that all
+//! are full.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use steerage_harness::serde_json::{self, Value};
+use steerage_harness::tokio::task::JoinSet;
+use steerage_harness::{Answer, Envoy, Load, LoadReport, Reply, Upstream, get, run};
+
+use crate::support::{ask, assert_unharmed, envoy_of, pool_of_one_worker};
+
+/// An upstream that serves so many requests at a time, each for so long, and lets the others wait.
+struct Queue {
+    /// When each of its places is free again.
+    places: Vec<Instant>,
+    /// When each request that is here will be answered.
+    answers: Vec<Instant>,
+    most: usize,
+}
+
+impl Queue {
+    async fn start(places: usize, takes: Duration) -> (Upstream, Arc<Mutex<Self>>) {
+        let queue = Arc::new(Mutex::new(Self {
+            places: vec![Instant::now(); places],
+            answers: Vec::new(),
+            most: 0,
+        }));
+        let shared = Arc::clone(&queue);
+        let upstream = Upstream::start(move |_, _| {
+            let delay = shared.lock().unwrap().admit(takes);
+            Reply::ok().delay(delay)
+        });
+        (upstream.await.unwrap(), queue)
+    }
+
+    /// How long a request that arrives now takes.
+    fn admit(&mut self, takes: Duration) -> Duration {
+        let now = Instant::now();
+        self.answers.retain(|answer| *answer > now);
+        let place = self.places.iter_mut().min().unwrap();
+        *place = now.max(*place) + takes;
+        self.answers.push(*place);
+        self.most = self.most.max(self.answers.len());
+        place.duration_since(now)
+    }
+}
+
+/// The most requests that were there at a time since it was asked last.
+fn take_most(queue: &Mutex<Queue>) -> usize {
+    std::mem::take(&mut queue.lock().unwrap().most)
+}
+
+/// So many requests at the same time, each on a connection of its own.
+async fn at_once(envoy: &Envoy, requests: usize) -> Vec<Answer> {
+    let mut clients = JoinSet::new();
+    for _ in 0..requests {
+        let addr = envoy.addr();
+        clients.spawn(async move { get(addr, "/").await.unwrap() });
+    }
+    clients.join_all().await
+}
+
+fn served(answers: &[Answer]) -> usize {
+    let good = answers.iter().filter(|answer| answer.status == 200);
+    good.count()
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn who_finds_all_of_them_full_hears_so_at_once() {
+    run(async {
+        let (one, queue) = Queue::start(100, 500 * MS).await;
+        let (other, _) = Queue::start(100, 500 * MS).await;
+        let clusters = [("one", one.addr()), ("other", other.addr())];
+        let config = r#"{"endpoints": ["one", "other"], "max_connections": 3}"#;
+        let envoy = pool_of_one_worker(&clusters, config).await;
+        // What one does not take goes elsewhere.
+        assert_eq!(served(&at_once(&envoy, 6).await), 6);
+        let answers = at_once(&envoy, 20).await;
+        assert_eq!(served(&answers), 6);
+        assert_eq!(take_most(&queue), 3);
+        for answer in answers.iter().filter(|answer| answer.status != 200) {
+            assert_eq!(answer.status, 503);
+            let reason = answer.header("x-steerage-reason");
+            assert_eq!(reason.as_deref(), Some("overloaded"));
+            assert!(answer.elapsed < 250 * MS, "{answer:?}");
+        }
+        // There is room again.
+        assert_eq!(served(&at_once(&envoy, 6).await), 6);
+        let limit = "wasmcustom.steerage_endpoint_limit;pool=default;endpoint=one";
+        envoy
+            .wait_for_stat(limit, |limit| limit == 3)
+            .await
+            .unwrap();
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn a_limit_is_that_of_all_workers() {
+    run(async {
+        let (upstream, queue) = Queue::start(1_000, 100 * MS).await;
+        let config = r#"{"endpoints": ["a"], "max_connections": 16}"#;
+        let envoy = envoy_of(&[("a", upstream.addr())], config).concurrency(4);
+        let envoy = envoy.start().await.unwrap();
+        let load = Load::new(envoy.addr()).concurrency(64).rate(400.0);
+        // They hear of each other.
+        load.clone().during(1_000 * MS).run().await;
+        take_most(&queue);
+        let report = load.during(4_000 * MS).run().await;
+        let most = take_most(&queue);
+        // Each may admit what it has not heard of, within two rounds of 100 ms.
+        assert!((12..=3 * 16).contains(&most), "{most} at a time: {report}");
+        assert!(report.status(200) >= 450, "640 could be served: {report}");
+        assert_eq!(report.status(200) + report.status(503), report.total());
+        assert_unharmed(&envoy).await;
+    });
+}
+
+/// The time that 99 of 100 good answers do not exceed. All others are quicker than any of them.
+fn p99_of_good(report: &LoadReport) -> Duration {
+    let good = report.status(200) as f64 / report.total() as f64;
+    report.percentile(100.0 - good)
+}
+
+#[test]
+fn a_dynamic_limit_keeps_an_overloaded_endpoint_quick() {
+    run(async {
+        let (upstream, queue) = Queue::start(10, 100 * MS).await;
+        let config = r#"{"endpoints": ["a"], "connection_pool": {"dynamic": true},
+            "admin": {}}"#;
+        let envoy = envoy_of(&[("a", upstream.addr())], config).concurrency(2);
+        let envoy = envoy.start().await.unwrap();
+        let load = Load::new(envoy.addr()).concurrency(100);
+        let calm = load.clone().rate(20.0).during(3_000 * MS).run().await;
+        assert_eq!(calm.status(200), calm.total(), "{calm}");
+        let unloaded = calm.percentile(50.0);
+
+        // It takes 100 a second.
+        let busy = load.clone().rate(200.0);
+        busy.clone().during(2_000 * MS).run().await;
+        take_most(&queue);
+        let report = busy.during(10_000 * MS).run().await;
+        let p99 = p99_of_good(&report);
+        assert!(p99 < 3 * unloaded, "{p99:?} at {unloaded:?}: {report}");
+        assert!(report.status(200) >= 750, "1,000 could be served: {report}");
+        assert_eq!(report.status(200) + report.status(503), report.total());
+
+        let endpoints = ask(&envoy, "GET", "/steerage/endpoints", &[]).await;
+        let endpoints: Value = serde_json::from_slice(&endpoints.body).unwrap();
+        let limit = endpoints[0]["limit"].as_u64().unwrap();
+        assert!((8..=40).contains(&limit), "{endpoints}");
+        let sizing = ask(&envoy, "GET", "/steerage/sizing", &[]).await;
+        let sizing: Value = serde_json::from_slice(&sizing.body).unwrap();
+        let size = sizing[0]["max_connections"].as_u64().unwrap();
+        assert!((8..=40).contains(&size), "{sizing}");
+        assert_unharmed(&envoy).await;
+    });
+}
