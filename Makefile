@@ -9,7 +9,8 @@ CORE_TARGET := wasm32-unknown-unknown
 WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 TOOLS       := $(CURDIR)/target/tools
 RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
-SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find src -name '*.rs' -o -name '*.html' -o -name Cargo.toml)
+SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml \
+	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
 # The real Prometheus, in the same way: $PROMETHEUS, the PATH, or Debian's package, unpacked and not installed.
@@ -22,7 +23,7 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter demo test test-native test-core test-e2e screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -50,14 +51,22 @@ $(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
 	@cp target/$(WASM_TARGET)/release/custom_filter.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
+cli: ## build the command line, target/release/steerage
+	cargo build --release --locked --package steerage-cli --target-dir target
+
+docs: ## make docs/schema.json and docs/configuration.md anew, of the table of fields
+	cargo run --quiet --locked --package steerage-cli -- schema > target/schema.json
+	cargo run --quiet --locked --package steerage-cli -- schema --format markdown > target/configuration.md
+	@cp target/schema.json target/configuration.md docs/
+
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
 
 test: test-native test-core prometheus-check test-e2e ## run every test
 
-test-native: build ## policy, configuration, the filter under a fake host, documents
+test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
-		--test filter --test tidy --test wasm --test exchange --example demo
+		--test filter --test tidy --test wasm --test exchange --test command --example demo
 	cargo test --locked --workspace --doc
 
 test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node
@@ -71,7 +80,8 @@ $(RUNNER): Cargo.lock
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
 	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \
-		cargo test --locked --package steerage-harness && cargo test --locked --test e2e
+		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
+		cargo test --locked --package steerage-cli --test envoy
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \

@@ -11,6 +11,7 @@ use core::ptr;
 use crate::duration;
 use crate::error::{ConfigError, Problem};
 use crate::json::{Json, Object, excerpt};
+pub(crate) use crate::place::{item, member};
 use crate::schema::{Kind, MOST, Section, TextRule};
 use crate::text;
 
@@ -162,23 +163,6 @@ fn scalar(kind: &Kind, json: &Json) -> Result<(), Problem> {
     } else {
         Err(Problem::MustBe(*kind))
     }
-}
-
-/// The path of a field; names that could be misread are quoted.
-pub(crate) fn member(path: &str, key: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    if key.is_empty() || key.len() > 60 || !key.bytes().all(plain) {
-        format!("{path}[{}]", excerpt(key))
-    } else if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
-}
-
-/// The path of an entry of a list.
-pub(crate) fn item(path: &str, index: usize) -> String {
-    format!("{path}[{index}]")
 }
 
 /// An error that shows the value.

@@ -23,6 +23,22 @@ pub(crate) fn read(json: &Json) -> Option<Duration> {
         .filter(|duration| *duration <= MAX)
 }
 
+/// The duration that `text` means where there is no JSON, as on a command line: with a unit or, as `0.25`,
+/// in seconds.
+///
+/// ```
+/// assert_eq!(
+///     steerage_config::duration::from_text("250ms"),
+///     steerage_config::duration::from_text("0.25")
+/// );
+/// ```
+#[must_use]
+pub fn from_text(text: &str) -> Option<Duration> {
+    let is_number = text.ends_with(|last: char| last.is_ascii_digit());
+    let unit = if is_number { "s" } else { "" };
+    read(&Json::Text(format!("{text}{unit}").into()))
+}
+
 fn seconds(text: &str) -> Option<f64> {
     let unit_at = text.find(|char: char| char.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(unit_at)?;
@@ -76,6 +92,16 @@ mod tests {
             "NaNs", "infs", "٣s",
         ] {
             check(&format!("{bad:?}"), None);
+        }
+    }
+
+    #[test]
+    fn a_command_line_may_leave_the_seconds_out() {
+        let seconds = |text| from_text(text).map(|span| span.as_secs_f64());
+        assert_eq!(seconds("0.25"), Some(0.25));
+        assert_eq!(seconds("250ms"), Some(0.25));
+        for bad in ["", "s", "1500m", "x1", "-1", "86401"] {
+            assert_eq!(from_text(bad), None, "{bad}");
         }
     }
 

@@ -44,6 +44,7 @@ pub mod expression;
 pub mod interceptors;
 mod json;
 pub mod operator;
+pub mod place;
 mod status;
 mod text;
 

@@ -1,0 +1,143 @@
+//! `check`: what the filter will refuse, and what is likely to be a mistake.
+//!
+//! Example: `policy.json:1:40: error: timeout.raed: unknown field, did you mean `read`?`
+
+use std::fmt::Write as _;
+use std::str;
+
+use serde_json::{Value, json};
+use steerage_config::{Config, ConfigError, Problem, parse};
+
+use crate::arguments::{Check, Format};
+use crate::position::{Part, Position, Positions};
+use crate::source;
+use crate::text::{self, Colour, count, paint};
+use crate::warnings::{self, Warning};
+use crate::{Finished, REFUSED};
+
+/// Something to be said about a place of the configuration.
+#[derive(Debug)]
+struct Finding {
+    position: Option<Position>,
+    path: String,
+    /// The rest, without the path.
+    message: String,
+}
+
+/// Carries out the command.
+pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
+    let bytes = match source::bytes(&arguments.file) {
+        Ok(bytes) => bytes,
+        Err(finished) => return finished,
+    };
+    let positions = str::from_utf8(&bytes).ok().map(Positions::of);
+    let (errors, warnings, config) = match parse(&bytes) {
+        Ok(config) => {
+            let warnings = warnings::of(&config, &source::document(&bytes));
+            let place = |warning| warned(warning, positions.as_ref());
+            let warnings: Vec<_> = warnings.into_iter().map(place).collect();
+            (Vec::new(), warnings, Some(config))
+        }
+        Err(errors) => {
+            let place = |error| refused(error, positions.as_ref());
+            (errors.iter().map(place).collect(), Vec::new(), None)
+        }
+    };
+    let name = source::name(&arguments.file);
+    let output = match arguments.format {
+        Format::Text => for_people(&name, &errors, &warnings, config.as_ref(), colour),
+        Format::Json => for_programs(&name, &errors, &warnings),
+    };
+    let good = errors.is_empty() && (warnings.is_empty() || !arguments.strict);
+    Finished {
+        output,
+        status: if good { 0 } else { REFUSED },
+        ..Finished::default()
+    }
+}
+
+fn warned(warning: Warning, positions: Option<&Positions<'_>>) -> Finding {
+    Finding {
+        position: positions.map(|positions| positions.find(&warning.path, Part::Value)),
+        path: warning.path,
+        message: warning.message,
+    }
+}
+
+fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Finding {
+    let part = match error.problem {
+        Problem::UnknownField { .. } | Problem::OutsidePool => Part::Key,
+        Problem::Repeated => Part::SecondKey,
+        _ => Part::Value,
+    };
+    let position = match error.problem {
+        Problem::Syntax { line, column, .. } => Some(Position { line, column }),
+        Problem::Empty | Problem::Binary | Problem::PlainText => None,
+        _ => positions.map(|positions| positions.find(&error.path, part)),
+    };
+    let value = error.value.as_ref();
+    Finding {
+        position,
+        path: error.path.to_string(),
+        message: match value {
+            Some(value) => format!("{}, got {value}", error.problem),
+            None => error.problem.to_string(),
+        },
+    }
+}
+
+fn for_people(
+    name: &str,
+    errors: &[Finding],
+    warnings: &[Finding],
+    config: Option<&Config>,
+    colour: bool,
+) -> String {
+    let mut output = String::new();
+    let error = paint(Colour::Red, "error", colour);
+    let warning = paint(Colour::Yellow, "warning", colour);
+    let errors_first = errors.iter().map(|finding| (&error, finding));
+    for (kind, finding) in errors_first.chain(warnings.iter().map(|finding| (&warning, finding))) {
+        output.push_str(name);
+        if let Some(Position { line, column }) = finding.position {
+            // Writing to a `String` cannot fail.
+            let _ = write!(output, ":{line}:{column}");
+        }
+        let colon = if finding.path.is_empty() { "" } else { ": " };
+        let Finding { path, message, .. } = finding;
+        let _ = writeln!(output, ": {kind}: {path}{colon}{message}");
+    }
+    let summary = match config {
+        None => format!("refused, {}", count(errors.len(), "error")),
+        Some(config) => {
+            let endpoints = config.pools.iter().map(|pool| pool.pool.endpoints.len());
+            format!(
+                "{}, {} with {}, {}",
+                paint(Colour::Green, "good", colour),
+                count(config.pools.len(), "pool"),
+                count(endpoints.sum(), "endpoint"),
+                count(warnings.len(), "warning"),
+            )
+        }
+    };
+    let _ = writeln!(output, "{name}: {summary}");
+    output
+}
+
+fn for_programs(name: &str, errors: &[Finding], warnings: &[Finding]) -> String {
+    text::json(&json!({
+        "file": name,
+        "valid": errors.is_empty(),
+        "errors": errors.iter().map(finding).collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(finding).collect::<Vec<_>>(),
+    }))
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "path": finding.path,
+        "message": finding.message,
+        "line": finding.position.map(|position| position.line),
+        "column": finding.position.map(|position| position.column),
+    })
+}

@@ -1,0 +1,81 @@
+//! What the clusters of a configuration's endpoints need.
+//!
+//! A cluster may be an endpoint of several pools. It then has room for all of them together, and the
+//! shortest of their connect timeouts.
+//!
+//! The limits of `connection_pool` are Envoy's to keep as well as the filter's: the filter counts attempts,
+//! Envoy connections.
+//!
+//! Example: `{"endpoints": ["a"], "max_connections": 60}` gives the cluster `a` 60 connections.
+
+use std::time::Duration;
+
+use steerage_config::Config;
+
+/// One cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cluster {
+    pub(super) name: String,
+    /// The names of the pools that have it.
+    pub(super) pools: Vec<String>,
+    /// For a connection to be made.
+    pub(super) connect: Duration,
+    /// Most connections, and most requests at a time.
+    pub(super) connections: u32,
+    /// How long an idle connection is kept.
+    pub(super) expiry: Duration,
+}
+
+/// Every cluster once, in the order of the configuration.
+pub(super) fn all(config: &Config) -> Vec<Cluster> {
+    let mut clusters: Vec<Cluster> = Vec::new();
+    for configured in &config.pools {
+        let pool = &configured.pool;
+        for endpoint in &pool.endpoints {
+            let cluster = Cluster {
+                name: endpoint.cluster.to_string(),
+                pools: vec![pool.name.to_string()],
+                connect: pool.timeouts.connect(),
+                connections: pool.limit.most(),
+                expiry: pool.keepalive.expiry,
+            };
+            match clusters.iter_mut().find(|known| known.name == cluster.name) {
+                Some(known) => known.join(cluster),
+                None => clusters.push(cluster),
+            }
+        }
+    }
+    clusters
+}
+
+impl Cluster {
+    /// The needs of another pool.
+    fn join(&mut self, other: Self) {
+        self.pools.extend(other.pools);
+        self.connect = self.connect.min(other.connect);
+        self.connections = self.connections.saturating_add(other.connections);
+        self.expiry = self.expiry.max(other.expiry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_cluster_of_two_pools_has_room_for_both() {
+        let document = json!({"pools": [
+            {"name": "a", "endpoints": ["x", "y"], "timeout": {"connect": 1}, "max_connections": 60},
+            {"name": "b", "endpoints": ["y"], "timeout": {"connect": "500ms"}},
+        ]});
+        let config = steerage_config::parse(document.to_string().as_bytes()).unwrap();
+        let [x, y] = &all(&config)[..] else {
+            panic!("two clusters")
+        };
+        assert_eq!((&*x.name, x.connections), ("x", 60));
+        assert_eq!((&*y.name, y.connections), ("y", 160));
+        assert_eq!(y.connect, Duration::from_millis(500));
+        assert_eq!(y.pools, ["a", "b"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! The program `steerage`, run as a user runs it, and the documents made by it.
+//!
+//! | file | what holds |
+//! |---|---|
+//! | `commands` | what each command prints, and with which exit code it ends |
+//! | `documents` | the committed schema and reference are those of the program |
+//! | `kubernetes` | what is rendered for Istio and Envoy Gateway |
+//! | `agreement` | program, parser and schema agree on which configurations are good |
+//! | `mutation`, `samples` | where its thousands of configurations come from |
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
+mod agreement;
+mod commands;
+mod documents;
+mod kubernetes;
+mod mutation;
+mod samples;
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// What a run has come to.
+struct Run {
+    output: String,
+    complaint: String,
+    status: i32,
+}
+
+/// Runs the program with these arguments and this standard input.
+fn steerage(arguments: &[&str], input: &[u8]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_steerage"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // A program that does not read its input may have ended already.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    let output = child.wait_with_output().expect("the program ends");
+    Run {
+        output: String::from_utf8(output.stdout).expect("text"),
+        complaint: String::from_utf8(output.stderr).expect("text"),
+        status: output.status.code().expect("no signal"),
+    }
+}
