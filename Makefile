@@ -23,7 +23,7 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -82,6 +82,10 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \
 		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
 		cargo test --locked --package steerage-cli --test envoy
+
+render-check: build ## have Envoy look at what is rendered of 200 random configurations (about 4 min)
+	@$(FIND_ENVOY) && \
+		STEERAGE_POLICIES=200 cargo test --locked --package steerage-cli --test envoy random_policies
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \
