@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::samples::{root, samples};
+use crate::samples::{PRESETS, document, root, samples};
 use crate::{Run, steerage};
 
 #[track_caller]
@@ -74,6 +74,19 @@ fn check_takes_every_sample() {
     for sample in samples() {
         let run = steerage(&["check", "-"], sample.as_bytes());
         assert_eq!(run.status, 0, "{sample}\n{}", run.output);
+    }
+}
+
+#[test]
+fn presets_give_no_reason_for_a_warning() {
+    let readme = document("envoy/presets/README.md");
+    for name in PRESETS {
+        let run = steerage(
+            &["check", "--strict", "-"],
+            document(&format!("envoy/presets/{name}.json")).as_bytes(),
+        );
+        assert_eq!(run.status, 0, "{name}: {}", run.output);
+        assert!(readme.contains(&format!("`{name}.json`")), "{name}");
     }
 }
 

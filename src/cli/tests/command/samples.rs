@@ -12,6 +12,15 @@ pub(crate) fn document(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The configurations of `envoy/presets/`, without `.json`.
+pub(crate) const PRESETS: [&str; 5] = [
+    "fast-api",
+    "high-throughput",
+    "long-processing",
+    "reliability",
+    "upload",
+];
+
 /// Every configuration that the documents show: those of the README, and those within `envoy/`.
 pub(crate) fn samples() -> Vec<String> {
     let readme = document("README.md");
@@ -33,6 +42,7 @@ pub(crate) fn samples() -> Vec<String> {
         }
         assert!(samples.len() > before, "{name}");
     }
-    assert!(samples.len() >= 8, "{}", samples.len());
+    samples.extend(PRESETS.map(|name| document(&format!("envoy/presets/{name}.json"))));
+    assert!(samples.len() >= 13, "{}", samples.len());
     samples
 }
