@@ -26,7 +26,7 @@ use steerage_config::admin::Admin;
 use steerage_config::operator::{self, Subject};
 use steerage_policy::operator::Word;
 use steerage_shared::agreement::{Agreement, Lost};
-use steerage_shared::census::{self, PoolCensus};
+use steerage_shared::census;
 use steerage_shared::key;
 use steerage_shared::store::Store;
 
@@ -103,6 +103,7 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: C
             .with("www-authenticate", CHALLENGE),
         });
     }
+    let pools = || census::take(store, clock.now);
     Step::Reply(match resource {
         Resource::Nothing => Reply::error(404, NOTHING_HERE),
         Resource::Misspelt => Reply::error(400, "the cluster's name must be percent-encoded UTF-8"),
@@ -112,14 +113,11 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: C
         _ if !is_read => Reply::error(405, "only GET").with("allow", "GET, HEAD"),
         Resource::Page => Reply::page(200),
         Resource::Redirect => Reply::redirect(admin),
-        Resource::Endpoints => Reply::json(
-            200,
-            documents::endpoints(&census::take(store, clock.now), clock),
-        ),
-        Resource::Sizing => Reply::json(200, documents::sizing(&census::take(store, clock.now))),
-        Resource::Metrics => Reply::json(200, documents::metrics(&census::take(store, clock.now))),
+        Resource::Endpoints => Reply::json(200, documents::endpoints(&pools(), clock)),
+        Resource::Sizing => Reply::json(200, documents::sizing(&pools())),
+        Resource::Metrics => Reply::json(200, documents::metrics(&pools())),
         Resource::Health => {
-            let (status, document) = documents::health(&census::take(store, clock.now), clock.now);
+            let (status, document) = documents::health(&pools(), clock.now);
             Reply::json(status, document)
         }
     })
@@ -179,13 +177,17 @@ fn obey(
         Ok(word) => word,
         Err(errors) => return Reply::error(400, &errors.to_string()),
     };
-    let has_it = |pool: &PoolCensus| {
-        pool.endpoints
-            .iter()
-            .any(|endpoint| endpoint.cluster == target.cluster)
+    // Of each pool that has the endpoint, that endpoint.
+    let spoken_of = || {
+        let mut pools = census::take(store, clock.now);
+        for pool in &mut pools {
+            pool.endpoints
+                .retain(|endpoint| endpoint.cluster == target.cluster);
+        }
+        pools.retain(|pool| !pool.endpoints.is_empty());
+        pools
     };
-    let mut pools = census::take(store, clock.now);
-    pools.retain(has_it);
+    let pools = spoken_of();
     if pools.is_empty() {
         return Reply::error(
             404,
@@ -205,13 +207,7 @@ fn obey(
             return Reply::error(503, reason);
         }
     }
-    let mut pools = census::take(store, clock.now);
-    pools.retain(has_it);
-    for pool in &mut pools {
-        pool.endpoints
-            .retain(|endpoint| endpoint.cluster == target.cluster);
-    }
-    Reply::json(200, documents::endpoints(&pools, clock))
+    Reply::json(200, documents::endpoints(&spoken_of(), clock))
 }
 
 /// Whether a request that bears this may go on. How long it takes does not depend on how much of the token

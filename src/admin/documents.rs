@@ -189,7 +189,7 @@ pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
             openings += endpoint.totals.became(StateName::Open);
         }
     }
-    // A bucket may be there once for each pool.
+    // Those of all pools together, in order.
     times.sort_unstable();
     let denied = Denial::ALL.into_iter().zip(totals.denied);
     json(&Metrics {
@@ -214,8 +214,9 @@ pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
 
 /// How the pools are, and the status of the answer that says so.
 ///
-/// An endpoint at its limit counts as available: it is busy and not ill. Unhealthy is only who has no endpoint left at all: a load balancer that asks here takes the whole proxy
-/// out, and with it the pools that are well.
+/// An endpoint at its limit counts as available: it is busy and not ill. Unhealthy is only who has no
+/// endpoint left at all: a load balancer that asks here takes the whole proxy out, and with it the pools that
+/// are well.
 pub(super) fn health(pools: &[PoolCensus], now: Instant) -> (u16, Vec<u8>) {
     let mut totals = PoolTotals::default();
     let mut strategies: Vec<&str> = Vec::new();

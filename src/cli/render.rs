@@ -120,6 +120,19 @@ fn are_known(argument: &str, addresses: &[Address], policy: &Policy) -> Result<(
     }
 }
 
+/// The beginning of a resource of Kubernetes, up to what it specifies.
+fn metadata(version: &str, kind: &str, name: &str, namespace: &str) -> String {
+    let (name, namespace) = (quoted(name), quoted(namespace));
+    format!(
+        "---
+apiVersion: {version}
+kind: {kind}
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+"
+    )
+}
+
 /// The text of a configuration as a block of YAML, each line indented.
 ///
 /// What is not printable in YAML can only be within strings of the JSON, where it may be escaped.

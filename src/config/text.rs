@@ -3,13 +3,13 @@
 //! Example: [`TextRule::PathPrefix`] takes `/v1`, and refuses `v1`, `/v1/` and `/v1?a=b`.
 
 use steerage_policy::backoff::{Delays, MAX_RETRIES};
-use steerage_policy::headers::is_changeable;
+use steerage_policy::headers::{self, is_changeable};
 use steerage_policy::matching::{HostPattern, PathRegex};
 
 use crate::error::Problem;
 use crate::expression::Expression;
 use crate::interceptors::Template;
-use crate::schema::{Kind, TextRule};
+use crate::schema::{Kind, RESERVED_HEADERS, TextRule};
 use crate::status;
 
 /// Whether `text` follows `rule`.
@@ -77,30 +77,13 @@ pub(crate) fn delays(text: &str, max: core::time::Duration) -> Option<Delays> {
     Some(Delays::custom(|n| expression.value(f64::from(n)), max))
 }
 
-/// A token of RFC 9110 §5.6.2: what names of headers and methods are made of.
 fn is_token(text: &str) -> bool {
-    some(text, |byte| {
-        byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-    })
+    headers::is_token(text.as_bytes())
 }
 
-/// Headers that mean something to the proxy itself: a cluster's name in them breaks the request.
 fn is_reserved(name: &str) -> bool {
-    [
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-    .iter()
-    .any(|reserved| reserved.eq_ignore_ascii_case(name))
+    let mut reserved = RESERVED_HEADERS.iter();
+    reserved.any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
 fn is_path(text: &str) -> bool {

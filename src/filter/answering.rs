@@ -202,13 +202,12 @@ impl Worker {
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
             // An endpoint that waits for the client's request is not to blame.
-            let (outcome, end) = if client_is_late {
-                (Outcome::Neutral, End::WriteTimeout)
+            let end = if client_is_late {
+                End::WriteTimeout
             } else {
-                (Outcome::Timeout, End::Outcome(Outcome::Timeout))
+                End::Outcome(Outcome::Timeout)
             };
-            steered.record(id, &attempt, outcome, now);
-            steered.log_ended(&attempt, Some(&stream.request), end, now);
+            steered.record(id, &attempt, Some(&stream.request), end, now);
             stream.last_attempt = LastAttempt::ended(&attempt, now);
             steered.state.end(attempt);
         }

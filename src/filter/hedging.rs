@@ -60,10 +60,8 @@ impl Worker {
                 }
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
-                    let outcome = Outcome::ConnectFailure;
-                    steered.record(id, &attempt, outcome, now);
-                    let end = End::Outcome(outcome);
-                    steered.log_ended(&attempt, Some(&stream.request), end, now);
+                    let end = End::Outcome(Outcome::ConnectFailure);
+                    steered.record(id, &attempt, Some(&stream.request), end, now);
                     steered.state.end(attempt);
                 }
             }

@@ -50,10 +50,9 @@ impl Worker {
         let now = host::now();
         let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
-        steered.record(id, &attempt, outcome, now);
-        stream.last_attempt = LastAttempt::ended(&attempt, now);
         let end = End::Outcome(outcome);
-        steered.log_ended(&attempt, Some(&stream.request), end, now);
+        steered.record(id, &attempt, Some(&stream.request), end, now);
+        stream.last_attempt = LastAttempt::ended(&attempt, now);
         let headers = head.headers.as_ref();
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));

@@ -66,10 +66,9 @@ impl Worker {
                 Err(refused) => {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
-                    steered.record(id, &attempt, outcome, now);
-                    stream.last_attempt = LastAttempt::ended(&attempt, now);
                     let end = End::Outcome(outcome);
-                    steered.log_ended(&attempt, Some(&stream.request), end, now);
+                    steered.record(id, &attempt, Some(&stream.request), end, now);
+                    stream.last_attempt = LastAttempt::ended(&attempt, now);
                     let ending =
                         steered.ending(&attempt, outcome, None, &stream.request, None, now);
                     let exchange = &mut stream.exchange;
@@ -128,14 +127,13 @@ impl Worker {
             return; // OK because a call's pool is one of the worker's.
         };
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
-        steered.record(id, &attempt, outcome, now);
+        let stream = self.streams.get_mut(&id);
+        let request = stream.as_ref().map(|stream| &stream.request);
+        steered.record(id, &attempt, request, End::Outcome(outcome), now);
         let headers = answer.as_ref().filter(|answer| answer.is_upstreams());
         let headers = headers.map(Answer::head);
         let asked =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
-        let stream = self.streams.get_mut(&id);
-        let request = stream.as_ref().map(|stream| &stream.request);
-        steered.log_ended(&attempt, request, End::Outcome(outcome), now);
         let Some(stream) = stream.filter(|stream| stream.awaits(token)) else {
             // The client has left, or has had another answer.
             return steered.state.end(attempt);

@@ -10,7 +10,7 @@ use rand::{Rng, RngExt as _};
 use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::outcome::Class;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::Lost;
@@ -18,9 +18,11 @@ use steerage_shared::description::Description;
 use steerage_shared::report::PoolReport;
 
 use super::debugging;
+use super::request::Request;
 use super::timers::StreamId;
 use super::worker::{SteeredPool, Worker};
 use crate::host::{self, SharedData};
+use crate::interceptors::End;
 use crate::metrics::{InternalError, PoolMetrics};
 
 impl Worker {
@@ -128,14 +130,17 @@ impl SteeredPool {
         Err(Declined::Unavailable)
     }
 
-    /// Learns what an attempt came to, and tells its breaker if that is concerned.
+    /// Learns what an attempt came to, logs it, and tells its breaker if that is concerned. `request` is
+    /// `None` if it is not there any more.
     pub(super) fn record(
         &mut self,
         id: StreamId,
         attempt: &Attempt,
-        outcome: Outcome,
+        request: Option<&Request>,
+        end: End,
         now: Instant,
     ) {
+        let outcome = end.outcome();
         let took = now.since(attempt.sent());
         if let (Some(metrics), true) = (&mut self.metrics, outcome.class() != Class::Neutral) {
             metrics.took(attempt.endpoint(), took);
@@ -147,6 +152,7 @@ impl SteeredPool {
                 judgement.apply(pool, agreed, now);
             });
         }
+        self.log_ended(attempt, request, end, now);
     }
 
     /// Changes what the workers agree on for an endpoint.

@@ -13,7 +13,6 @@ use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
-use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::Agreement;
@@ -206,9 +205,8 @@ impl Worker {
         match stream.phase {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
-                let now = host::now();
-                steered.record(id, &attempt, Outcome::Neutral, now);
-                steered.log_ended(&attempt, Some(&stream.request), End::ClientGone, now);
+                let request = Some(&stream.request);
+                steered.record(id, &attempt, request, End::ClientGone, host::now());
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),

@@ -10,7 +10,7 @@
 
 use core::cell::OnceCell;
 
-use steerage_policy::headers::is_changeable;
+use steerage_policy::headers::{is_changeable, is_token};
 
 use crate::host::{self, HeaderMap, Map, Refused};
 use crate::metrics::hostcall_refused;
@@ -88,7 +88,8 @@ impl<'a> Headers<'a> {
 
     fn edit(&mut self, name: &str, value: Option<&str>, replaces: bool) {
         let name = name.to_ascii_lowercase();
-        let valid = is_token(&name) && value.is_none_or(|value| !value.contains(char::is_control));
+        let valid = is_token(name.as_bytes())
+            && value.is_none_or(|value| !value.contains(char::is_control));
         if !valid || !is_changeable(name.as_bytes()) || name == self.cluster_header {
             // Not the value, which may be a secret.
             log::debug!("an interceptor's change of {name:?} is dropped");
@@ -171,10 +172,4 @@ impl Edits {
             }
         }
     }
-}
-
-/// A token of RFC 9110 §5.6.2, which a header's name is.
-fn is_token(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_part)
 }

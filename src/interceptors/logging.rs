@@ -46,6 +46,16 @@ pub(crate) enum End {
     WriteTimeout,
 }
 
+impl End {
+    /// What it means for the endpoint: where it is not an outcome, nothing.
+    pub(crate) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Outcome(outcome) => outcome,
+            Self::Overtaken | Self::ClientGone | Self::WriteTimeout => Outcome::Neutral,
+        }
+    }
+}
+
 impl AttemptLog {
     pub(super) const fn new(logging: Logging) -> Self {
         Self { logging }

@@ -55,6 +55,13 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
     )
 }
 
+/// Whether this is a token of RFC 9110 §5.6.2: what names of headers and methods are made of.
+#[must_use]
+pub fn is_token(text: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(is_part)
+}
+
 /// Whether an interceptor may set, add or remove a header; the routing header, whose name is
 /// configured, is forbidden besides.
 #[must_use]

@@ -26,8 +26,8 @@ pub struct PoolCensus {
     pub description: Description,
     /// What has been counted since the beginning.
     pub totals: PoolTotals,
-    /// How long requests of late took, as buckets of
-    /// [`steerage_policy::quantile`], in their order.
+    /// How long requests of late took: buckets of [`steerage_policy::quantile`], in their order, each once
+    /// for every worker that has something in it.
     pub times: Vec<(u16, u32)>,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointCensus>,
@@ -67,6 +67,8 @@ pub fn take(store: &impl Store, now: Instant) -> Vec<PoolCensus> {
         }
     }
     for pool in &mut pools {
+        // A bucket may be there once for each worker.
+        pool.times.sort_unstable();
         let mut agreement = Agreement::new(key::agreement(&pool.name));
         agreement.refresh(store);
         for endpoint in &mut pool.endpoints {
@@ -106,16 +108,7 @@ impl PoolCensus {
                 endpoint.now.merge(&told.now);
             }
         }
-        for (bucket, count) in &report.times {
-            match self.times.binary_search_by_key(bucket, |(known, _)| *known) {
-                Ok(position) => {
-                    if let Some((_, known)) = self.times.get_mut(position) {
-                        *known = known.saturating_add(*count);
-                    }
-                }
-                Err(position) => self.times.insert(position, (*bucket, *count)),
-            }
-        }
+        self.times.extend_from_slice(&report.times);
         self.add_counted(report);
     }
 

@@ -262,15 +262,7 @@ fn gateway_span(span: &str) -> String {
 
 /// The beginning of a resource, up to what it specifies.
 fn metadata(version: &str, kind: &str, arguments: &RenderGateway) -> String {
-    let (name, namespace) = (quoted(&arguments.name), quoted(&arguments.namespace));
-    format!(
-        "---
-apiVersion: {version}
-kind: {kind}
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-"
-    )
+    super::metadata(version, kind, &arguments.name, &arguments.namespace)
 }
 
 #[cfg(test)]

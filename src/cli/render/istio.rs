@@ -219,16 +219,8 @@ fn limits(
 
 /// The beginning of a resource, up to what it specifies.
 fn metadata(version: &str, kind: &str, arguments: &RenderIstio, suffix: &str) -> String {
-    let name = quoted(&format!("{}{suffix}", arguments.name));
-    let namespace = quoted(&arguments.namespace);
-    format!(
-        "---
-apiVersion: {version}
-kind: {kind}
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-"
-    )
+    let name = format!("{}{suffix}", arguments.name);
+    super::metadata(version, kind, &name, &arguments.namespace)
 }
 
 #[cfg(test)]

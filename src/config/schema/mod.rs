@@ -28,7 +28,7 @@ pub use pool::{
     ADMIN, CIRCUIT_WORD, ENDPOINT, HEADER_RULE, HEALTH_WORD, MATCH, POOL, ROOT, TIMEOUT,
 };
 pub use retry::{BUDGET, CONDITION, HEDGE, RETRY_POLICY};
-pub use text_rule::TextRule;
+pub use text_rule::{RESERVED_HEADERS, TextRule};
 
 use crate::decimal::Decimal;
 use crate::json::Json;

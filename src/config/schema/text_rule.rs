@@ -83,3 +83,18 @@ impl fmt::Display for TextRule {
         })
     }
 }
+
+/// Headers that mean something to the proxy itself: a cluster's name in them breaks the request.
+pub const RESERVED_HEADERS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
