@@ -23,7 +23,7 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs manifests demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ docs: ## make docs/schema.json and docs/configuration.md anew, of the table of f
 	cargo run --quiet --locked --package steerage-cli -- schema > target/schema.json
 	cargo run --quiet --locked --package steerage-cli -- schema --format markdown > target/configuration.md
 	@cp target/schema.json target/configuration.md docs/
+
+manifests: cli ## write the resources in envoy/istio and envoy/gateway anew
+	envoy/render.sh target/release/steerage envoy
 
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
