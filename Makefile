@@ -23,7 +23,7 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo quickstart test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
 
 test: test-native test-core prometheus-check test-e2e ## run every test
+
+quickstart: build ## run envoy/operations.yaml with servers behind it and Prometheus beside it, until Ctrl-C
+	envoy/quickstart/run.sh
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \

@@ -38,6 +38,7 @@ mod observing;
 mod operating;
 mod prometheus;
 mod reload;
+mod quickstart;
 mod restraint;
 mod sharing;
 mod steering;
