@@ -519,6 +519,7 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
     assert_eq!(expected.len(), 7);
     for path in [
         "envoy/demo.yaml",
+        "envoy/hot-reload.yaml",
         "envoy/llm-gateway.yaml",
         "envoy/operations.yaml",
         "src/cli/render/envoy.yaml",
