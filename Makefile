@@ -92,7 +92,7 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
 		cargo test --locked --package steerage-cli --test envoy
 
-matrix: build $(SABOTAGE) $(CUSTOM) ## the tests of tests/e2e/smoke.txt on every version of Envoy in $(ENVOYS)
+matrix: build $(SABOTAGE) $(CUSTOM) ## the tests of tests/e2e/smoke.txt on every supported version of Envoy
 	tests/matrix.sh $(ENVOYS)
 
 matrix-oldest: build $(SABOTAGE) $(CUSTOM) ## the same on the oldest of them only
