@@ -9,7 +9,7 @@ CORE_TARGET := wasm32-unknown-unknown
 WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 TOOLS       := $(CURDIR)/target/tools
 RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
-SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml \
+SOURCES     := Makefile Cargo.toml Cargo.lock rust-toolchain.toml \
 	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
@@ -20,7 +20,13 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 	CHROMEDRIVER="$$(tests/harness/chromium.sh chromedriver)" && export CHROMIUM CHROMEDRIVER
 
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
-export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
+WASM_RUSTFLAGS := -C link-arg=--compress-relocations
+# Panics name their source. Not by where it lies on one machine: the same tree must give the same bytes everywhere.
+RUSTC_COMMIT := $(shell rustc --version --verbose | sed -n 's/^commit-hash: //p')
+WASM_RUSTFLAGS += --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates \
+	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(RUSTC_COMMIT) \
+	--remap-path-prefix=$(CURDIR)=.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(WASM_RUSTFLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
