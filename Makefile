@@ -3,13 +3,17 @@
 WASM        := target/steerage.wasm
 SABOTAGE    := target/steerage-sabotage.wasm
 CUSTOM      := target/custom-filter.wasm
+# What is released: the module that wasm-opt has made smaller, and its version.
+RELEASE     := target/steerage-optimised.wasm
+VERSION     := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+DIST        := target/dist
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
 WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 TOOLS       := $(CURDIR)/target/tools
 RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
-SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml \
+SOURCES     := Makefile Cargo.toml Cargo.lock rust-toolchain.toml \
 	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
@@ -21,12 +25,23 @@ FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMET
 FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 	CHROMEDRIVER="$$(tests/harness/chromium.sh chromedriver)" && export CHROMIUM CHROMEDRIVER
 
+# For size, and with what rustc has the target do beyond WebAssembly 1.0 anyway. 6 % less. `-Oz` would save 7 %, but
+# an Envoy would need a sixth more processor time to start.
+WASM_OPT_FLAGS := -Os --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
+	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
+
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
-export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
+WASM_RUSTFLAGS := -C link-arg=--compress-relocations
+# Panics name their source. Not by where it lies on one machine: the same tree must give the same bytes everywhere.
+RUSTC_COMMIT := $(shell rustc --version --verbose | sed -n 's/^commit-hash: //p')
+WASM_RUSTFLAGS += --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates \
+	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(RUSTC_COMMIT) \
+	--remap-path-prefix=$(CURDIR)=.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(WASM_RUSTFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs manifests demo test test-native test-core test-e2e render-check \
-	screenshot prometheus-check lint ci clean quickstart matrix matrix-oldest
+.PHONY: help build custom-filter cli docs manifests demo quickstart test test-native test-core test-e2e \
+	matrix matrix-oldest render-check screenshot prometheus-check image push dist image-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -112,6 +127,22 @@ prometheus-check: ## rules and alerts for Prometheus: their form, and that alert
 		"$$PROMTOOL" check rules envoy/prometheus/recording.yml envoy/prometheus/alerts.yml && \
 		"$$PROMTOOL" test rules envoy/prometheus/rules_test.yml
 
+$(RELEASE): $(WASM)
+	@WASM_OPT="$$(release/tool.sh wasm-opt)" && "$$WASM_OPT" $(WASM_OPT_FLAGS) $< -o $@
+	@echo "$@: $$(wc -c < $@) bytes"
+
+image: $(RELEASE) ## the image for Istio and Envoy Gateway, target/image, and its digest
+	@python3 release/image.py $(RELEASE) $(VERSION) target/image
+
+push: image ## push the image: REGISTRY=host/repository[:tag], TLS_VERIFY=false for plain HTTP
+	@TLS_VERIFY=$(TLS_VERIFY) release/push.sh target/image $(VERSION) "$(REGISTRY)"
+
+dist: image ## the files of a release, target/dist: module, image, SBOM, schema, licences, checksums
+	@release/dist.sh $(RELEASE) $(VERSION) $(DIST)
+
+image-check: $(RELEASE) ## builds elsewhere give the same bytes; the image works from a registry (about 90 s)
+	@$(FIND_ENVOY) && release/check.sh
+
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -120,7 +151,7 @@ lint: ## formatting, clippy and documentation, warnings as errors
 		--features steerage/sabotage --target $(WASM_TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
-ci: lint test ## what CI runs
+ci: lint test image-check ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean

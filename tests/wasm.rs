@@ -143,6 +143,25 @@ fn the_module_stays_within_its_budget() {
     assert!(size <= BUDGET, "{size} bytes, {BUDGET} are allowed");
 }
 
+#[test]
+fn the_module_names_no_folder_of_the_machine_that_built_it() {
+    let module = module();
+    let names = |text: &str| {
+        module
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    // Panics do name their sources, so there is something to find.
+    assert!(names("src/filter/"));
+    let here = Some(env!("CARGO_MANIFEST_DIR").to_owned());
+    let homes = ["CARGO_HOME", "RUSTUP_HOME", "HOME"].map(|name| env::var(name).ok());
+    for folder in homes.into_iter().chain([here]).flatten() {
+        // With the slash, for a short home may be the beginning of a file's name in `src/filter`.
+        let folder = format!("{}/", folder.trim_end_matches('/'));
+        assert!(folder == "/" || !names(&folder), "{folder}");
+    }
+}
+
 /// `module.name` of every imported function.
 fn imports(module: &[u8]) -> BTreeSet<String> {
     const FUNCTION: u8 = 0;
