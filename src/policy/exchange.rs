@@ -117,7 +117,7 @@ impl Exchange {
             return Err(Declined::TimeIsUp);
         }
         let luck = match self.key {
-            _ if !Candidates::need_luck(pool) => 0,
+            _ if !state.needs_luck => 0,
             Some(key) => key.value(),
             None => rng.random(),
         };
@@ -178,6 +178,10 @@ impl Exchange {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
+        if !pool.retry.covers(ending.outcome) {
+            // Most often a success: nobody has to be looked at.
+            return Decision::Stop(Stop::NotRetriable);
+        }
         let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
             attempt: self.attempts,
@@ -379,6 +383,12 @@ impl Tried {
             .iter()
             .map_while(|tried| *tried)
             .any(|tried| tried == endpoint)
+    }
+
+    /// Whether none has been.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.endpoints, [None, ..])
     }
 
     /// The newest one.

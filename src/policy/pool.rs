@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::balance::{Balancer, Strategy};
+use crate::balance::{Balancer, Candidates, Strategy};
 use crate::breaker::{BreakerPolicy, Pass, StateName, Verdict};
 use crate::budget::Budget;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
@@ -198,6 +198,8 @@ impl Pool {
 pub struct PoolState {
     pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
+    /// See [`Candidates::need_luck`].
+    pub(crate) needs_luck: bool,
     /// How many retries there may still be.
     pub budget: Budget,
     /// What has been counted since this worker began.
@@ -226,6 +228,7 @@ impl PoolState {
                     }
                 })
                 .collect(),
+            needs_luck: Candidates::need_luck(pool),
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
             totals: PoolTotals::default(),
             times: Quantiles::new(),
