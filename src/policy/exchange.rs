@@ -26,6 +26,7 @@ use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::hedge::HedgeDelay;
 use crate::idempotency::Repeatability;
+use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
 use crate::reason::{Denial, Trigger};
@@ -121,7 +122,17 @@ impl Exchange {
             Some(key) => key.value(),
             None => rng.random(),
         };
-        let candidates = Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let look = || Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let candidates = if state.everyone_is_available && self.tried.is_empty() {
+            debug_assert!(look().are_everyone(), "something has happened since");
+            Candidates::everyone(pool, &state.endpoints, &self.tried, now)
+        } else {
+            let candidates = look();
+            // A dynamic limit moves with time, without anything happening.
+            state.everyone_is_available =
+                candidates.are_everyone() && matches!(pool.limit, Limit::Fixed(_));
+            candidates
+        };
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -151,9 +162,7 @@ impl Exchange {
         pass: Pass,
         now: Instant,
     ) -> Attempt {
-        if let Some(state) = state.endpoint_mut(endpoint) {
-            state.attempt_started();
-        }
+        state.begin(endpoint, now);
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
         if self.attempts > 1 {

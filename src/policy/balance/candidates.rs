@@ -87,22 +87,12 @@ impl<'a> Candidates<'a> {
         luck: u64,
         now: Instant,
     ) -> Self {
-        let mut candidates = Self {
-            pool,
-            states,
-            tried,
-            luck,
-            now,
-            panics: false,
-            best: None,
-            thins: false,
-            everyone: false,
-        };
-        if let Some(rank) = candidates.common_rank() {
-            candidates.best = Some(rank);
-            candidates.everyone = true;
+        let mut candidates = Self::everyone(pool, states, tried, now);
+        if candidates.is_nobody_set_apart() {
             return candidates;
         }
+        candidates.everyone = false;
+        candidates.luck = luck;
         candidates.panics = candidates.is_panic();
         candidates.best = candidates
             .usable()
@@ -116,6 +106,36 @@ impl<'a> Candidates<'a> {
         candidates.thins =
             !pool.slow_start.is_zero() && candidates.ranked().any(|it| candidates.takes_part(&it));
         candidates
+    }
+
+    /// All endpoints of a pool, which are known to be available and alike. A pool has at least one.
+    pub(crate) fn everyone(
+        pool: &'a Pool,
+        states: &'a [EndpointState],
+        tried: &'a Tried,
+        now: Instant,
+    ) -> Self {
+        let first = pool.endpoints.first();
+        Self {
+            pool,
+            states,
+            tried,
+            luck: 0,
+            now,
+            panics: false,
+            best: first.map(|first| Rank {
+                tried: false,
+                drained: false,
+                priority: first.priority,
+            }),
+            thins: false,
+            everyone: true,
+        }
+    }
+
+    /// Whether they are all endpoints of the pool.
+    pub(crate) const fn are_everyone(&self) -> bool {
+        self.everyone
     }
 
     /// Whether a choice among the endpoints of `pool` depends on chance before a strategy comes to it.
@@ -194,23 +214,17 @@ impl<'a> Candidates<'a> {
             .min()
     }
 
-    /// The rank of all endpoints, if they have the same and all are available: at the first attempt, without
-    /// anything that sets them apart.
-    fn common_rank(&self) -> Option<Rank> {
-        let priority = self.pool.endpoints.first()?.priority;
+    /// Whether all endpoints are available and of the same rank: at the first attempt, without anything that
+    /// sets them apart.
+    fn is_nobody_set_apart(&self) -> bool {
+        let priority = self.best.map(|best| best.priority);
         let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
-            endpoint.priority != priority
+            Some(endpoint.priority) != priority
                 || endpoint.weight.is_drained()
                 || self.exclusion(state).is_some()
         };
         let mut endpoints = self.pool.endpoints.iter().zip(self.states);
-        let is_common =
-            self.pool.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart);
-        is_common.then_some(Rank {
-            tried: false,
-            drained: false,
-            priority,
-        })
+        self.pool.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
     }
 
     /// Those of the best rank.
