@@ -13,6 +13,8 @@ SOURCES     := Cargo.toml Cargo.lock rust-toolchain.toml \
 	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
 FIND_ENVOY  := ENVOY="$$(tests/harness/envoy.sh)" && export ENVOY
+# The versions of Envoy that `make matrix` tries, the oldest first; the README has a table of them.
+ENVOYS      := 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 # The real Prometheus, in the same way: $PROMETHEUS, the PATH, or Debian's package, unpacked and not installed.
 FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMETHEUS
 # And a browser with its driver: $CHROMIUM and $CHROMEDRIVER, the PATH, or Debian's packages, installed by root.
@@ -23,7 +25,8 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs manifests demo test test-native test-core test-e2e render-check \
+	screenshot prometheus-check lint ci clean quickstart matrix matrix-oldest
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -59,10 +62,16 @@ docs: ## make docs/schema.json and docs/configuration.md anew, of the table of f
 	cargo run --quiet --locked --package steerage-cli -- schema --format markdown > target/configuration.md
 	@cp target/schema.json target/configuration.md docs/
 
+manifests: cli ## write the resources in envoy/istio and envoy/gateway anew
+	envoy/render.sh target/release/steerage envoy
+
 demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 	@$(FIND_ENVOY) && cargo run --quiet --release --locked --example demo
 
-test: test-native test-core prometheus-check test-e2e ## run every test
+quickstart: build ## run envoy/operations.yaml with servers behind it and Prometheus beside it, until Ctrl-C
+	envoy/quickstart/run.sh
+
+test: test-native test-core prometheus-check test-e2e matrix-oldest ## run every test
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
@@ -82,6 +91,12 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \
 		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
 		cargo test --locked --package steerage-cli --test envoy
+
+matrix: build $(SABOTAGE) $(CUSTOM) ## the tests of tests/e2e/smoke.txt on every supported version of Envoy
+	tests/matrix.sh $(ENVOYS)
+
+matrix-oldest: build $(SABOTAGE) $(CUSTOM) ## the same on the oldest of them only
+	tests/matrix.sh $(firstword $(ENVOYS))
 
 render-check: build ## have Envoy look at what is rendered of 200 random configurations (about 4 min)
 	@$(FIND_ENVOY) && \

@@ -72,7 +72,7 @@ pub use cluster::Cluster;
 pub use envoy::{ConfigUpdate, Envoy, envoy_binary};
 pub use error::HarnessError;
 pub use load::{Load, LoadReport};
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, prometheus_binary};
 pub use received::{Received, body_hash};
 pub use reply::Reply;
 pub use upstream::{Refusing, Upstream};
