@@ -26,6 +26,7 @@ use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::hedge::HedgeDelay;
 use crate::idempotency::Repeatability;
+use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
 use crate::reason::{Denial, Trigger};
@@ -117,11 +118,21 @@ impl Exchange {
             return Err(Declined::TimeIsUp);
         }
         let luck = match self.key {
-            _ if !Candidates::need_luck(pool) => 0,
+            _ if !state.needs_luck => 0,
             Some(key) => key.value(),
             None => rng.random(),
         };
-        let candidates = Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let look = || Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let candidates = if state.everyone_is_available && self.tried.is_empty() {
+            debug_assert!(look().are_everyone(), "something has happened since");
+            Candidates::everyone(pool, &state.endpoints, &self.tried, now)
+        } else {
+            let candidates = look();
+            // A dynamic limit moves with time, without anything happening.
+            state.everyone_is_available =
+                candidates.are_everyone() && matches!(pool.limit, Limit::Fixed(_));
+            candidates
+        };
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -151,9 +162,7 @@ impl Exchange {
         pass: Pass,
         now: Instant,
     ) -> Attempt {
-        if let Some(state) = state.endpoint_mut(endpoint) {
-            state.attempt_started();
-        }
+        state.begin(endpoint, now);
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
         if self.attempts > 1 {
@@ -178,6 +187,10 @@ impl Exchange {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
+        if !pool.retry.covers(ending.outcome) {
+            // Most often a success: nobody has to be looked at.
+            return Decision::Stop(Stop::NotRetriable);
+        }
         let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
             attempt: self.attempts,
@@ -379,6 +392,12 @@ impl Tried {
             .iter()
             .map_while(|tried| *tried)
             .any(|tried| tried == endpoint)
+    }
+
+    /// Whether none has been.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.endpoints, [None, ..])
     }
 
     /// The newest one.
