@@ -5,11 +5,7 @@
 //! wrong idea of a number or of a wire format, their tests would pass and these would not. It is a target of its
 //! own because the SDK exports callbacks of the same names as the filter.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 #[path = "../support/fake_host/mod.rs"]
 mod fake_host;

@@ -1,6 +1,6 @@
 //! Calls into the filter, in the order and under the rules of Envoy.
 //!
-//! What a callback asks for (a reply, a resume, a reset) happens after it has returned, as in
+//! What a callback asks for (a reply, a resume) happens after it has returned, as in
 //! Envoy. Each function that calls the filter therefore first notes the callback's answer and then
 //! settles what was put off.
 

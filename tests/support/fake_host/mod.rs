@@ -19,7 +19,7 @@
 //!   resume, unless the test asks for Envoy's other mode.
 //! - The request's header map is gone once its headers went on. A single getter then says
 //!   `BadArgument`, and the getter of all pairs says `Ok` and gives none: both are Envoy's answers.
-//! - Replies, resumes and resets happen after the callback has returned. A reply to a request whose
+//! - Replies and resumes happen after the callback has returned. A reply to a request whose
 //!   response has not begun comes back through the response callbacks; a reply in place of a paused
 //!   response bypasses them.
 //! - A call's answer is readable only during its callback. A reset call has no answer to read.
