@@ -90,7 +90,7 @@ test: test-native test-core prometheus-check test-e2e matrix-oldest ## run every
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
-		--test filter --test tidy --test wasm --test exchange --test command --example demo
+		--test filter --test fake_host --test tidy --test wasm --test exchange --test command --example demo
 	cargo test --locked --workspace --doc
 
 test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node

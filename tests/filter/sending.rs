@@ -7,13 +7,13 @@ use crate::scene::{DELAY, PLAIN, calling, fail_first, head, start, text, values}
 
 /// Sends a request with this body, lets the first attempt fail, and gives the retry.
 #[track_caller]
-fn retry(host: &Host, headers: &[(&str, &str)], body: &[&[u8]]) -> Call {
+fn retry<V: AsRef<[u8]>>(host: &Host, headers: &[(&str, V)], body: &[&[u8]]) -> Call {
     let stream = host.request(headers, body.is_empty());
     for (position, part) in body.iter().enumerate() {
         stream.request_body(part, position + 1 == body.len());
     }
     fail_first(stream);
-    assert!(stream.is_paused(), "{headers:?}");
+    assert!(stream.is_paused());
     host.advance(DELAY);
     host.pending_call()
 }
@@ -47,6 +47,29 @@ fn a_retry_is_the_clients_request_with_a_new_number() {
     assert_eq!(sent, expected);
     assert_eq!(call.body, b"");
     assert!(call.trailers.is_empty());
+}
+
+#[test]
+fn values_that_are_not_utf_8_are_sent_again_as_they_came() {
+    let host = start(PLAIN);
+    let all: Vec<u8> = (0..=255).collect();
+    let raw = [
+        (":method", &b"GET"[..]),
+        (":path", b"/\xff\x80"),
+        (":authority", b"shop.example"),
+        ("x-name", b"caf\xe9"),
+        ("x-all", &all),
+        ("x-more", b"\xff\xfe"),
+        ("x-more", b""),
+        ("x-more", b"\xc3("),
+    ];
+    let call = retry(&host, &raw, &[]);
+    for (name, _) in raw {
+        let of = |(other, _): &&(String, Vec<u8>)| other == name;
+        let came = headers(&raw);
+        let came: Vec<_> = came.iter().filter(of).collect();
+        assert_eq!(call.headers.iter().filter(of).collect::<Vec<_>>(), came);
+    }
 }
 
 #[test]

@@ -1,49 +1,24 @@
-//! The filter's side of the ABI: what the SDK exports and a host calls.
-//!
-//! Naming these functions here also makes the linker keep the SDK's dispatcher in the test binary.
+//! The filter's side of the ABI: what it exports and a host calls.
 
-use proxy_wasm::types::Action;
-
-// SAFETY: the signatures repeat those of `proxy-wasm` 0.2.5 (`dispatcher.rs`, `allocator.rs`),
-// which defines all of these as safe functions. A context id that it does not know makes it panic;
-// the fake never passes one.
+// SAFETY: the signatures repeat those of the filter (`src/filter/callbacks.rs`, `src/host/memory.rs`), which
+// defines all of these as safe functions. The SDK's, which the fake's own tests link, differ in that they say
+// `bool` for a number that is 0 or 1: natively both are passed in the same register, widened.
 unsafe extern "C" {
     pub(super) safe fn proxy_on_memory_allocate(size: usize) -> *mut u8;
-    pub(super) safe fn proxy_on_context_create(context_id: u32, root_context_id: u32);
-    pub(super) safe fn proxy_on_vm_start(context_id: u32, vm_configuration_size: usize) -> bool;
-    pub(super) safe fn proxy_on_configure(context_id: u32, configuration_size: usize) -> bool;
-    pub(super) safe fn proxy_on_tick(context_id: u32);
-    pub(super) safe fn proxy_on_queue_ready(context_id: u32, queue_id: u32);
-    pub(super) safe fn proxy_on_request_headers(
-        context_id: u32,
-        num_headers: usize,
-        end_of_stream: bool,
-    ) -> Action;
-    pub(super) safe fn proxy_on_request_body(
-        context_id: u32,
-        body_size: usize,
-        end_of_stream: bool,
-    ) -> Action;
-    pub(super) safe fn proxy_on_request_trailers(context_id: u32, num_trailers: usize) -> Action;
-    pub(super) safe fn proxy_on_response_headers(
-        context_id: u32,
-        num_headers: usize,
-        end_of_stream: bool,
-    ) -> Action;
-    pub(super) safe fn proxy_on_response_body(
-        context_id: u32,
-        body_size: usize,
-        end_of_stream: bool,
-    ) -> Action;
-    pub(super) safe fn proxy_on_response_trailers(context_id: u32, num_trailers: usize) -> Action;
+    pub(crate) safe fn proxy_on_context_create(context: u32, root: u32);
+    pub(super) safe fn proxy_on_vm_start(root: u32, size: usize) -> u32;
+    pub(super) safe fn proxy_on_configure(root: u32, size: usize) -> u32;
+    pub(crate) safe fn proxy_on_tick(root: u32);
+    pub(crate) safe fn proxy_on_request_headers(stream: u32, count: usize, end: u32) -> u32;
+    pub(crate) safe fn proxy_on_request_body(stream: u32, size: usize, end: u32) -> u32;
+    pub(crate) safe fn proxy_on_request_trailers(stream: u32, count: usize) -> u32;
+    pub(crate) safe fn proxy_on_response_headers(stream: u32, count: usize, end: u32) -> u32;
     pub(super) safe fn proxy_on_http_call_response(
-        context_id: u32,
-        token_id: u32,
-        num_headers: usize,
+        root: u32,
+        token: u32,
+        headers: usize,
         body_size: usize,
-        num_trailers: usize,
+        trailers: usize,
     );
-    pub(super) safe fn proxy_on_log(context_id: u32);
-    pub(super) safe fn proxy_on_done(context_id: u32) -> bool;
-    pub(super) safe fn proxy_on_delete(context_id: u32);
+    pub(crate) safe fn proxy_on_delete(context: u32);
 }
