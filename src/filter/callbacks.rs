@@ -7,8 +7,7 @@
 //! Only what is of use is exported. The host calls what it finds, and each call into the VM costs half a
 //! microsecond and more: a stream takes four of them here (create, request headers, response headers,
 //! delete) and no call for each part of the answer's body, for the log and for the end, which would come to
-//! nothing. That, and that nothing here panics, is why the SDK's dispatcher is not used
-//! (`docs/performance.md`).
+//! nothing. That, and that nothing here panics, is why the SDK's dispatcher is not used.
 //!
 //! Callbacks never nest: the host puts off whatever a hostcall sets in motion until the callback has
 //! returned. The one exception, memory for what a hostcall returns, touches nothing of this.
@@ -185,7 +184,7 @@ extern "C" fn proxy_on_http_call_response(
     _trailers: usize,
 ) {
     tell(root, |worker| {
-        worker.call_answered(Token(token), headers, body_size)
+        worker.call_answered(Token(token), headers, body_size);
     });
 }
 

@@ -16,11 +16,12 @@
 //! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
 //! deadline ([`Exchange::expired_with`]), and if it fails the client gets the 504 of the deadline.
 
+mod tried;
+
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::backoff::MAX_ATTEMPTS;
 use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
@@ -32,6 +33,8 @@ use crate::pool::{Pool, PoolState};
 use crate::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending, Stop};
 use crate::time::Instant;
+
+pub use tried::Tried;
 
 /// The state of one exchange.
 #[derive(Debug)]
@@ -376,42 +379,6 @@ pub enum Declined {
     Overloaded,
     /// The exchange's deadline has passed: the timer of a retry came late.
     TimeIsUp,
-}
-
-/// The endpoints that an exchange has tried, in order; repeats included.
-#[derive(Clone, Debug, Default)]
-pub struct Tried {
-    endpoints: [Option<EndpointIndex>; MAX_ATTEMPTS as usize],
-}
-
-impl Tried {
-    /// Whether `endpoint` has been tried.
-    #[must_use]
-    pub fn contains(&self, endpoint: EndpointIndex) -> bool {
-        self.endpoints
-            .iter()
-            .map_while(|tried| *tried)
-            .any(|tried| tried == endpoint)
-    }
-
-    /// Whether none has been.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        matches!(self.endpoints, [None, ..])
-    }
-
-    /// The newest one.
-    #[must_use]
-    pub fn last(&self) -> Option<EndpointIndex> {
-        self.endpoints.iter().map_while(|tried| *tried).last()
-    }
-
-    /// Adds one. An exchange has at most as many attempts as there is room.
-    pub fn add(&mut self, endpoint: EndpointIndex) {
-        if let Some(free) = self.endpoints.iter_mut().find(|tried| tried.is_none()) {
-            *free = Some(endpoint);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -274,11 +274,9 @@ impl EndpointState {
     /// Why it may not be selected now; `None` when it is available.
     #[must_use]
     pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
-        let is_calm = self.calm_from.is_some_and(|from| from <= now);
-        let excluded = if is_calm {
-            None
-        } else {
-            self.agreed.exclusion(policy, now)
+        let excluded = match self.calm_from {
+            Some(from) if from <= now => None,
+            _ => self.agreed.exclusion(policy, now),
         };
         excluded.or_else(|| self.is_full(now).then_some(Exclusion::AtLimit))
     }
