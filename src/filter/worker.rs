@@ -171,14 +171,10 @@ impl Worker {
         self.rearm(host::now());
     }
 
-    /// The host's timer has fired: handles the streams whose time has come, if they are very many the rest
-    /// of them a millisecond later, so that traffic need not wait for a herd of retries.
+    /// The host's timer has fired: handles all streams whose time has come.
     pub(crate) fn tick(&mut self) {
         let now = host::now();
-        for _ in 0..MOST_AT_ONCE {
-            let Some(id) = self.timers.pop_due(now) else {
-                break;
-            };
+        while let Some(id) = self.timers.pop_due(now) {
             let Some(stream) = self.streams.get_mut(&id) else {
                 self.look_at_asked(id, now);
                 continue;
@@ -258,6 +254,3 @@ impl Stream {
         }
     }
 }
-
-/// Most streams that one tick handles: a retry costs some ten microseconds, so this is about a millisecond.
-const MOST_AT_ONCE: usize = 64;

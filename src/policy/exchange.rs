@@ -165,7 +165,10 @@ impl Exchange {
         pass: Pass,
         now: Instant,
     ) -> Attempt {
-        state.begin(endpoint, now);
+        if let Some(begun) = state.endpoints.get_mut(endpoint.position()) {
+            begun.attempt_started();
+            state.everyone_is_available &= !begun.is_full(now);
+        }
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
         if self.attempts > 1 {

@@ -286,14 +286,6 @@ impl PoolState {
         self.endpoints.iter_mut()
     }
 
-    /// An attempt is sent to the endpoint at `index`.
-    pub(crate) fn begin(&mut self, index: EndpointIndex, now: Instant) {
-        if let Some(state) = self.endpoints.get_mut(index.position()) {
-            state.attempt_started();
-            self.everyone_is_available &= !state.is_full(now);
-        }
-    }
-
     /// Learns what an attempt came to, and says whether its breaker must hear of it. The attempt may
     /// still be under way: an answer that has begun is judged before its body ends.
     #[must_use = "a breaker that hears nothing stays as it is"]
