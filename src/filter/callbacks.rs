@@ -139,10 +139,9 @@ extern "C" fn proxy_abi_version_0_2_1() {}
 extern "C" fn proxy_on_context_create(context: u32, root: RootId) {
     CONTEXTS.with_borrow_mut(|contexts| {
         if root == 0 {
-            let worker = None;
             contexts.roots.push(Root {
                 id: context,
-                worker,
+                worker: None,
             });
         } else {
             contexts.streams.insert(context, root);

@@ -86,14 +86,7 @@ impl Resources {
 
     /// The name of Istio's filter.
     pub(crate) fn filter_name(&self) -> String {
-        let plugin = self.plugin();
-        let part = |name: &str| {
-            plugin["metadata"][name]
-                .as_str()
-                .expect("a name")
-                .to_owned()
-        };
-        format!("{}.{}", part("namespace"), part("name"))
+        name_of(self.plugin(), ".")
     }
 
     fn plugin(&self) -> &Value {
@@ -323,26 +316,23 @@ impl Discovery {
     }
 }
 
+/// A resource's namespace and its name, with this between them.
+fn name_of(resource: &Value, between: &str) -> String {
+    let part = |name: &str| resource["metadata"][name].as_str().expect("a name");
+    [part("namespace"), part("name")].join(between)
+}
+
 /// An Envoy of Envoy Gateway.
 pub(crate) fn gateway(resources: &Resources) -> EnvoyBuilder {
     let policy = resources
         .of_kind(&["EnvoyExtensionPolicy"])
         .expect("a policy");
     let route = resources.of_kind(&["HTTPRoute"]).expect("a route");
-    let name_of = |resource: &Value| {
-        let part = |name: &str| {
-            resource["metadata"][name]
-                .as_str()
-                .expect("a name")
-                .to_owned()
-        };
-        format!("{}/{}", part("namespace"), part("name"))
-    };
     assert_eq!(
         policy["spec"]["targetRefs"][0]["name"],
         route["metadata"]["name"]
     );
-    let id = format!("envoyextensionpolicy/{}/wasm/0", name_of(policy));
+    let id = format!("envoyextensionpolicy/{}/wasm/0", name_of(policy, "/"));
     let filter = format!("envoy.filters.http.wasm/{id}");
     let wasm = &policy["spec"]["wasm"][0];
     let filters = json!([
@@ -368,7 +358,7 @@ pub(crate) fn gateway(resources: &Resources) -> EnvoyBuilder {
                 json!({"name": header["name"], "string_match": {"exact": header["value"]}})
             });
             let headers: Vec<_> = headers.collect();
-            let cluster = format!("httproute/{}/rule/{index}", name_of(route));
+            let cluster = format!("httproute/{}/rule/{index}", name_of(route, "/"));
             json!({
                 "match": {"prefix": "/", "headers": headers},
                 "route": {"cluster": cluster, "timeout": rule["timeouts"]["request"]},
