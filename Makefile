@@ -3,6 +3,7 @@
 WASM        := target/steerage.wasm
 SABOTAGE    := target/steerage-sabotage.wasm
 CUSTOM      := target/custom-filter.wasm
+NOOP        := target/noop.wasm
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
@@ -50,6 +51,12 @@ $(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
 	cargo build --release --locked --package custom-filter --target $(WASM_TARGET) --target-dir target
 	@cp target/$(WASM_TARGET)/release/custom_filter.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
+
+# The filter that does nothing, for the bench.
+$(NOOP): Cargo.lock $(wildcard benches/noop/*)
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	cargo build --quiet --release --locked --package noop-filter --target $(WASM_TARGET) --target-dir target
+	@cp target/$(WASM_TARGET)/release/noop_filter.wasm $@
 
 cli: ## build the command line, target/release/steerage
 	cargo build --release --locked --package steerage-cli --target-dir target
