@@ -20,11 +20,16 @@ FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMET
 FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 	CHROMEDRIVER="$$(tests/harness/chromium.sh chromedriver)" && export CHROMIUM CHROMEDRIVER
 
+# Of the bench: how often everything is measured anew, and more of its options, such as `--markdown`.
+ROUNDS      ?= 7
+BENCH       ?=
+RUN_BENCH   = $(FIND_ENVOY) && cargo run --quiet --locked --profile measure --package steerage-bench --
+
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check bench bench-check screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -93,6 +98,12 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 render-check: build ## have Envoy look at what is rendered of 200 random configurations (about 4 min)
 	@$(FIND_ENVOY) && \
 		STEERAGE_POLICIES=200 cargo test --locked --package steerage-cli --test envoy random_policies
+
+bench: build $(NOOP) ## what Steerage costs and is worth, beside others, in one run (about 12 min; ROUNDS=7)
+	@$(RUN_BENCH) cost memory quality --rounds $(ROUNDS) --json target/bench.json $(BENCH)
+
+bench-check: build $(NOOP) ## the same in little: that it runs, and that no figure is absurd (about 90 s)
+	@$(RUN_BENCH) cost memory quality --rounds 2 --seconds 0.5 --check $(BENCH)
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \

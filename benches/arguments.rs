@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::contenders::Kind;
 use crate::machine::Machine;
 use crate::table::Style;
-use crate::{Failed, Findings, cost};
+use crate::{Failed, Findings, cost, memory, quality};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -16,6 +16,8 @@ Usage: steerage-bench PART... [OPTIONS]
 
 Parts:
   cost       processor time a request, throughput, latency, memory and start of each contender
+  memory     memory with 1,000 and with 10,000 requests under way, in half as many rounds
+  quality    what a brown-out of one of four clusters does to clients, in half as many rounds
 
 Options:
   --rounds N            how often everything is measured anew; the tables show medians [default: 7]
@@ -55,12 +57,16 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Cost,
+    Memory,
+    Quality,
 }
 
 impl Part {
     fn parse(word: &str) -> Option<Self> {
         match word {
             "cost" => Some(Self::Cost),
+            "memory" => Some(Self::Memory),
+            "quality" => Some(Self::Quality),
             _ => None,
         }
     }
@@ -72,6 +78,8 @@ impl Part {
     ) -> Result<Findings, Failed> {
         match self {
             Self::Cost => cost::measure(arguments, machine).await,
+            Self::Memory => memory::measure(arguments, machine).await,
+            Self::Quality => quality::measure(arguments, machine).await,
         }
     }
 }

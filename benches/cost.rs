@@ -24,7 +24,7 @@ use crate::arguments::Arguments;
 use crate::contenders::{Contender, Kind, Running, contenders};
 use crate::load::{Client, Report};
 use crate::machine::Machine;
-use crate::statistics::{Spread, percentile};
+use crate::statistics::{Spread, count, percentile};
 use crate::table::Table;
 use crate::upstream::Server;
 use crate::{Failed, Findings};
@@ -55,7 +55,8 @@ pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<
         eprint!("\rround {round} of {} is over ", arguments.rounds);
     }
     eprintln!();
-    Ok(findings(&contenders, &figures, rate.unwrap_or_default()))
+    let rate = rate.unwrap_or_default();
+    Ok(findings(&contenders, &figures, rate, arguments.check))
 }
 
 /// A contender at work, and what came of its turns so far.
@@ -214,7 +215,7 @@ impl Figures {
     }
 }
 
-fn findings(contenders: &[Contender], figures: &[Figures], rate: f64) -> Findings {
+fn findings(contenders: &[Contender], figures: &[Figures], rate: f64, check: bool) -> Findings {
     let base = |kind: Kind| {
         let mut pairs = contenders.iter().zip(figures);
         pairs.find_map(|(contender, figures)| (contender.kind == kind).then_some(figures))
@@ -285,6 +286,15 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64) -> Finding
             ));
         }
     }
+    if let (Some(bare), true) = (bare, check) {
+        for (contender, figures) in contenders.iter().zip(figures) {
+            let ratio = Spread::of_ratios(&figures.cpu, &bare.cpu).map_or(0.0, |all| all.median);
+            // Nobody costs three times bare Envoy, and nobody nothing.
+            if !(0.05..3.0).contains(&ratio) {
+                wrong.push(format!("{}: {ratio:.2} of bare Envoy", contender.name));
+            }
+        }
+    }
     let all = contenders.iter().zip(figures);
     Findings {
         tables: vec![busy, steady],
@@ -295,14 +305,6 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64) -> Finding
         }),
         wrong,
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nothing here is counted up to 2^53"
-)]
-fn count(number: u64) -> f64 {
-    number as f64
 }
 
 /// As many as an ordinary client of a proxy keeps.

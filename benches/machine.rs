@@ -18,8 +18,8 @@ use crate::Failed;
 pub(crate) struct Machine {
     /// The proxy's processor, for `taskset -c`.
     pub(crate) proxy: String,
-    /// That of the client and the servers.
-    pub(crate) load: String,
+    /// How many files a process may have open.
+    pub(crate) files: u32,
     facts: Vec<(&'static str, String)>,
 }
 
@@ -70,7 +70,13 @@ impl Machine {
             let name = module.file_name().unwrap_or_default().to_string_lossy();
             facts.push(("module", format!("{name}, {bytes} bytes")));
         }
-        Ok(Self { proxy, load, facts })
+        let files = field("/proc/self/limits", "Max open files").unwrap_or_default();
+        let files = files.split_whitespace().next();
+        Ok(Self {
+            proxy,
+            files: files.and_then(|text| text.parse().ok()).unwrap_or(1024),
+            facts,
+        })
     }
 
     pub(crate) fn to_json(&self) -> Value {

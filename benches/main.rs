@@ -10,6 +10,8 @@
 //! | [`contenders`], `contenders/` | who is compared, and how each is configured |
 //! | [`upstream`], [`load`] | the servers and the client |
 //! | [`cost`] | processor time, throughput, latency, start |
+//! | [`memory`] | what is held while requests are under way |
+//! | [`quality`] | what a brown-out does to clients |
 //! | [`statistics`], [`table`] | medians, ratios; how they are shown |
 //! | [`machine`] | on what all this was measured |
 //!
@@ -24,6 +26,8 @@ mod contenders;
 mod cost;
 mod load;
 mod machine;
+mod memory;
+mod quality;
 mod statistics;
 mod table;
 mod upstream;

@@ -70,6 +70,15 @@ pub(crate) fn percentile(sorted: &[u64], percent: f64) -> u64 {
         .unwrap_or_default()
 }
 
+/// A number to reckon with.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nothing here is counted up to 2^53"
+)]
+pub(crate) fn count(number: u64) -> f64 {
+    number as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use steerage_harness::tokio::sync::watch;
 use steerage_harness::tokio::task::JoinHandle;
 use steerage_harness::tokio::{spawn, time};
 
-/// What a server does with its requests from now on. Health checks fare like all others.
+/// What a server does with its requests from now on. Health checks fare like all others, but nobody holds them.
 #[derive(Clone, Debug)]
 pub(crate) enum Conduct {
     /// Answers at once.
@@ -140,13 +140,13 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             &shared.requests
         };
         let number = counter.fetch_add(1, Ordering::Relaxed);
-        let answer = shared.answer(number).await;
+        let answer = shared.answer(number, is_check).await;
         stream.write_all(answer).await?;
     }
 }
 
 impl Shared {
-    async fn answer(&self, number: u64) -> &'static [u8] {
+    async fn answer(&self, number: u64, is_check: bool) -> &'static [u8] {
         let conduct = self
             .conduct
             .lock()
@@ -154,6 +154,7 @@ impl Shared {
             .clone();
         match conduct {
             Conduct::Prompt => GOOD,
+            Conduct::Held(_) if is_check => GOOD,
             Conduct::Slow(after) => {
                 self.wait(time::sleep(after)).await;
                 GOOD
