@@ -29,7 +29,7 @@ RUN_BENCH   = $(FIND_ENVOY) && cargo run --quiet --locked --profile measure --pa
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := -C link-arg=--compress-relocations
 
 .DEFAULT_GOAL := help
-.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check bench bench-check screenshot prometheus-check lint ci clean
+.PHONY: help build custom-filter cli docs demo test test-native test-core test-e2e render-check bench bench-scale bench-check screenshot prometheus-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -101,6 +101,9 @@ render-check: build ## have Envoy look at what is rendered of 200 random configu
 
 bench: build $(NOOP) ## what Steerage costs and is worth, beside others, in one run (about 12 min; ROUNDS=7)
 	@$(RUN_BENCH) cost memory quality --rounds $(ROUNDS) --json target/bench.json $(BENCH)
+
+bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 18 min)
+	@$(RUN_BENCH) scale --rounds $(ROUNDS) --json target/bench-scale.json --svg target/bench-scale.svg $(BENCH)
 
 bench-check: build $(NOOP) ## the same in little: that it runs, and that no figure is absurd (about 90 s)
 	@$(RUN_BENCH) cost memory quality --rounds 2 --seconds 0.5 --check $(BENCH)

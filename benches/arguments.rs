@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::contenders::Kind;
 use crate::machine::Machine;
 use crate::table::Style;
-use crate::{Failed, Findings, cost, memory, quality};
+use crate::{Failed, Findings, cost, memory, quality, scale};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -18,6 +18,7 @@ Parts:
   cost       processor time a request, throughput, latency, memory and start of each contender
   memory     memory with 1,000 and with 10,000 requests under way, in half as many rounds
   quality    what a brown-out of one of four clusters does to clients, in half as many rounds
+  scale      how the cost grows with endpoints, pools, workers and requests under way, in half as many rounds
 
 Options:
   --rounds N            how often everything is measured anew; the tables show medians [default: 7]
@@ -25,6 +26,7 @@ Options:
   --contender A,B       only these: bare, native, native_one_cluster, noop, lua, steerage, full, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
   --json FILE           all figures, also of single rounds
+  --svg FILE            a chart of `scale`
   --markdown            tables as Markdown
   --check               fail when a figure cannot be right, whatever the machine
   --help                this
@@ -49,6 +51,7 @@ pub(crate) struct Arguments {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) modules: Vec<PathBuf>,
     pub(crate) json: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
     pub(crate) style: Style,
     pub(crate) check: bool,
 }
@@ -59,6 +62,7 @@ pub(crate) enum Part {
     Cost,
     Memory,
     Quality,
+    Scale,
 }
 
 impl Part {
@@ -67,6 +71,7 @@ impl Part {
             "cost" => Some(Self::Cost),
             "memory" => Some(Self::Memory),
             "quality" => Some(Self::Quality),
+            "scale" => Some(Self::Scale),
             _ => None,
         }
     }
@@ -80,6 +85,7 @@ impl Part {
             Self::Cost => cost::measure(arguments, machine).await,
             Self::Memory => memory::measure(arguments, machine).await,
             Self::Quality => quality::measure(arguments, machine).await,
+            Self::Scale => scale::measure(arguments, machine).await,
         }
     }
 }
@@ -92,6 +98,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Asked, St
         kinds: Vec::new(),
         modules: Vec::new(),
         json: None,
+        svg: None,
         style: Style::Text,
         check: false,
     };
@@ -105,6 +112,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Asked, St
             "--contender" => arguments.kinds = kinds(&value()?)?,
             "--wasm" => arguments.modules.push(value()?.into()),
             "--json" => arguments.json = Some(value()?.into()),
+            "--svg" => arguments.svg = Some(value()?.into()),
             "--markdown" => arguments.style = Style::Markdown,
             "--check" => arguments.check = true,
             part => arguments

@@ -102,6 +102,13 @@ impl Client {
         })
     }
 
+    /// Has so many connections from now on; new ones are opened when they are used.
+    pub(crate) fn widen(&mut self, connections: usize) {
+        let addr = self.addr;
+        self.connections
+            .resize_with(connections, || Connection::new(addr));
+    }
+
     /// Sends as much as is answered, for this time.
     pub(crate) async fn closed(&mut self, lasting: Duration) -> Report {
         let start = Instant::now();
@@ -273,7 +280,7 @@ impl Connection {
             let Some(end) = end_of_head(&self.buffer) else {
                 continue;
             };
-            let head = self.buffer.get(..end).and_then(|head| Head::parse(head));
+            let head = self.buffer.get(..end).and_then(Head::parse);
             let head = head.ok_or(io::ErrorKind::InvalidData)?;
             if self.buffer.len() >= end + head.length {
                 return Ok((head.status, head.stays));

@@ -29,7 +29,9 @@ impl Machine {
         let allowed = field("/proc/self/status", "Cpus_allowed_list:").unwrap_or_default();
         let mut processors = listed(&allowed).into_iter();
         let proxy = processors.next().unwrap_or(0).to_string();
-        let load = processors.next().map_or(proxy.clone(), |n| n.to_string());
+        let load = processors
+            .next()
+            .map_or_else(|| proxy.clone(), |n| n.to_string());
         if load == proxy {
             eprintln!("one processor only: proxy and load are in each other's way");
         }

@@ -11,7 +11,8 @@
 //! | [`upstream`], [`load`] | the servers and the client |
 //! | [`cost`] | processor time, throughput, latency, start |
 //! | [`memory`] | what is held while requests are under way |
-//! | [`quality`] | what a brown-out does to clients |
+//! | [`quality`] | what an illness of one cluster does to clients |
+//! | [`scale`], [`plot`] | how the cost grows; a chart of it |
 //! | [`statistics`], [`table`] | medians, ratios; how they are shown |
 //! | [`machine`] | on what all this was measured |
 //!
@@ -27,7 +28,9 @@ mod cost;
 mod load;
 mod machine;
 mod memory;
+mod plot;
 mod quality;
+mod scale;
 mod statistics;
 mod table;
 mod upstream;

@@ -4,6 +4,11 @@
 //! its response's headers pass by, and it ends. That is the floor of any filter, and what Steerage costs above
 //! it is Steerage's own.
 
+#![expect(
+    missing_docs,
+    reason = "the macro of the SDK makes an entry point without"
+)]
+
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
