@@ -63,7 +63,7 @@ pub(crate) fn percentile(sorted: &[u64], percent: f64) -> u64 {
         clippy::cast_sign_loss,
         reason = "a rank lies between 0 and the number of values"
     )]
-    let rank = (percent / 100.0 * count as f64).ceil() as usize;
+    let rank = (percent * count as f64 / 100.0).ceil() as usize;
     sorted
         .get(rank.clamp(1, count.max(1)) - 1)
         .copied()
