@@ -9,8 +9,7 @@
 //! compare. It is that of a busy proxy, which reads many requests at each look at its sockets: at half the load a
 //! request costs more, for all of them.
 //!
-//! **Latency** includes the client and the servers, 10 to 20 µs of it; what differs between two lines is the
-//! proxy's.
+//! **Latency** includes the client and the servers; what differs between two lines is the proxy's.
 //!
 //! Before the first figures each contender answers 20,000 requests: V8 then has compiled what is hot, connections
 //! are open, and the histograms of the statistics have their memory.

@@ -2,7 +2,7 @@
 //!
 //! The harness's own [`Upstream`](steerage_harness::Upstream) remembers every request, which a bench of
 //! millions cannot afford. This one looks for the end of a request's head, counts, and writes an answer that
-//! was made once: 5 µs a request, most of it system calls. It takes requests without bodies only.
+//! was made once. It takes requests without bodies only.
 
 use std::io;
 use std::net::SocketAddr;
