@@ -7,6 +7,8 @@ CUSTOM      := target/custom-filter.wasm
 RELEASE     := target/steerage-optimised.wasm
 VERSION     := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 DIST        := target/dist
+# A filter that does nothing: what the bench compares with.
+NOOP        := target/noop.wasm
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
@@ -30,6 +32,11 @@ FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 WASM_OPT_FLAGS := -Os --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
 
+# Of the bench: how often everything is measured anew, and more of its options, such as `--markdown`.
+ROUNDS      ?= 7
+BENCH       ?=
+RUN_BENCH   = $(FIND_ENVOY) && cargo run --quiet --locked --profile measure --package steerage-bench --
+
 # The linker leaves room to move every address that it writes; this takes it out again, 7 % of the module.
 WASM_RUSTFLAGS := -C link-arg=--compress-relocations
 # Panics name their source. Not by where it lies on one machine: the same tree must give the same bytes everywhere.
@@ -41,7 +48,8 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(WASM_RUSTFLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help build custom-filter cli docs manifests demo quickstart test test-native test-core test-e2e \
-	matrix matrix-oldest render-check screenshot prometheus-check image push dist image-check lint ci clean
+	matrix matrix-oldest bench bench-scale bench-check render-check screenshot prometheus-check image push dist \
+	image-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,6 +77,12 @@ $(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
 	@cp target/$(WASM_TARGET)/release/custom_filter.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
+# The filter that does nothing, for the bench.
+$(NOOP): Cargo.lock $(wildcard benches/noop/*)
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	cargo build --quiet --release --locked --package noop-filter --target $(WASM_TARGET) --target-dir target
+	@cp target/$(WASM_TARGET)/release/noop_filter.wasm $@
+
 cli: ## build the command line, target/release/steerage
 	cargo build --release --locked --package steerage-cli --target-dir target
 
@@ -90,7 +104,8 @@ test: test-native test-core prometheus-check test-e2e matrix-oldest ## run every
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
-		--test filter --test fake_host --test tidy --test wasm --test exchange --test command --example demo
+		--test filter --test fake_host --test tidy --test wasm --test exchange --test command --example demo \
+		--bin steerage-bench
 	cargo test --locked --workspace --doc
 
 test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node
@@ -116,6 +131,15 @@ matrix-oldest: build $(SABOTAGE) $(CUSTOM) ## the same on the oldest of them onl
 render-check: build ## have Envoy look at what is rendered of 200 random configurations (about 4 min)
 	@$(FIND_ENVOY) && \
 		STEERAGE_POLICIES=200 cargo test --locked --package steerage-cli --test envoy random_policies
+
+bench: build $(NOOP) ## what Steerage costs and is worth, beside others, in one run (about 12 min; ROUNDS=7)
+	@$(RUN_BENCH) cost memory quality --rounds $(ROUNDS) --json target/bench.json $(BENCH)
+
+bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 18 min)
+	@$(RUN_BENCH) scale --rounds $(ROUNDS) --json target/bench-scale.json --svg target/bench-scale.svg $(BENCH)
+
+bench-check: build $(NOOP) ## the same in little: that it runs, and that no figure is absurd (about 90 s)
+	@$(RUN_BENCH) cost memory quality --rounds 2 --seconds 0.5 --check $(BENCH)
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \
