@@ -7,8 +7,8 @@ CUSTOM      := target/custom-filter.wasm
 RELEASE     := target/steerage-optimised.wasm
 VERSION     := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 DIST        := target/dist
-# A filter that does nothing: what the bench compares with.
-NOOP        := target/noop.wasm
+# Filters that do nothing, or make the calls and decide nothing: what the bench compares with.
+FLOORS      := target/noop.wasm target/calls.wasm
 WASM_TARGET := wasm32-wasip1
 CORE_TARGET := wasm32-unknown-unknown
 # Must be the version of the wasm-bindgen library in Cargo.lock.
@@ -77,11 +77,11 @@ $(CUSTOM): $(SOURCES) $(wildcard examples/custom-filter/*)
 	@cp target/$(WASM_TARGET)/release/custom_filter.wasm $@
 	@echo "$@: $$(wc -c < $@) bytes"
 
-# The filter that does nothing, for the bench.
-$(NOOP): Cargo.lock $(wildcard benches/noop/*)
+# The floors, for the bench.
+$(FLOORS): target/%.wasm: Cargo.lock $(wildcard benches/noop/* benches/calls/*)
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
-	cargo build --quiet --release --locked --package noop-filter --target $(WASM_TARGET) --target-dir target
-	@cp target/$(WASM_TARGET)/release/noop_filter.wasm $@
+	cargo build --quiet --release --locked --package $*-filter --target $(WASM_TARGET) --target-dir target
+	@cp target/$(WASM_TARGET)/release/$*_filter.wasm $@
 
 cli: ## build the command line, target/release/steerage
 	cargo build --release --locked --package steerage-cli --target-dir target
@@ -132,13 +132,13 @@ render-check: build ## have Envoy look at what is rendered of 200 random configu
 	@$(FIND_ENVOY) && \
 		STEERAGE_POLICIES=200 cargo test --locked --package steerage-cli --test envoy random_policies
 
-bench: build $(NOOP) ## what Steerage costs and is worth, beside others, in one run (about 12 min; ROUNDS=7)
+bench: build $(FLOORS) ## what Steerage costs and is worth, beside others, in one run (about 12 min; ROUNDS=7)
 	@$(RUN_BENCH) cost memory quality --rounds $(ROUNDS) --json target/bench.json $(BENCH)
 
 bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 18 min)
 	@$(RUN_BENCH) scale --rounds $(ROUNDS) --json target/bench-scale.json --svg target/bench-scale.svg $(BENCH)
 
-bench-check: build $(NOOP) ## the same in little: that it runs, and that no figure is absurd (about 90 s)
+bench-check: build $(FLOORS) ## the same in little: that it runs, and that no figure is absurd (about 90 s)
 	@$(RUN_BENCH) cost memory quality --rounds 2 --seconds 0.5 --check $(BENCH)
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)

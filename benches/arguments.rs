@@ -23,7 +23,8 @@ Parts:
 Options:
   --rounds N            how often everything is measured anew; the tables show medians [default: 7]
   --seconds S           how long each contender is measured in a round, under each load [default: 3]
-  --contender A,B       only these: bare, native, native_one_cluster, noop, lua, steerage, full, nginx, haproxy
+  --contender A,B       only these: bare, native, native_one_cluster, noop, calls, lua, steerage,
+                        full, every, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
   --json FILE           all figures, also of single rounds
   --svg FILE            a chart of `scale`

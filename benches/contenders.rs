@@ -38,22 +38,26 @@ pub(crate) enum Kind {
     Native,
     NativeOneCluster,
     Noop,
+    Calls,
     Lua,
     Steerage,
     Full,
+    Every,
     Nginx,
     Haproxy,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Bare,
         Self::Native,
         Self::NativeOneCluster,
         Self::Noop,
+        Self::Calls,
         Self::Lua,
         Self::Steerage,
         Self::Full,
+        Self::Every,
         Self::Nginx,
         Self::Haproxy,
     ];
@@ -65,9 +69,11 @@ impl Kind {
             Self::Native => "native",
             Self::NativeOneCluster => "native_one_cluster",
             Self::Noop => "noop",
+            Self::Calls => "calls",
             Self::Lua => "lua",
             Self::Steerage => "steerage",
             Self::Full => "full",
+            Self::Every => "every",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
         }
@@ -79,16 +85,18 @@ impl Kind {
             Self::Native => "Envoy: weights, retries, outliers",
             Self::NativeOneCluster => "Envoy: the same in one cluster",
             Self::Noop => "filter that does nothing (wasm)",
+            Self::Calls => "filter that only makes calls (wasm)",
             Self::Lua => "Lua filter, round robin only",
             Self::Steerage => "Steerage, default",
             Self::Full => "Steerage, everything on",
+            Self::Every => "Steerage, every option",
             Self::Nginx => "nginx",
             Self::Haproxy => "HAProxy",
         }
     }
 
     fn is_steerage(self) -> bool {
-        matches!(self, Self::Steerage | Self::Full)
+        matches!(self, Self::Steerage | Self::Full | Self::Every)
     }
 
     /// Its file in `contenders/`. Envoy tells YAML from JSON by its ending.
@@ -152,6 +160,15 @@ impl Contender {
     pub(crate) fn replacing(mut self, from: &str, to: &str) -> Self {
         self.replaced.push((from.to_owned(), to.to_owned()));
         self
+    }
+
+    /// Has so many workers, which Envoy alone is told on its command line; `None` for another program.
+    pub(crate) fn with_workers(&self, workers: u32) -> Option<Self> {
+        let is_envoy = !matches!(self.kind, Kind::Nginx | Kind::Haproxy);
+        is_envoy.then(|| Self {
+            workers,
+            ..self.clone()
+        })
     }
 
     /// Starts it in front of these servers on a processor, and waits for the first good answer.

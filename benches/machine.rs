@@ -18,6 +18,8 @@ use crate::Failed;
 pub(crate) struct Machine {
     /// The proxy's processor, for `taskset -c`.
     pub(crate) proxy: String,
+    /// All processors that may be used, in the same form.
+    pub(crate) all: String,
     /// How many files a process may have open.
     pub(crate) files: u32,
     facts: Vec<(&'static str, String)>,
@@ -76,6 +78,7 @@ impl Machine {
         let files = files.split_whitespace().next();
         Ok(Self {
             proxy,
+            all: allowed,
             files: files.and_then(|text| text.parse().ok()).unwrap_or(1024),
             facts,
         })

@@ -5,10 +5,14 @@
 //! take is the memory at 1,000 less that at 0, over 1,000: connections on both sides, buffers, and for a filter the
 //! context in its VM.
 //!
+//! What one more worker takes is the difference of four workers and one, idle but warm, over three: for a filter, a
+//! VM of its own with its instance of the module.
+//!
 //! A fixed limit of Steerage is raised for this, because it would answer 503 at 100 a server, and hedging is
 //! off, because it would double what waits. Each request has a connection on either side, so where a process may
 //! have no more than 20,000 files, as in many containers, 9,900 requests are the most.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use steerage_harness::serde_json::{Value, json};
@@ -39,13 +43,23 @@ pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<
     };
     // One row a contender, one column a level, one value a round.
     let mut memory = vec![vec![Vec::new(); levels.len()]; contenders.len()];
+    let mut workers = vec![Vec::new(); contenders.len()];
     let mut wrong = Vec::new();
     let rounds = arguments.rounds.div_ceil(2);
     for round in 1..=rounds {
-        for (contender, columns) in contenders.iter().zip(&mut memory) {
+        let all = contenders.iter().zip(&mut memory).zip(&mut workers);
+        for ((contender, columns), workers) in all {
             let addresses = servers.each_ref().map(Server::addr);
+            for server in &servers {
+                server.set(Conduct::Prompt);
+            }
+            if let Some(many) = contender.with_workers(WORKERS) {
+                let one = warm_memory(contender, &addresses, machine).await?;
+                let many = warm_memory(&many, &addresses, machine).await?;
+                workers.push((many - one) / f64::from(WORKERS - 1));
+            }
             let running = contender.start(&addresses, &machine.proxy).await?;
-            warm_up(&mut Client::open(running.addr, 16).await?).await;
+            warm_up(&mut Client::open(running.addr, CONNECTIONS).await?).await;
             for (&level, column) in levels.iter().zip(columns) {
                 let gate = watch::Sender::new(false);
                 for server in &servers {
@@ -74,17 +88,28 @@ pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<
         eprint!("\rmemory: round {round} of {rounds} is over ");
     }
     eprintln!();
-    Ok(findings(&contenders, &levels, &memory, wrong))
+    Ok(findings(&contenders, &levels, &memory, &workers, wrong))
+}
+
+/// MiB of a proxy that has answered as many requests as make it warm, and is idle now.
+async fn warm_memory(
+    contender: &Contender,
+    servers: &[SocketAddr; 4],
+    machine: &Machine,
+) -> Result<f64, Failed> {
+    let running = contender.start(servers, &machine.proxy).await?;
+    warm_up(&mut Client::open(running.addr, CONNECTIONS).await?).await;
+    Ok(count(running.process.rss_kib()?) / 1024.0)
 }
 
 /// What would keep requests from waiting is lifted.
 fn without_limits(contender: Contender) -> Contender {
     match contender.kind {
-        Kind::Steerage => contender.replacing(
+        Kind::Steerage | Kind::Full => contender.replacing(
             r#"["a", "b", "c", "d"]"#,
             r#"["a", "b", "c", "d"], "max_connections": 10000"#,
         ),
-        Kind::Full => contender
+        Kind::Every => contender
             .replacing(
                 r#""dynamic": true, "max_connections": 1000"#,
                 r#""max_connections": 10000"#,
@@ -113,6 +138,7 @@ fn findings(
     contenders: &[Contender],
     levels: &[u32],
     memory: &[Vec<Vec<f64>>],
+    workers: &[Vec<f64>],
     mut wrong: Vec<String>,
 ) -> Findings {
     let names: Vec<String> = levels
@@ -121,12 +147,14 @@ fn findings(
         .collect();
     let mut columns = vec!["contender"];
     columns.extend(names.iter().map(String::as_str));
-    columns.push("KiB a request");
+    columns.extend(["KiB a request", "MiB a worker"]);
     let mut table = Table::new(
-        "**Memory** with so many requests waiting for their servers.",
+        "**Memory** with so many requests waiting for their servers; what each of these takes; and what another worker \
+         takes, idle.",
         &columns,
     );
-    for (contender, columns) in contenders.iter().zip(memory) {
+    let all = || contenders.iter().zip(memory).zip(workers);
+    for ((contender, columns), workers) in all() {
         let spreads: Vec<Spread> = columns.iter().filter_map(|all| Spread::of(all)).collect();
         let mut row = vec![contender.name.clone()];
         row.extend(spreads.iter().map(|spread| format!("{spread:.0}")));
@@ -140,18 +168,24 @@ fn findings(
                 wrong.push(format!("{}: {each:.1} KiB a request", contender.name));
             }
         }
+        let each = Spread::of(workers);
+        row.push(each.map_or_else(|| "–".to_owned(), |each| format!("{each:.1}")));
         table.row(row);
     }
-    let all = contenders
-        .iter()
-        .zip(memory)
-        .map(|(contender, columns)| json!({"contender": contender.name, "mib": columns}));
+    let all = all().map(|((contender, columns), workers)| {
+        json!({"contender": contender.name, "mib": columns, "mib_a_worker": workers})
+    });
     Findings {
         tables: vec![table],
         json: json!({"part": "memory", "requests": levels, "contenders": all.collect::<Value>()}),
         wrong,
     }
 }
+
+/// Enough that every one of them has some.
+const CONNECTIONS: usize = 16;
+
+const WORKERS: u32 = 4;
 
 /// Ten thousand connections are made within seconds even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
