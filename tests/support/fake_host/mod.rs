@@ -73,7 +73,7 @@ use proxy_wasm::types::LogLevel;
 mod abi;
 mod calls;
 mod drive;
-mod guest;
+pub(crate) mod guest;
 mod headers;
 mod metrics;
 mod replies;

@@ -14,7 +14,7 @@ use proxy_wasm::types::{LogLevel, Status};
 use super::headers::Headers;
 use super::metrics::Metrics;
 use super::shared::{Queues, SharedData};
-use super::{Call, Sent};
+use super::{Call, Sent, guest};
 
 /// The fake's memory.
 #[derive(Debug)]
@@ -332,7 +332,7 @@ pub(super) fn with<R>(look: impl FnOnce(&mut State) -> R) -> R {
 pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> Status) -> Status {
     STATE.with(|state| match state.try_borrow_mut() {
         Ok(mut state) => {
-            *state.counts.entry(name).or_default() += 1;
+            guest::outside(|| *state.counts.entry(name).or_default() += 1);
             if name != "proxy_log" {
                 if state.registering {
                     state.violation(format!("{name} was called while the filter registered"));
@@ -340,7 +340,7 @@ pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> St
                     state.violation(format!("{name} was called outside any callback"));
                 }
             }
-            answer(&mut state)
+            guest::outside(|| answer(&mut state))
         }
         Err(_) => Status::InternalFailure,
     })

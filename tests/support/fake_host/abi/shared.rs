@@ -2,6 +2,7 @@
 
 use proxy_wasm::types::{MetricType, Status};
 
+use super::super::guest;
 use super::super::state::{Deferred, hostcall};
 use super::{bytes, give, put, text};
 
@@ -175,7 +176,7 @@ extern "C" fn proxy_get_property(
     return_value_data: *mut *mut u8,
     return_value_size: *mut usize,
 ) -> Status {
-    let path = path(bytes(path_data, path_size));
+    let path = guest::outside(|| path(bytes(path_data, path_size)));
     hostcall("proxy_get_property", |state| {
         let stream = state.living(state.context());
         let own = stream.and_then(|stream| {
@@ -201,8 +202,8 @@ extern "C" fn proxy_set_property(
     value_data: *const u8,
     value_size: usize,
 ) -> Status {
-    let path = path(bytes(path_data, path_size));
-    let value = bytes(value_data, value_size).to_vec();
+    let path = guest::outside(|| path(bytes(path_data, path_size)));
+    let value = guest::outside(|| bytes(value_data, value_size).to_vec());
     hostcall("proxy_set_property", |state| match state.stream() {
         Some(stream) => {
             stream.filter_state.insert(path, value);
