@@ -66,7 +66,7 @@ test: test-native test-core prometheus-check test-e2e ## run every test
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
-		--test filter --test tidy --test wasm --test exchange --test command --example demo
+		--test filter --test tidy --test wasm --test cost --test exchange --test command --example demo
 	cargo test --locked --workspace --doc
 
 test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node
