@@ -7,6 +7,9 @@
 #[expect(unsafe_code, reason = "hostcalls are foreign functions")]
 mod abi;
 mod header_map;
+mod logger;
+#[expect(unsafe_code, reason = "the host is handed memory")]
+mod memory;
 mod metric;
 mod shared_data;
 
@@ -15,12 +18,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::Status;
 use steerage_config::interceptors::Level;
 use steerage_policy::time::Instant;
 
 pub(crate) use header_map::HeaderMap;
+pub(crate) use logger::log_to_host;
+pub(crate) use memory::construct;
 pub(crate) use metric::{Counter, Gauge, Histogram};
 pub(crate) use shared_data::SharedData;
 
@@ -95,7 +98,7 @@ pub(crate) fn configuration() -> Vec<u8> {
 
 /// All headers of `map`.
 pub(crate) fn header_map(map: Map) -> Result<HeaderMap, Refused> {
-    // SAFETY: see `taken_over`.
+    // SAFETY: see `memory`.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(map as u32, data, size) })
         .map(HeaderMap::from_host)
@@ -111,7 +114,7 @@ pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(),
 
 /// The first value of the header `name`; empty if there is none.
 pub(crate) fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `taken_over`; `name` is valid for the call.
+    // SAFETY: see `memory`; `name` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe {
         abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
@@ -166,7 +169,7 @@ pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
 /// The property at `path`, e.g. `["response", "code_details"]`; empty if it has no value now.
 pub(crate) fn property(path: &[&str]) -> Vec<u8> {
     let path = header_map::encoded_path(path);
-    // SAFETY: see `taken_over`; `path` is valid for the call.
+    // SAFETY: see `memory`; `path` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) })
         .unwrap_or_default()
@@ -177,18 +180,34 @@ pub(crate) fn property(path: &[&str]) -> Vec<u8> {
 ///
 /// Refused if the cluster is unknown, has no host or has no room: then nothing was sent and no
 /// answer comes.
-pub(crate) fn call(
+pub(crate) fn call<T: AsRef<[u8]>>(
     cluster: &str,
-    headers: Vec<(&str, &str)>,
+    headers: &[(T, T)],
     body: &[u8],
     timeout: Duration,
 ) -> Result<Token, Refused> {
+    let headers = header_map::encoded(headers);
+    let trailers = header_map::encoded::<&str>(&[]);
     // The host takes 0 for "no timeout".
-    let timeout = Duration::from_millis(u64::from(milliseconds(timeout).max(1)));
-    let body = (!body.is_empty()).then_some(body);
-    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
-        .map(Token)
-        .map_err(|status: Status| Refused(status as u32))
+    let timeout = milliseconds(timeout).max(1);
+    let mut token = 0;
+    // SAFETY: all buffers are valid for the call, which only reads them, and so is the pointer.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    done(unsafe {
+        abi::proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut token,
+        )
+    })?;
+    Ok(Token(token))
 }
 
 /// Answers the stream's request. `details` goes to the access log and must not contain spaces.
@@ -260,9 +279,7 @@ pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Refused> 
 
 /// Writes a line into the host's log, which drops it if the level is off there.
 pub(crate) fn log(level: Level, line: &str) {
-    // SAFETY: `line` is valid for the call, which only reads it.
-    #[expect(unsafe_code, reason = "a hostcall")]
-    let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
+    logger::write(level as u32, line);
 }
 
 /// What the host's log shows of this plugin at the moment; everything if it does not say.
@@ -286,7 +303,7 @@ pub(crate) fn milliseconds(duration: Duration) -> u32 {
 }
 
 fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `taken_over`.
+    // SAFETY: see `memory`.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, returned_size| unsafe {
         abi::proxy_get_buffer_bytes(buffer, 0, size, data, returned_size)
@@ -308,21 +325,5 @@ fn returned(
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
     done(hostcall(&raw mut data, &raw mut size))?;
-    Ok(taken_over(data, size))
-}
-
-/// The bytes that a hostcall has returned; empty if it returned none.
-///
-/// The host allocates them with the SDK's `proxy_on_memory_allocate`, which hands out boxed slices
-/// of exactly the size asked for, and gives up their ownership by returning them.
-fn taken_over(data: *mut u8, size: usize) -> Vec<u8> {
-    if data.is_null() {
-        return Vec::new();
-    }
-    // SAFETY: as said above, `data` is an allocation of `size` bytes that is ours now, with the
-    // capacity of a boxed slice, which is its length.
-    #[expect(unsafe_code, reason = "takes over what the host returned")]
-    unsafe {
-        Vec::from_raw_parts(data, size, size)
-    }
+    Ok(memory::taken_over(data, size))
 }

@@ -30,10 +30,6 @@ mod filter;
 
 mod extensions;
 
-use core::cell::Cell;
-
-use proxy_wasm::types::LogLevel;
-
 pub use extensions::Extensions;
 pub use interceptors::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
 pub use steerage_policy::backoff::Backoff;
@@ -57,11 +53,19 @@ macro_rules! filter {
     };
     ($extensions:expr) => {
         const _: () = {
-            $crate::proxy_wasm::main! {{
-                $crate::register_with($extensions);
-            }}
+            #[unsafe(no_mangle)]
+            extern "C" fn _initialize() {
+                $crate::begin($extensions);
+            }
         };
     };
+}
+
+/// What [`filter!`] does when the host has loaded the module.
+#[doc(hidden)]
+pub fn begin(extensions: fn(&str) -> Extensions) {
+    host::construct();
+    register_with(extensions);
 }
 
 /// Makes this the filter of the VM, without extensions.
@@ -72,15 +76,6 @@ pub fn register() {
 /// Makes this the filter of the VM, with the [`Extensions`] that `extensions` names for each pool. In a
 /// module [`filter!`] calls it; tests that bring a host of their own call it themselves.
 pub fn register_with(extensions: fn(&str) -> Extensions) {
-    EXTENSIONS.set(extensions);
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(filter::root::Root::new(id, EXTENSIONS.get())));
+    host::log_to_host();
+    filter::callbacks::register(extensions);
 }
-
-thread_local! {
-    /// The SDK takes a bare function for what makes a root, which cannot hold this.
-    static EXTENSIONS: Cell<fn(&str) -> Extensions> = const { Cell::new(|_| Extensions::new()) };
-}
-
-#[doc(hidden)]
-pub use proxy_wasm;

@@ -174,21 +174,30 @@ fn only_host_calls_the_host() {
     none(
         "hostcalls outside of src/host.rs",
         strays(
-            &["hostcalls", "extern \"C\"", "wasm_import_module"],
+            &["extern \"C\" {", "wasm_import_module"],
             &["src/host.rs", "src/host/"],
         ),
     );
 }
 
 #[test]
-fn only_the_shell_knows_the_sdk() {
+fn only_callbacks_and_memory_are_called_by_the_host() {
     none(
-        "uses of the SDK outside of the shell",
+        "exported functions outside of src/filter/callbacks.rs",
         strays(
-            &["proxy_wasm"],
-            &["src/host.rs", "src/host/", "src/filter/", "src/lib.rs"],
+            &["extern \"C\" fn", "no_mangle"],
+            &[
+                "src/filter/callbacks.rs",
+                "src/host/memory.rs",
+                "src/lib.rs",
+            ],
         ),
     );
+}
+
+#[test]
+fn nothing_that_ships_uses_the_sdk() {
+    none("uses of the SDK", strays(&["proxy_wasm"], &[]));
 }
 
 #[test]
@@ -519,6 +528,7 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
     assert_eq!(expected.len(), 7);
     for path in [
         "envoy/demo.yaml",
+        "envoy/hot-reload.yaml",
         "envoy/llm-gateway.yaml",
         "envoy/operations.yaml",
         "src/cli/render/envoy.yaml",
@@ -617,4 +627,62 @@ fn the_dashboard_can_be_imported() {
             assert_eq!(source, Some("${datasource}"), "{target}");
         }
     }
+}
+
+#[test]
+fn the_versions_of_envoy_are_the_same_everywhere() {
+    let makefile = document("Makefile");
+    let list = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("ENVOYS      := "))
+        .unwrap();
+    let versions: Vec<_> = list.split_whitespace().collect();
+    let parts = |version: &str| -> Vec<u32> {
+        version
+            .split('.')
+            .map(|part| part.parse().unwrap())
+            .collect()
+    };
+    assert!(versions.is_sorted_by_key(|version| parts(version)));
+
+    let readme = document("README.md");
+    let (_, section) = readme.split_once("\n## Compatibility\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let mut rows: Vec<_> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next())
+        .filter(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    rows.reverse();
+    assert_eq!(rows, versions);
+
+    // The newest is what the whole suite runs on, and what the quick start does.
+    let newest = versions.last().unwrap();
+    let script = document("tests/harness/envoy.sh");
+    assert!(script.contains(&format!("\nversion=${{1:-{newest}}}\n")));
+    let compose = document("envoy/quickstart/docker-compose.yaml");
+    assert!(compose.contains(&format!("image: envoyproxy/envoy:v{newest}\n")));
+    assert!(section.contains(&format!("| {newest} | every test |")));
+}
+
+#[test]
+fn smoke_tests_are_tests() {
+    // A name that matches nothing would be passed over in silence.
+    let list = document("tests/e2e/smoke.txt");
+    let names: Vec<_> = list
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    assert!(!names.is_empty());
+    let unknown = names.iter().filter(|name| {
+        let (module, test) = name.split_once("::").unwrap();
+        let text = document(&format!("tests/e2e/{module}.rs"));
+        !text.contains(&format!("#[test]\nfn {test}() {{"))
+    });
+    none(
+        "smoke tests that do not exist",
+        unknown.map(|name| (*name).to_owned()),
+    );
+    let once: BTreeSet<_> = names.iter().collect();
+    assert_eq!(once.len(), names.len(), "some are named twice");
 }

@@ -1,11 +1,15 @@
 //! The commands, their arguments and their help.
 
+mod istio;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use steerage_config::duration;
+
+pub(crate) use istio::{IstioKind, IstioRouting, IstioTarget, RenderIstio};
 
 /// Checks and explains configurations of Steerage, the Envoy filter
 #[derive(Debug, Parser)]
@@ -120,44 +124,6 @@ pub(crate) struct RenderEnvoy {
     pub(crate) listen: (String, u16),
 }
 
-/// Resources for Istio: the plugin, a route for each cluster, and the clusters' limits
-///
-/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST.
-#[derive(Debug, Args)]
-#[command(after_help = RENDER_ISTIO)]
-pub(crate) struct RenderIstio {
-    /// The configuration, as JSON; `-` for the standard input
-    pub(crate) file: PathBuf,
-    /// Where Istio finds the module: oci://, https:// or file://
-    #[arg(long)]
-    pub(crate) url: String,
-    /// The module's checksum, in hexadecimal
-    #[arg(long, value_parser = sha256)]
-    pub(crate) sha256: Option<String>,
-    /// Which resource brings the module; TrafficExtension needs Istio 1.30
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) kind: IstioKind,
-    /// What the resources are called
-    #[arg(long, default_value = "steerage")]
-    pub(crate) name: String,
-    /// The namespace of the resources, and of the proxies
-    #[arg(long, default_value = "istio-system")]
-    pub(crate) namespace: String,
-    /// Labels of the proxies that run the filter
-    #[arg(long, value_name = "NAME=VALUE", default_value = "istio=ingressgateway", value_parser = label)]
-    pub(crate) selector: Vec<(String, String)>,
-    /// The Gateway of the routes
-    #[arg(
-        long,
-        value_name = "NAMESPACE/NAME",
-        default_value = "istio-system/ingress"
-    )]
-    pub(crate) gateway: String,
-    /// The host of the routes
-    #[arg(long, default_value = "*")]
-    pub(crate) host: String,
-}
-
 /// Resources for Envoy Gateway: the extension, a rule for each cluster, and the clusters' limits
 ///
 /// The endpoints are services of Kubernetes. Their clusters get the names that the gateway gives them.
@@ -184,16 +150,6 @@ pub(crate) struct RenderGateway {
     /// The Gateway of the route
     #[arg(long, default_value = "eg", value_parser = kubernetes_name)]
     pub(crate) gateway: String,
-}
-
-/// A resource of Istio that brings modules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum IstioKind {
-    /// For all versions
-    #[default]
-    WasmPlugin,
-    /// Its successor
-    TrafficExtension,
 }
 
 /// Where a cluster is.
@@ -291,11 +247,6 @@ fn kubernetes_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    Ok((name.into(), value.into()))
-}
-
 const EXAMPLES: &str = "\
 Examples:
   steerage check policy.json
@@ -335,12 +286,6 @@ Examples:
   steerage render envoy policy.json > envoy.yaml
   steerage render envoy policy.json --address east=10.0.1.7:8080 --address west=west.example.com:80
   envoy --mode validate --config-yaml \"$(steerage render envoy policy.json)\"";
-
-const RENDER_ISTIO: &str = "\
-Examples:
-  steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
-  steerage render istio policy.json --url https://example.com/steerage.wasm --kind traffic-extension
-  steerage render istio policy.json --url file:///steerage.wasm --selector app=edge --gateway edge/edge";
 
 const RENDER_GATEWAY: &str = "\
 Examples:

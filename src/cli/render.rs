@@ -72,6 +72,9 @@ fn envoy(arguments: &RenderEnvoy) -> Result<String, Finished> {
 }
 
 fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
+    if let Some(contradiction) = arguments.contradiction() {
+        return Err(Finished::failed(contradiction));
+    }
     let policy = read(&arguments.file)?;
     needs_pools(&policy)?;
     istio::documents(
@@ -80,14 +83,9 @@ fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
         &policy.clusters,
         &policy.document,
     )
-    .map_err(|foreign| Finished {
-        complaint: format!(
-            "steerage: Istio names its clusters outbound|PORT|SUBSET|HOST, as in \
-                 outbound|80||api.default.svc.cluster.local; these are none of them:\n{}\n",
-            foreign.join("\n")
-        ),
+    .map_err(|complaint| Finished {
         status: REFUSED,
-        ..Finished::default()
+        ..Finished::failed(&complaint)
     })
 }
 

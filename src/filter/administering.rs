@@ -13,11 +13,11 @@
 
 use core::time::Duration;
 
-use proxy_wasm::types::Action;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::time::Instant;
 use steerage_shared::census;
 
+use super::callbacks::Action;
 use super::request::Request;
 use super::timers::StreamId;
 use super::worker::Worker;

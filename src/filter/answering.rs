@@ -16,6 +16,7 @@ use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};
 use super::intercepting::LastAttempt;
+use super::steering::attempts;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};
@@ -288,7 +289,7 @@ fn give(
 ) -> Result<(), Refused> {
     let pool = &steered.pool;
     tell_access_log(pool, &stream.exchange, None);
-    let attempts = stream.exchange.attempts().to_string();
+    let attempts = attempts(stream.exchange.attempts());
     let endpoint = last_endpoint(pool, &stream.exchange);
     let mut headers: Vec<(&[u8], &[u8])> = answer.headers().collect();
     if pool.response_headers {
@@ -320,7 +321,7 @@ pub(super) fn mark_response(pool: &Pool, exchange: &Exchange, reason: Option<Rea
     if !pool.response_headers {
         return;
     }
-    let attempts = exchange.attempts().to_string();
+    let attempts = attempts(exchange.attempts());
     let endpoint = last_endpoint(pool, exchange);
     let marked = host::set_header(Map::Response, ENDPOINT, endpoint.as_bytes())
         .and_then(|()| host::set_header(Map::Response, ATTEMPTS, attempts.as_bytes()));
@@ -332,7 +333,7 @@ pub(super) fn mark_response(pool: &Pool, exchange: &Exchange, reason: Option<Rea
 /// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on. The
 /// reason is why the client did not get a better answer; most have none.
 pub(super) fn tell_access_log(pool: &Pool, exchange: &Exchange, reason: Option<Reason>) {
-    let attempts = exchange.attempts().to_string();
+    let attempts = attempts(exchange.attempts());
     let denial = || exchange.denial().map(Denial::name);
     let values = [
         ("steerage.endpoint", Some(last_endpoint(pool, exchange))),

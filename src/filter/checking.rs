@@ -152,7 +152,7 @@ fn send(checks: &CheckPolicy, endpoint: &Endpoint) -> Result<Token, Refused> {
             .iter()
             .map(|(name, value)| (&**name, &**value)),
     );
-    host::call(&endpoint.cluster, headers, &[], checks.timeout)
+    host::call(&endpoint.cluster, &headers, &[], checks.timeout)
 }
 
 /// By which an upstream's access log tells checks from traffic.

@@ -60,16 +60,12 @@ impl SteeredPool {
     }
 
     /// What the chain changes about a call with these headers.
-    pub(super) fn intercept_call(&self, attempt: &Attempt, headers: &[(&str, &str)]) -> Edits {
+    pub(super) fn intercept_call(&self, attempt: &Attempt, headers: &[(&[u8], &[u8])]) -> Edits {
         if self.chains.leaves_attempts_alone() {
             return Edits::default();
         }
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-            .collect();
         self.chains
-            .on_attempt(&self.attempt_info(attempt), Source::List(&headers))
+            .on_attempt(&self.attempt_info(attempt), Source::List(headers))
     }
 
     /// Lets the chain change the response that is about to go to the client; its status is asked for

@@ -7,7 +7,6 @@
 use core::mem;
 use core::time::Duration;
 
-use proxy_wasm::types::Action;
 use rand::Rng;
 use steerage_policy::balance::Strategy;
 use steerage_policy::condition::{AnswerHead, Failed};
@@ -19,6 +18,7 @@ use steerage_policy::retry::{Decision, Ending, is_heard};
 use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
+use super::callbacks::Action;
 use super::classify::{self, DEGRADED, FAILING};
 use super::debugging;
 use super::intercepting::LastAttempt;

@@ -1,16 +1,15 @@
 //! The shell: turns the host's callbacks into events for the policy, and what it decides into
 //! hostcalls.
 //!
-//! In reading order: [`root`] and [`http`] are the callbacks; [`worker`] is what a worker keeps;
+//! In reading order: [`callbacks`] are what the host calls; [`worker`] is what a worker keeps;
 //! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
 //! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
 //! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
 //! [`intercepting`] lets interceptors change what is sent, and [`debugging`] writes down what was decided.
 //! Requests for the admin surface go to [`administering`] instead.
 
-pub(crate) mod root;
-
-mod http;
+#[expect(unsafe_code, reason = "the host finds functions by their names")]
+pub(crate) mod callbacks;
 
 #[cfg(feature = "sabotage")]
 mod sabotage;

@@ -176,8 +176,6 @@ impl Request {
             self.obstacle
         } else if !self.complete {
             Some(Obstacle::IncompleteRequest)
-        } else if !self.is_text() {
-            Some(Obstacle::HeaderEncoding)
         } else {
             None
         }
@@ -209,22 +207,10 @@ impl Request {
     /// The headers of a repeat but for what depends on the attempt: without the client's control
     /// headers, and without those that concern its own connection or this body's framing
     /// (RFC 9110 §7.6.1), which the host sets anew.
-    pub(crate) fn headers_to_repeat(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers
-            .iter()
-            .filter(|(name, _)| {
-                !is_control(name)
-                    && !is_hop_by_hop(name)
-                    && *name != b":path"
-                    && *name != b":authority"
-            })
-            .filter_map(|(name, value)| {
-                // OK to filter because a request with other headers is not repeated.
-                Some((
-                    core::str::from_utf8(name).ok()?,
-                    core::str::from_utf8(value).ok()?,
-                ))
-            })
+    pub(crate) fn headers_to_repeat(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter().filter(|(name, _)| {
+            !is_control(name) && !is_hop_by_hop(name) && !matches!(*name, b":path" | b":authority")
+        })
     }
 
     /// The body as it came.
@@ -243,12 +229,6 @@ impl Request {
         if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
             self.limit = Some(self.limit.map_or(limit, |shorter| shorter.min(limit)));
         }
-    }
-
-    fn is_text(&self) -> bool {
-        self.headers
-            .iter()
-            .all(|(_, value)| core::str::from_utf8(value).is_ok())
     }
 
     fn give_up(&mut self, obstacle: Obstacle) {

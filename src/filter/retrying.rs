@@ -6,6 +6,7 @@
 //! of it, which is the price of choosing another cluster once the router has spoken.
 
 use core::mem;
+use core::time::Duration;
 
 use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
@@ -16,7 +17,7 @@ use steerage_policy::time::Instant;
 
 use super::answering::Answer;
 use super::intercepting::LastAttempt;
-use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT};
+use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT, attempts};
 use super::timers::StreamId;
 use super::worker::{Call, Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Refused, Token};
@@ -201,24 +202,21 @@ pub(super) fn send(
     let Some(endpoint) = steered.pool.endpoint(attempt.endpoint()) else {
         return Err(Refused::NOT_FOUND); // OK because a pick is one of the pool's endpoints.
     };
-    let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
-    let path = [
-        endpoint.path_prefix.as_deref().unwrap_or_default(),
-        text(request.path()),
-    ]
-    .concat();
-    let authority = endpoint.authority.as_deref();
-    let number = attempt.number().to_string();
-    let timeout = host::milliseconds(attempt.timeout()).to_string();
-    let mut headers: Vec<(&str, &str)> = vec![
-        (":path", &path),
+    let prefix = endpoint.path_prefix.as_deref().unwrap_or_default();
+    let path = [prefix.as_bytes(), request.path()].concat();
+    let authority = endpoint.authority.as_deref().map(str::as_bytes);
+    let number = attempts(attempt.number());
+    let timeout = steered.milliseconds(attempt.timeout());
+    let cluster_header = cluster_header.as_bytes();
+    let mut headers: Vec<(&[u8], &[u8])> = vec![
+        (b":path", &path),
         (
-            ":authority",
-            authority.unwrap_or_else(|| text(request.authority())),
+            b":authority",
+            authority.unwrap_or_else(|| request.authority()),
         ),
-        (cluster_header, &endpoint.cluster),
-        (ATTEMPT_COUNT, &number),
-        (TRY_TIMEOUT, &timeout),
+        (cluster_header, endpoint.cluster.as_bytes()),
+        (ATTEMPT_COUNT.as_bytes(), number.as_bytes()),
+        (TRY_TIMEOUT.as_bytes(), timeout.as_bytes()),
     ];
     headers.extend(
         request
@@ -227,6 +225,11 @@ pub(super) fn send(
     );
     let edits = steered.intercept_call(attempt, &headers);
     edits.apply(&mut headers);
-    let left = stream.exchange.deadline().since(now);
-    host::call(&endpoint.cluster, headers, request.body(), left)
+    // The worker's own timer ends the exchange at its deadline, and says so. The host's, which on a busy
+    // thread begins a little in the past, must not be first and look like a failure.
+    let patience = stream.exchange.deadline().since(now) + GRACE;
+    host::call(&endpoint.cluster, &headers, request.body(), patience)
 }
+
+/// How much longer than its exchange a call may take.
+const GRACE: Duration = Duration::from_millis(100);

@@ -5,7 +5,9 @@
 //! answer and so never cuts a long one, and which the router announces to the upstream in
 //! `x-envoy-expected-rq-timeout-ms` by itself.
 
-use proxy_wasm::types::Action;
+use core::time::Duration;
+use std::borrow::Cow;
+
 use steerage_policy::balance::{HashKey, HashOn};
 use steerage_policy::endpoint::Endpoint;
 use steerage_policy::exchange::{Attempt, Exchange};
@@ -15,10 +17,11 @@ use steerage_policy::outcome::Class;
 use steerage_policy::pool::Pool;
 
 use super::answering::{Reason, tell_access_log};
+use super::callbacks::Action;
 use super::intercepting::LastAttempt;
 use super::request::Request;
 use super::timers::StreamId;
-use super::worker::{Phase, Stream, Worker};
+use super::worker::{Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Map, Refused};
 use crate::metrics::hostcall_refused;
 
@@ -73,7 +76,7 @@ impl Worker {
         };
         let pool = &steered.pool;
         if let Some(endpoint) = pool.endpoint(attempt.endpoint())
-            && let Err(refused) = route(&self.cluster_header, endpoint, &attempt, &request)
+            && let Err(refused) = route(steered, &self.cluster_header, endpoint, &attempt, &request)
         {
             hostcall_refused("to steer a request", refused);
         }
@@ -154,6 +157,7 @@ impl Worker {
 
 /// Tells the router where the request goes, and the upstream which attempt it is.
 fn route(
+    steered: &SteeredPool,
     cluster_header: &str,
     endpoint: &Endpoint,
     attempt: &Attempt,
@@ -163,8 +167,8 @@ fn route(
         .path_prefix
         .as_deref()
         .map(|prefix| [prefix.as_bytes(), request.path()].concat());
-    let number = attempt.number().to_string();
-    let timeout = host::milliseconds(attempt.timeout()).to_string();
+    let number = attempts(attempt.number());
+    let timeout = steered.milliseconds(attempt.timeout());
     let writes: [(&str, Option<&[u8]>); 5] = [
         (
             ":authority",
@@ -205,6 +209,26 @@ fn route(
         )
         .collect();
     host::set_header_map(Map::Request, &headers)
+}
+
+impl SteeredPool {
+    /// A timeout in whole milliseconds. Most often it is the one that is written down already.
+    pub(super) fn milliseconds(&self, timeout: Duration) -> Cow<'_, str> {
+        if timeout == self.pool.timeouts.read() {
+            Cow::Borrowed(&self.read_timeout)
+        } else {
+            Cow::Owned(host::milliseconds(timeout).to_string())
+        }
+    }
+}
+
+/// A number of attempts. There are hardly ever more than can be written down before.
+pub(super) fn attempts(number: u8) -> Cow<'static, str> {
+    const WRITTEN: [&str; 5] = ["0", "1", "2", "3", "4"];
+    match WRITTEN.get(usize::from(number)) {
+        Some(written) => Cow::Borrowed(written),
+        None => Cow::Owned(number.to_string()),
+    }
 }
 
 /// The request's hash key, where its pool's strategy asks for one.

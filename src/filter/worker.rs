@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
+use rustc_hash::FxBuildHasher;
 use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_policy::endpoint::EndpointIndex;
@@ -42,8 +43,8 @@ pub(crate) struct Worker {
     pub(super) slots: Slots,
     /// When what is agreed was last looked through for endpoints that nobody has any more.
     pub(super) tidied: Instant,
-    pub(super) streams: HashMap<StreamId, Stream>,
-    pub(super) calls: HashMap<Token, Call>,
+    pub(super) streams: HashMap<StreamId, Stream, FxBuildHasher>,
+    pub(super) calls: HashMap<Token, Call, FxBuildHasher>,
     pub(super) timers: Timers,
     /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
     pub(super) rng: Xoshiro256PlusPlus,
@@ -55,6 +56,8 @@ pub(super) struct SteeredPool {
     pub(super) pool: Pool,
     pub(super) state: PoolState,
     pub(super) agreement: Agreement,
+    /// In whole milliseconds, as the router is told with each request.
+    pub(super) read_timeout: Box<str>,
     /// `None` before the first round, and if none are wanted.
     pub(super) metrics: Option<PoolMetrics>,
     pub(super) wants_metrics: bool,
@@ -139,6 +142,7 @@ impl Worker {
                     SteeredPool {
                         state: extensions(&pool.name).install(&mut pool, &mut chains),
                         agreement: Agreement::new(key::agreement(&pool.name)),
+                        read_timeout: host::milliseconds(pool.timeouts.read()).to_string().into(),
                         metrics: None,
                         wants_metrics: configured.metrics,
                         is_described: false,
@@ -150,8 +154,8 @@ impl Worker {
             cluster_header: config.cluster_header,
             admin: config.admin,
             asked: Vec::new(),
-            streams: HashMap::new(),
-            calls: HashMap::new(),
+            streams: HashMap::default(),
+            calls: HashMap::default(),
             timers: Timers::new(config.sync_interval),
             rng,
         }

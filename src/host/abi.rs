@@ -1,9 +1,7 @@
 //! The host's functions as the proxy-wasm ABI 0.2.1 declares them.
 //!
-//! The SDK has safe wrappers for all of these, but they panic on statuses that they do not expect,
-//! and a panic takes down every request of the worker. Here a status is a number like any other.
-//! What the SDK's wrapper does more than call (dispatching, which must register the token) stays
-//! with the SDK.
+//! Here a status is a number like any other: a host that refuses is no reason to take down every request
+//! of the worker.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 
 /// 0 is success; everything else says what went wrong.
@@ -62,6 +60,19 @@ unsafe extern "C" {
         path_size: usize,
         return_data: *mut *mut u8,
         return_size: *mut usize,
+    ) -> Status;
+
+    pub(super) fn proxy_http_call(
+        cluster_data: *const u8,
+        cluster_size: usize,
+        headers_data: *const u8,
+        headers_size: usize,
+        body_data: *const u8,
+        body_size: usize,
+        trailers_data: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        return_token: *mut u32,
     ) -> Status;
 
     pub(super) fn proxy_send_local_response(

@@ -67,26 +67,24 @@ impl AnswerHead for HeaderMap {
 }
 
 /// Pairs in the form in which they cross the ABI, to be sent.
-pub(super) fn encoded(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let size = pairs
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 10)
-        .sum::<usize>();
+pub(super) fn encoded<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
+    let texts = || {
+        let pairs = pairs.iter();
+        pairs.flat_map(|(name, value)| [name.as_ref(), value.as_ref()])
+    };
+    let size: usize = texts().map(|text| text.len() + 5).sum();
     let mut buffer = Vec::with_capacity(4 + size);
     let number = |n: usize, buffer: &mut Vec<u8>| {
         // A size over 4 GiB cannot be in a VM of 4 GiB.
         buffer.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
     };
     number(pairs.len(), &mut buffer);
-    for (name, value) in pairs {
-        number(name.len(), &mut buffer);
-        number(value.len(), &mut buffer);
+    for text in texts() {
+        number(text.len(), &mut buffer);
     }
-    for (name, value) in pairs {
-        for text in [name, value] {
-            buffer.extend_from_slice(text);
-            buffer.push(0);
-        }
+    for text in texts() {
+        buffer.extend_from_slice(text);
+        buffer.push(0);
     }
     buffer
 }

@@ -4,7 +4,7 @@ use core::ptr::null_mut;
 
 use steerage_shared::store::{ABSENT, NotWritten, Store, Version, Versioned};
 
-use super::abi;
+use super::{abi, memory};
 
 /// The host's shared data: one map for all workers and plugins of the same `vm_id`.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl Store for SharedData {
             )
         };
         (status == OK).then(|| Versioned {
-            bytes: super::taken_over(data, size),
+            bytes: memory::taken_over(data, size),
             version,
         })
     }

@@ -157,18 +157,14 @@ impl Edits {
     }
 
     /// Carries them out on a list.
-    pub(crate) fn apply<'a, T>(&'a self, headers: &mut Vec<(&'a T, &'a T)>)
-    where
-        T: PartialEq + ?Sized,
-        str: AsRef<T>,
-    {
+    pub(crate) fn apply<'a>(&'a self, headers: &mut Vec<(&'a [u8], &'a [u8])>) {
         for edit in &self.0 {
-            let name: &T = (*edit.name).as_ref();
+            let name = edit.name.as_bytes();
             if edit.replaces {
                 headers.retain(|(other, _)| *other != name);
             }
             if let Some(value) = &edit.value {
-                headers.push((name, (**value).as_ref()));
+                headers.push((name, value.as_bytes()));
             }
         }
     }

@@ -16,21 +16,25 @@
 //! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
 //! deadline ([`Exchange::expired_with`]), and if it fails the client gets the 504 of the deadline.
 
+mod tried;
+
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::backoff::MAX_ATTEMPTS;
 use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
 use crate::hedge::HedgeDelay;
 use crate::idempotency::Repeatability;
+use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
 use crate::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending, Stop};
 use crate::time::Instant;
+
+pub use tried::Tried;
 
 /// The state of one exchange.
 #[derive(Debug)]
@@ -117,11 +121,21 @@ impl Exchange {
             return Err(Declined::TimeIsUp);
         }
         let luck = match self.key {
-            _ if !Candidates::need_luck(pool) => 0,
+            _ if !state.needs_luck => 0,
             Some(key) => key.value(),
             None => rng.random(),
         };
-        let candidates = Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let look = || Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
+        let candidates = if state.everyone_is_available && self.tried.is_empty() {
+            debug_assert!(look().are_everyone(), "something has happened since");
+            Candidates::everyone(pool, &state.endpoints, &self.tried, now)
+        } else {
+            let candidates = look();
+            // A dynamic limit moves with time, without anything happening.
+            state.everyone_is_available =
+                candidates.are_everyone() && matches!(pool.limit, Limit::Fixed(_));
+            candidates
+        };
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -151,8 +165,9 @@ impl Exchange {
         pass: Pass,
         now: Instant,
     ) -> Attempt {
-        if let Some(state) = state.endpoint_mut(endpoint) {
-            state.attempt_started();
+        if let Some(begun) = state.endpoints.get_mut(endpoint.position()) {
+            begun.attempt_started();
+            state.everyone_is_available &= !begun.is_full(now);
         }
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
@@ -178,6 +193,10 @@ impl Exchange {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Decision {
+        if !pool.retry.covers(ending.outcome) {
+            // Most often a success: nobody has to be looked at.
+            return Decision::Stop(Stop::NotRetriable);
+        }
         let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
             attempt: self.attempts,
@@ -363,36 +382,6 @@ pub enum Declined {
     Overloaded,
     /// The exchange's deadline has passed: the timer of a retry came late.
     TimeIsUp,
-}
-
-/// The endpoints that an exchange has tried, in order; repeats included.
-#[derive(Clone, Debug, Default)]
-pub struct Tried {
-    endpoints: [Option<EndpointIndex>; MAX_ATTEMPTS as usize],
-}
-
-impl Tried {
-    /// Whether `endpoint` has been tried.
-    #[must_use]
-    pub fn contains(&self, endpoint: EndpointIndex) -> bool {
-        self.endpoints
-            .iter()
-            .map_while(|tried| *tried)
-            .any(|tried| tried == endpoint)
-    }
-
-    /// The newest one.
-    #[must_use]
-    pub fn last(&self) -> Option<EndpointIndex> {
-        self.endpoints.iter().map_while(|tried| *tried).last()
-    }
-
-    /// Adds one. An exchange has at most as many attempts as there is room.
-    pub fn add(&mut self, endpoint: EndpointIndex) {
-        if let Some(free) = self.endpoints.iter_mut().find(|tried| tried.is_none()) {
-            *free = Some(endpoint);
-        }
-    }
 }
 
 #[cfg(test)]

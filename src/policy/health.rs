@@ -198,6 +198,11 @@ impl HealthRecord {
         }
     }
 
+    /// Whether only a check can make it usable again.
+    pub(crate) const fn is_unhealthy(&self) -> bool {
+        matches!(self.verdict, Health::Unhealthy)
+    }
+
     /// When it was last found usable after it had been unhealthy; `None` if it never was.
     #[must_use]
     pub const fn usable_since(&self) -> Option<Instant> {

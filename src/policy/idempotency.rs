@@ -57,8 +57,6 @@ pub enum Obstacle {
     BodyTooLarge,
     /// The client has not sent all of it yet.
     IncompleteRequest,
-    /// A header's value is not UTF-8 and would not arrive as it was.
-    HeaderEncoding,
     /// It is somebody else's retry already, and the policy leaves retries to them.
     Nested,
 }

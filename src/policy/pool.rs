@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::balance::{Balancer, Strategy};
+use crate::balance::{Balancer, Candidates, Strategy};
 use crate::breaker::{BreakerPolicy, Pass, StateName, Verdict};
 use crate::budget::Budget;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState, Took};
@@ -198,6 +198,11 @@ impl Pool {
 pub struct PoolState {
     pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
+    /// See [`Candidates::need_luck`].
+    pub(crate) needs_luck: bool,
+    /// Whether the last look at all endpoints found them available and alike, and nothing has happened since
+    /// that could have changed it. Then a choice need not look at all of them again.
+    pub(crate) everyone_is_available: bool,
     /// How many retries there may still be.
     pub budget: Budget,
     /// What has been counted since this worker began.
@@ -226,6 +231,8 @@ impl PoolState {
                     }
                 })
                 .collect(),
+            needs_luck: Candidates::need_luck(pool),
+            everyone_is_available: false,
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
             totals: PoolTotals::default(),
             times: Quantiles::new(),
@@ -261,6 +268,7 @@ impl PoolState {
 
     /// The same, to take in what the other workers tell.
     pub fn endpoint_mut(&mut self, index: EndpointIndex) -> Option<&mut EndpointState> {
+        self.everyone_is_available = false;
         self.endpoints.get_mut(index.position())
     }
 
@@ -274,6 +282,7 @@ impl PoolState {
 
     /// The same, to take in what the other workers tell.
     pub fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut EndpointState> {
+        self.everyone_is_available = false;
         self.endpoints.iter_mut()
     }
 

@@ -25,8 +25,6 @@ pub enum Denial {
     Upgrade,
     /// See [`crate::idempotency::Obstacle::Trailers`].
     Trailers,
-    /// See [`crate::idempotency::Obstacle::HeaderEncoding`].
-    HeaderEncoding,
     /// See [`crate::idempotency::Obstacle::Nested`].
     Nested,
     /// See [`crate::retry::Stop::Condition`].
@@ -39,7 +37,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every reason, in the order of its numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Budget,
         Self::Method,
         Self::BodyTooLarge,
@@ -49,7 +47,6 @@ impl Denial {
         Self::IncompleteRequest,
         Self::Upgrade,
         Self::Trailers,
-        Self::HeaderEncoding,
         Self::Nested,
         Self::Condition,
         Self::NoEndpointAvailable,
@@ -69,7 +66,6 @@ impl Denial {
             Self::IncompleteRequest => "incomplete_request",
             Self::Upgrade => "upgrade",
             Self::Trailers => "trailers",
-            Self::HeaderEncoding => "header_encoding",
             Self::Nested => "nested",
             Self::Condition => "condition",
             Self::NoEndpointAvailable => "no_endpoint_available",

@@ -243,7 +243,6 @@ impl Stop {
             Self::Obstacle(Obstacle::Trailers) => Denial::Trailers,
             Self::Obstacle(Obstacle::BodyTooLarge) => Denial::BodyTooLarge,
             Self::Obstacle(Obstacle::IncompleteRequest) => Denial::IncompleteRequest,
-            Self::Obstacle(Obstacle::HeaderEncoding) => Denial::HeaderEncoding,
             Self::Obstacle(Obstacle::Nested) => Denial::Nested,
             Self::Deadline => Denial::Deadline,
             Self::Budget => Denial::Budget,

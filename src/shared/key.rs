@@ -5,7 +5,7 @@
 //! the old one during an update reads nothing that it would misunderstand.
 
 /// Changes whenever the meaning of the bytes does.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 
 /// Slot number `number` of those in which workers publish.
 #[must_use]

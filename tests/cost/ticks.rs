@@ -13,9 +13,9 @@ const PENDING: u64 = 10_000;
 const MOST_BYTES: u64 = 4 * 1024;
 
 /// Instructions of one tick, with nothing pending and with [`PENDING`].
-const ROUND_OF_4: u64 = 139_900;
-const ROUND_OF_200: u64 = 3_500_000;
-const ROUND_OF_4_PENDING: u64 = 160_000;
+const ROUND_OF_4: u64 = 103_200;
+const ROUND_OF_200: u64 = 2_234_000;
+const ROUND_OF_4_PENDING: u64 = 118_200;
 
 /// Instructions of one round of the rounds that follow, ten seconds apart.
 fn round(host: &Host, meter: &Meter) -> u64 {

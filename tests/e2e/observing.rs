@@ -137,7 +137,7 @@ fn a_pool_may_keep_its_metrics_to_itself() {
     });
 }
 
-/// The Envoy of `envoy/operations.yaml` with these two behind it.
+/// The Envoy of `envoy/operations.yaml` with these two behind it, and without the third.
 async fn operations(east: &Upstream, west: &Upstream) -> Envoy {
     let port = |number: u16| format!("port_value: {number}");
     let wasm = repository().join("target/steerage.wasm");
@@ -148,6 +148,7 @@ async fn operations(east: &Upstream, west: &Upstream) -> Envoy {
         (port(10001), port(0)),
         (port(8081), port(east.addr().port())),
         (port(8082), port(west.addr().port())),
+        (r#", "north"]"#.to_owned(), "]".to_owned()),
         ("target/steerage.wasm".to_owned(), wasm),
     ];
     let replaced = replaced.each_ref().map(|(from, to)| (&**from, &**to));

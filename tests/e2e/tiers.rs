@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, run};
+use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, run, tokio};
 
 use crate::support::{assert_unharmed, envoy_of};
 
@@ -25,7 +25,8 @@ fn served(upstream: &Upstream) -> usize {
     received.iter().filter(|it| it.path != "/health").count()
 }
 
-/// Waits until this gauge has this value.
+/// Waits until this gauge has this value and every worker knows why: one writes it, the others hear of it in
+/// their next round.
 async fn settled(envoy: &Envoy, gauge: &str, endpoint: &str, value: u64) {
     let name = format!("wasmcustom.{gauge};pool=default;endpoint={endpoint}");
     let there = async || {
@@ -35,6 +36,7 @@ async fn settled(envoy: &Envoy, gauge: &str, endpoint: &str, value: u64) {
     eventually(&name, Duration::from_secs(10), there)
         .await
         .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 #[test]

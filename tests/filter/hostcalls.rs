@@ -10,13 +10,13 @@ use crate::fake_host::{Host, HostCalls, Stream};
 use crate::scene::{OK, PLAIN, UNAVAILABLE, get, head, start};
 
 /// Of a healthy request without a body: hostcalls, and looks at the clock.
-const BARE: (u64, u64) = (8, 2);
+const BARE: (u64, u64) = (7, 2);
 /// Of a healthy request whose body comes in one part.
-const WITH_BODY: (u64, u64) = (10, 3);
+const WITH_BODY: (u64, u64) = (8, 3);
 /// Of a request that is answered by its second attempt: the failure is shared, which takes
 /// a read and a write, and the headers of the 503 are looked through for a wish for quiet, which may
 /// be a date.
-const RETRIED: (u64, u64) = (20, 6);
+const RETRIED: (u64, u64) = (19, 6);
 
 #[track_caller]
 fn check(calls: &HostCalls, (budget, clock): (u64, u64)) {

@@ -1,8 +1,8 @@
 //! The filter under a fake host: what a client, upstreams and time do to it, and what it does to
 //! them.
 //!
-//! The tests stand under the ABI (see [`fake_host`]), so the code that runs is the code that ships,
-//! the SDK's dispatcher included. They assert effects: actions, headers written, calls made, replies
+//! The tests stand under the ABI (see [`fake_host`]), so the code that runs is the code that ships.
+//! They assert effects: actions, headers written, calls made, replies
 //! sent, timers armed. What the filter logs is asserted only where the log is all that a user gets,
 //! which is a refused configuration.
 //!

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fake_host::{Host, Stream, headers};
+use crate::fake_host::{Host, Stream};
 use crate::scene::{BY_LOAD, PLAIN, UNAVAILABLE, assert_idle, assert_refused, head, start};
 
 /// Even a refused connection is not retried, although nothing was sent.
@@ -112,22 +112,6 @@ fn a_request_that_is_still_arriving_is_not_retried() {
     check("half a body", |host| {
         let stream = host.request(&head("PUT", &[]), false);
         stream.request_body(b"he", false);
-        stream
-    });
-}
-
-#[test]
-fn values_that_are_not_utf_8_cannot_be_sent_again() {
-    let mut request = headers(&head("GET", &[]));
-    request.push(("x-raw".to_owned(), b"\xff\xfe".to_vec()));
-    check("a raw value", |host| {
-        let stream = host.request(&request, true);
-        let raw = stream.request_header("x-raw");
-        assert_eq!(
-            raw.as_deref(),
-            Some(&b"\xff\xfe"[..]),
-            "it must arrive as it was"
-        );
         stream
     });
 }

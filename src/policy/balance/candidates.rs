@@ -1,6 +1,8 @@
 //! The endpoints of a pool that a strategy may choose from.
 //!
-//! It is a filter over the pool's own slices and allocates nothing, however many endpoints there are.
+//! It is a filter over the pool's own slices and allocates nothing, however many endpoints there are. On a
+//! good day, when all of them are alike and available, one look at each finds that out, and nothing is
+//! asked again.
 //!
 //! **Who is preferred**, best first: an endpoint not tried yet in this exchange before one that was; one
 //! with a weight before a drained one; then the tiers. Not being tried comes first because a second try
@@ -62,6 +64,8 @@ pub struct Candidates<'a> {
     best: Option<Rank>,
     /// Whether endpoints that have just come back may be left out.
     thins: bool,
+    /// Whether all endpoints are candidates, so that none has to be looked at again.
+    everyone: bool,
 }
 
 /// What makes one available endpoint preferable to another; smaller is better.
@@ -83,16 +87,12 @@ impl<'a> Candidates<'a> {
         luck: u64,
         now: Instant,
     ) -> Self {
-        let mut candidates = Self {
-            pool,
-            states,
-            tried,
-            luck,
-            now,
-            panics: false,
-            best: None,
-            thins: false,
-        };
+        let mut candidates = Self::everyone(pool, states, tried, now);
+        if candidates.is_nobody_set_apart() {
+            return candidates;
+        }
+        candidates.everyone = false;
+        candidates.luck = luck;
         candidates.panics = candidates.is_panic();
         candidates.best = candidates
             .usable()
@@ -106,6 +106,36 @@ impl<'a> Candidates<'a> {
         candidates.thins =
             !pool.slow_start.is_zero() && candidates.ranked().any(|it| candidates.takes_part(&it));
         candidates
+    }
+
+    /// All endpoints of a pool, which are known to be available and alike. A pool has at least one.
+    pub(crate) fn everyone(
+        pool: &'a Pool,
+        states: &'a [EndpointState],
+        tried: &'a Tried,
+        now: Instant,
+    ) -> Self {
+        let first = pool.endpoints.first();
+        Self {
+            pool,
+            states,
+            tried,
+            luck: 0,
+            now,
+            panics: false,
+            best: first.map(|first| Rank {
+                tried: false,
+                drained: false,
+                priority: first.priority,
+            }),
+            thins: false,
+            everyone: true,
+        }
+    }
+
+    /// Whether they are all endpoints of the pool.
+    pub(crate) const fn are_everyone(&self) -> bool {
+        self.everyone
     }
 
     /// Whether a choice among the endpoints of `pool` depends on chance before a strategy comes to it.
@@ -132,6 +162,9 @@ impl<'a> Candidates<'a> {
     #[must_use]
     pub fn contains(&self, index: EndpointIndex) -> bool {
         let position = index.position();
+        if self.everyone {
+            return position < self.states.len();
+        }
         let (Some(endpoint), Some(state)) =
             (self.pool.endpoints.get(position), self.states.get(position))
         else {
@@ -181,10 +214,27 @@ impl<'a> Candidates<'a> {
             .min()
     }
 
+    /// Whether all endpoints are available and of the same rank: at the first attempt, without anything that
+    /// sets them apart.
+    fn is_nobody_set_apart(&self) -> bool {
+        let priority = self.best.map(|best| best.priority);
+        let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
+            Some(endpoint.priority) != priority
+                || endpoint.weight.is_drained()
+                || self.exclusion(state).is_some()
+        };
+        let mut endpoints = self.pool.endpoints.iter().zip(self.states);
+        self.pool.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
+    }
+
     /// Those of the best rank.
     fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
-        self.usable()
-            .filter(|(index, endpoint, _)| Some(self.rank(*index, endpoint)) == self.best)
+        let is_best = |(index, endpoint, state): &(EndpointIndex, &Endpoint, &EndpointState)| {
+            self.everyone
+                || (self.is_usable(state) && Some(self.rank(*index, endpoint)) == self.best)
+        };
+        self.all()
+            .filter(is_best)
             .map(|(index, endpoint, state)| candidate(index, endpoint, state))
     }
 
@@ -247,15 +297,13 @@ impl<'a> Candidates<'a> {
     /// only; `None` if all endpoints are in one.
     fn tier(&self, best: Rank) -> Option<u32> {
         let lowest = self.next_tier(None)?;
+        self.next_tier(Some(lowest))?;
         let mut total = 0.0;
         let mut share = 1.0;
         let mut tier = Some(lowest);
         while let Some(priority) = tier {
             total += self.load(best, priority, &mut share);
             tier = self.next_tier(tier);
-            if tier.is_none() && priority == lowest {
-                return None;
-            }
         }
         let mut wanted = fraction(self.luck) * total;
         let mut share = 1.0;

@@ -35,6 +35,7 @@
 //! 57 % of the requests, b 29 %, c 14 %, and d one in ten to twenty seconds. With 3 under way at a, the
 //! chances are 1 : 2 : 1 : 0.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
@@ -47,7 +48,30 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(super) struct LeastResponseTime {
     /// Time constant of the response-time averages.
-    pub(super) decay: Duration,
+    decay: Duration,
+    /// The candidates of the choice at hand; the memory is used again for the next one.
+    looked_at: Vec<Look>,
+}
+
+/// What one look at a candidate tells.
+#[derive(Debug)]
+struct Look {
+    index: EndpointIndex,
+    /// How long a good answer takes; infinite if that is not known.
+    seconds: f64,
+    weight: f64,
+    active: u32,
+    /// Whether it is idle, and too little is known of its speed, or for too long.
+    wants_exploring: bool,
+}
+
+impl LeastResponseTime {
+    pub(super) const fn new(decay: Duration) -> Self {
+        Self {
+            decay,
+            looked_at: Vec::new(),
+        }
+    }
 }
 
 impl Balancer for LeastResponseTime {
@@ -58,45 +82,51 @@ impl Balancer for LeastResponseTime {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        let best = candidates
-            .iter()
-            .filter(|candidate| candidate.state.success_rate(now) > 0.0)
-            .filter_map(|candidate| seconds_to_success(&candidate, now))
-            .fold(f64::INFINITY, f64::min);
-        let drawn = |candidate: &Candidate<'_>| {
-            seconds_to_success(candidate, now).filter(|seconds| *seconds <= best * FAR)
-        };
         let patience = self.decay.as_secs_f64() * (1.0 + rng.random::<f64>());
-        let explored = candidates
+        let looks = &mut self.looked_at;
+        looks.clear();
+        let (mut best, mut weights) = (f64::INFINITY, 0.0);
+        for candidate in candidates.iter() {
+            let success_rate = candidate.state.success_rate(now);
+            let seconds = seconds_to_success(&candidate, success_rate, now);
+            let seconds = seconds.unwrap_or(f64::INFINITY);
+            if success_rate > 0.0 {
+                best = best.min(seconds);
+            }
+            weights += candidate.weight;
+            let active = candidate.state.active();
+            looks.push(Look {
+                index: candidate.index,
+                seconds,
+                weight: candidate.weight,
+                active,
+                wants_exploring: active == 0 && is_unknown(&candidate, patience, now),
+            });
+        }
+        let is_drawn = |look: &&Look| look.seconds.is_finite() && look.seconds <= best * FAR;
+        let explored = looks
             .iter()
-            .filter(|candidate| {
-                candidate.state.active() == 0
-                    && is_unknown(candidate, patience, now)
-                    && drawn(candidate).is_none()
-            })
-            .map(|candidate| (candidate.index, 0.0));
+            .filter(|look| look.wants_exploring && !is_drawn(look))
+            .map(|look| (look.index, 0.0));
         if let Some(explored) = random::cheapest(explored, rng) {
             return Some(explored);
         }
         if best.is_infinite() {
             return without_history(candidates, now, rng);
         }
-        let (sum, count) = candidates.iter().fold((0.0, 0.0), |(sum, count), each| {
-            (sum + each.weight, count + 1.0)
-        });
-        random::drawn(
-            || {
-                candidates.iter().filter_map(move |candidate| {
-                    let seconds = drawn(&candidate)?;
-                    // 1 on average, so that only the ratio of weights matters.
-                    let weight = (candidate.weight * count / sum).max(f64::MIN_POSITIVE);
-                    let load = 1.0 + f64::from(candidate.state.active()) / weight;
-                    // In units of the best, lest a product of very small numbers be none.
-                    Some((candidate.index, weight * (best / seconds) / load))
-                })
-            },
-            rng,
-        )
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a pool has at most 1,000 endpoints"
+        )]
+        let mean_weight = weights / looks.len() as f64;
+        let chance = |look: &Look| {
+            // 1 on average, so that only the ratio of weights matters.
+            let weight = (look.weight / mean_weight).max(f64::MIN_POSITIVE);
+            let load = 1.0 + f64::from(look.active) / weight;
+            // In units of the best, lest a product of very small numbers be none.
+            (look.index, weight * (best / look.seconds) / load)
+        };
+        random::drawn(|| looks.iter().filter(is_drawn).map(chance), rng)
     }
 }
 
@@ -111,17 +141,17 @@ fn without_history(
     let mean = mean_seconds(candidates, now);
     let costs = candidates.iter().map(|candidate| {
         let load = load(candidate.state.active(), candidate.weight);
-        let seconds = seconds_to_success(&candidate, now).unwrap_or(mean);
+        let success_rate = candidate.state.success_rate(now);
+        let seconds = seconds_to_success(&candidate, success_rate, now).unwrap_or(mean);
         (candidate.index, seconds * load)
     });
     random::cheapest(costs, rng)
 }
 
 /// How long a good answer takes, as far as is known.
-fn seconds_to_success(candidate: &Candidate<'_>, now: Instant) -> Option<f64> {
-    let success_rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+fn seconds_to_success(candidate: &Candidate<'_>, success_rate: f64, now: Instant) -> Option<f64> {
     let seconds = candidate.state.seconds(now)?;
-    Some(seconds.max(LEAST_SECONDS) / success_rate)
+    Some(seconds.max(LEAST_SECONDS) / success_rate.max(LEAST_SUCCESS_RATE))
 }
 
 /// Whether too little is known of its speed, or for too long, to go on without it.

@@ -99,7 +99,7 @@ impl Strategy {
             Self::RoundRobin => Box::new(RoundRobin::default()),
             Self::WeightedRoundRobin => Box::new(WeightedRoundRobin::default()),
             Self::LeastConnections => Box::new(LeastConnections),
-            Self::LeastResponseTime => Box::new(LeastResponseTime { decay }),
+            Self::LeastResponseTime => Box::new(LeastResponseTime::new(decay)),
             Self::Random => Box::new(Random),
             Self::WeightedRandom => Box::new(WeightedRandom),
             Self::HealthBased => Box::new(HealthBased { decay }),

@@ -26,13 +26,20 @@ impl Balancer for RoundRobin {
         _now: Instant,
         _rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        let mut indexes = candidates.iter().map(|candidate| candidate.index);
-        let first = indexes.next()?;
-        let is_next = |index: &EndpointIndex| self.last.is_none_or(|last| *index > last);
-        let chosen = if is_next(&first) {
-            first
-        } else {
-            indexes.find(is_next).unwrap_or(first)
+        // Most often it is the one right after the last.
+        let next = EndpointIndex::new(self.last.map_or(0, |last| last.position() + 1));
+        let chosen = match next.filter(|next| candidates.contains(*next)) {
+            Some(next) => next,
+            None => {
+                let mut indexes = candidates.iter().map(|candidate| candidate.index);
+                let first = indexes.next()?;
+                let is_later = |index: &EndpointIndex| self.last.is_none_or(|last| *index > last);
+                if is_later(&first) {
+                    first
+                } else {
+                    indexes.find(is_later).unwrap_or(first)
+                }
+            }
         };
         self.last = Some(chosen);
         self.last

@@ -134,6 +134,16 @@ impl Agreed {
         }
     }
 
+    /// From when on nothing of this keeps the endpoint from being selected, whatever the time; `None` if
+    /// something may. Most endpoints are like this most of the time, and it is asked of each for every
+    /// choice.
+    pub(crate) fn calm_from(&self) -> Option<Instant> {
+        let is_calm = self.operator == Operator::default()
+            && self.breaker.name() == StateName::Closed
+            && !self.health.is_unhealthy();
+        is_calm.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
+    }
+
     /// It asks to be left alone until then. Of several wishes the longest holds: a later answer of
     /// another of its hosts must not cut one short.
     pub fn cool_down(&mut self, until: Instant) {

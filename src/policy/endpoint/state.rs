@@ -34,6 +34,8 @@ pub struct EndpointState {
     gradient: Option<Gradient>,
     others: Others,
     agreed: Agreed,
+    /// See [`Agreed::calm_from`].
+    calm_from: Option<Instant>,
 }
 
 /// What one worker tells the others of an endpoint, or what several have told, put together.
@@ -100,6 +102,7 @@ impl EndpointState {
             gradient: None,
             others: Others::default(),
             agreed: Agreed::default(),
+            calm_from: Agreed::default().calm_from(),
         }
     }
 
@@ -271,7 +274,10 @@ impl EndpointState {
     /// Why it may not be selected now; `None` when it is available.
     #[must_use]
     pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
-        let excluded = self.agreed.exclusion(policy, now);
+        let excluded = match self.calm_from {
+            Some(from) if from <= now => None,
+            _ => self.agreed.exclusion(policy, now),
+        };
         excluded.or_else(|| self.is_full(now).then_some(Exclusion::AtLimit))
     }
 
@@ -319,6 +325,7 @@ impl EndpointState {
             // It has failed somewhere.
             self.successes_in_row = 0;
         }
+        self.calm_from = agreed.calm_from();
         self.agreed = agreed;
     }
 

@@ -316,7 +316,7 @@ impl Envoy {
         self.process.rss_kib()
     }
 
-    /// The processor time it took so far, of user and system, in steps of 10 ms.
+    /// The processor time it took so far, of user and system.
     ///
     /// # Errors
     /// When the process has ended.

@@ -33,6 +33,7 @@
 //! | [`Upstream`], [`Reply`], [`Received`] | the servers behind it |
 //! | [`get`], [`request`], [`raw`], [`Client`], [`Answer`] | one exchange in front of it |
 //! | [`Load`], [`LoadReport`] | many of them |
+//! | [`Process`], [`Scratch`] | any other program, and its files |
 //! | [`run`], [`eventually`] | a runtime for a test; waiting with a deadline |
 //!
 //! Nothing here sleeps for a fixed time to wait for an effect, nothing waits for ever, and
@@ -72,7 +73,8 @@ pub use cluster::Cluster;
 pub use envoy::{ConfigUpdate, Envoy, envoy_binary};
 pub use error::HarnessError;
 pub use load::{Load, LoadReport};
-pub use prometheus::Prometheus;
+pub use process::{Process, Scratch};
+pub use prometheus::{Prometheus, prometheus_binary};
 pub use received::{Received, body_hash};
 pub use reply::Reply;
 pub use upstream::{Refusing, Upstream};

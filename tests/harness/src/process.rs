@@ -14,10 +14,14 @@ use crate::wait::POLL;
 
 /// A directory for one process's files, removed when dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Result<Self, HarnessError> {
+    /// Makes one, empty.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn new() -> Result<Self, HarnessError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("steerage-{}-{number}", std::process::id()));
@@ -28,11 +32,16 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, HarnessError> {
+    /// Writes a file in it and returns its path.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, HarnessError> {
         let path = self.0.join(name);
         fs::write(&path, text).map_err(HarnessError::io(format!("write {}", path.display())))?;
         Ok(path)
@@ -68,14 +77,17 @@ pub(crate) fn found_by(script: &str, arguments: &[&str]) -> Result<PathBuf, Stri
 
 /// A running child whose output goes to a file.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
     /// Starts `command` with its output in `log`.
-    pub(crate) fn start(mut command: Command, log: PathBuf) -> Result<Self, HarnessError> {
+    ///
+    /// # Errors
+    /// When there is no such program, or the log cannot be written.
+    pub fn start(mut command: Command, log: PathBuf) -> Result<Self, HarnessError> {
         let open = || File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
         let (out, err) = open().map_err(HarnessError::io(format!("create {}", log.display())))?;
         let child = command
@@ -90,24 +102,28 @@ impl Process {
         Ok(Self { child, log })
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// All that it wrote so far.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read(&self.log)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
     }
 
     /// Its memory in use (VmRSS), in KiB.
-    pub(crate) fn rss_kib(&self) -> Result<u64, HarnessError> {
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn rss_kib(&self) -> Result<u64, HarnessError> {
         let status = self.proc("status")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok())
@@ -117,22 +133,29 @@ impl Process {
             })
     }
 
-    /// The processor time it took so far, of user and system.
-    pub(crate) fn cpu_time(&self) -> Result<Duration, HarnessError> {
-        let stat = self.proc("stat")?;
-        // The second field is the program's name in brackets and may hold anything; utime and
-        // stime are fields 14 and 15, which is 11 and 12 counted from behind it.
-        let ticks = stat.rsplit_once(')').and_then(|(_, fields)| {
-            let mut fields = fields.split_whitespace().skip(11);
-            let user: u64 = fields.next()?.parse().ok()?;
-            let system: u64 = fields.next()?.parse().ok()?;
-            Some(user + system)
-        });
-        let ticks = ticks.ok_or_else(|| HarnessError::Unexpected {
-            doing: "read a process's processor time".to_owned(),
-            found: stat.clone(),
-        })?;
-        Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+    /// The processor time that its threads took so far, of user and system, to the nanosecond: the scheduler's
+    /// own account. A thread that has ended takes its part with it.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn cpu_time(&self) -> Result<Duration, HarnessError> {
+        let tasks = format!("/proc/{}/task", self.pid());
+        let read = HarnessError::io(format!("read {tasks}"));
+        let mut sum = 0;
+        for task in fs::read_dir(&tasks).map_err(read)?.flatten() {
+            // A thread may end between being listed and being read.
+            let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else {
+                continue;
+            };
+            let running = text.split_whitespace().next();
+            sum += running
+                .and_then(|nanos| nanos.parse::<u64>().ok())
+                .ok_or_else(|| HarnessError::Unexpected {
+                    doing: "read a thread's processor time".to_owned(),
+                    found: text.clone(),
+                })?;
+        }
+        Ok(Duration::from_nanos(sum))
     }
 
     fn proc(&self, file: &str) -> Result<String, HarnessError> {
@@ -159,9 +182,6 @@ impl Drop for Process {
         }
     }
 }
-
-/// Linux counts processor time for `/proc` in hundredths of a second on all its platforms.
-const MILLIS_PER_TICK: u64 = 10;
 
 /// How long a process may take to end when asked, before it is killed.
 const GRACE: Duration = Duration::from_secs(3);

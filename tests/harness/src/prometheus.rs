@@ -5,7 +5,7 @@
 //! [`Prometheus::query`]; a test waits for that with [`crate::eventually`].
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -42,10 +42,11 @@ impl Prometheus {
     ) -> Result<Self, HarnessError> {
         let scratch = Scratch::new()?;
         let config = scratch.write("prometheus.yml", &adapted(path.as_ref(), replacements)?)?;
-        let binary = tokio::task::spawn_blocking(|| found_by("prometheus.sh", &[]))
+        let binary = tokio::task::spawn_blocking(prometheus_binary)
             .await
-            .unwrap_or_else(|failed| Err(failed.to_string()))
-            .map_err(|said| HarnessError::PrometheusMissing { said })?;
+            .map_err(|failed| HarnessError::PrometheusMissing {
+                said: failed.to_string(),
+            })??;
         let mut command = Command::new(binary);
         command
             .arg("--config.file")
@@ -111,6 +112,14 @@ impl Prometheus {
     pub fn log(&self) -> String {
         self.process.log()
     }
+}
+
+/// The path of a Prometheus binary, as `prometheus.sh` finds or fetches it.
+///
+/// # Errors
+/// [`HarnessError::PrometheusMissing`] with what the script said.
+pub fn prometheus_binary() -> Result<PathBuf, HarnessError> {
+    found_by("prometheus.sh", &[]).map_err(|said| HarnessError::PrometheusMissing { said })
 }
 
 /// Where it listens, from its log.

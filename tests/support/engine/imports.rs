@@ -119,8 +119,6 @@ mod host {
             timeout: u32,
             token: Out<u32>,
         ) -> u32;
-        pub(super) fn proxy_get_status(code: Out<u32>, data: Out<*mut u8>, size: Out<usize>)
-        -> u32;
     }
 }
 
@@ -283,9 +281,6 @@ pub(super) fn define(linker: &mut Linker<Border>) {
             number!(m, place, u32, |out| host::proxy_http_call(
                 cluster, cluster_size, headers, headers_size, body, body_size, trailers, trailers_size, timeout, out,
             ))
-        }
-        proxy_get_status(m, code: u32, data: u32, size: u32) {
-            number!(m, code, u32, |out| take(&mut m, (data, size), |data, size| host::proxy_get_status(out, data, size)))
         }
     }
     define_standard(linker);

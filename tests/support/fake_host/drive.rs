@@ -1,12 +1,11 @@
 //! Calls into the filter, in the order and under the rules of Envoy.
 //!
-//! What a callback asks for (a reply, a resume, a reset) happens after it has returned, as in
+//! What a callback asks for (a reply, a resume) happens after it has returned, as in
 //! Envoy. Each function that calls the filter therefore first notes the callback's answer and then
 //! settles what was put off.
 
-use proxy_wasm::types::Action;
-
 use super::headers::Headers;
+use super::numbers::Action;
 use super::state::{Answer, Deferred, Flow, RootState, Side, Stage, StreamState, with};
 use super::{Call, Outcome, guest, replies};
 
@@ -25,8 +24,8 @@ fn call<R>(context: u32, callback: impl FnOnce() -> R) -> R {
 
 /// Calls into the filter where its answer steers the stream. A callback that asked for a reply
 /// counts as paused.
-fn ask(context: u32, callback: impl FnOnce() -> Action) -> Action {
-    let action = call(context, callback);
+fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
+    let action = Action::of(call(context, callback));
     let stopped = with(|state| std::mem::take(&mut state.stop_iteration));
     if stopped { Action::Pause } else { action }
 }
@@ -45,12 +44,6 @@ fn settle() {
         match deferred {
             Deferred::Reply(id) => replies::carry_out(id),
             Deferred::Resume(id, side) => resume(id, side),
-            Deferred::Reset(id) => end(id, "the filter reset it"),
-            Deferred::QueueReady(root, queue) => {
-                if with(|state| state.roots.contains_key(&root)) {
-                    tell(root, || guest::proxy_on_queue_ready(root, queue));
-                }
-            }
         }
     }
 }
@@ -58,7 +51,6 @@ fn settle() {
 /// Creates a root, starts the VM for it and configures it. The second value is the filter's
 /// verdict.
 pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
-    let vm_size = with(|state| state.vm_configuration.len());
     let root = with(|state| {
         state.last_context += 1;
         let root = RootState {
@@ -71,10 +63,10 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
     });
     tell(root, || guest::proxy_on_context_create(root, 0));
     with(|state| state.configuration = None);
-    let accepted = tell(root, || guest::proxy_on_vm_start(root, vm_size)) && {
+    let accepted = tell(root, || guest::proxy_on_vm_start(root, 0)) != 0 && {
         let size = configuration.map_or(0, <[u8]>::len);
         with(|state| state.configuration = Some(configuration.unwrap_or_default().to_vec()));
-        tell(root, || guest::proxy_on_configure(root, size))
+        tell(root, || guest::proxy_on_configure(root, size)) != 0
     };
     with(|state| {
         state.configuration = None;
@@ -87,14 +79,6 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
 
 /// Ends a root, whose calls Envoy cancels.
 pub(super) fn stop_root(root: u32) {
-    let done = tell(root, || guest::proxy_on_done(root));
-    with(|state| {
-        if !done {
-            state.violation(format!(
-                "on_done of root {root} returned false, and a root that waits is never deleted"
-            ));
-        }
-    });
     tell(root, || guest::proxy_on_delete(root));
     with(|state| {
         state.roots.remove(&root);
@@ -143,9 +127,10 @@ pub(super) fn give_headers(id: u32, side: Side, end_of_stream: bool) -> Action {
         flow.complete = end_of_stream;
         flow.headers.len()
     });
+    let end = u32::from(end_of_stream);
     let action = ask(id, || match side {
-        Side::Request => guest::proxy_on_request_headers(id, count, end_of_stream),
-        Side::Response => guest::proxy_on_response_headers(id, count, end_of_stream),
+        Side::Request => guest::proxy_on_request_headers(id, count, end),
+        Side::Response => guest::proxy_on_response_headers(id, count, end),
     });
     at(id, side, |flow| {
         let paused = action == Action::Pause;
@@ -156,7 +141,8 @@ pub(super) fn give_headers(id: u32, side: Side, end_of_stream: bool) -> Action {
     action
 }
 
-/// Hands over a part of the body, or keeps it while the headers are paused.
+/// Hands over a part of the body, or keeps it while the headers are paused. The filter takes no
+/// part of a response's body: it just goes on.
 pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -> Action {
     let passes = with(|state| state.bodies_pass_paused_headers);
     let size = at(id, side, |flow| {
@@ -171,16 +157,17 @@ pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -
     let Some(size) = size else {
         return Action::Pause;
     };
-    let action = ask(id, || match side {
-        Side::Request => guest::proxy_on_request_body(id, size, end_of_stream),
-        Side::Response => guest::proxy_on_response_body(id, size, end_of_stream),
-    });
+    let end = u32::from(end_of_stream);
+    let action = match side {
+        Side::Request => ask(id, || guest::proxy_on_request_body(id, size, end)),
+        Side::Response => Action::Continue,
+    };
     after_part(id, side, action);
     settle();
     action
 }
 
-/// Hands over trailers, or keeps them while the headers are paused.
+/// Hands over trailers, or keeps them while the headers are paused. A response's just go on.
 pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     let count = trailers.len();
     let passes = with(|state| state.bodies_pass_paused_headers);
@@ -197,10 +184,10 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     if held {
         return Action::Pause;
     }
-    let action = ask(id, || match side {
-        Side::Request => guest::proxy_on_request_trailers(id, count),
-        Side::Response => guest::proxy_on_response_trailers(id, count),
-    });
+    let action = match side {
+        Side::Request => ask(id, || guest::proxy_on_request_trailers(id, count)),
+        Side::Response => Action::Continue,
+    };
     at(id, side, |flow| {
         flow.trailers_readable = action == Action::Pause;
     });
@@ -209,23 +196,11 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     action
 }
 
-/// Ends a stream: `on_log`, `on_done`, `on_delete`, as Envoy does whatever the reason.
+/// Ends a stream: `on_delete`, as Envoy does whatever the reason.
 pub(super) fn end(id: u32, why: &str) {
     if with(|state| state.living(id).is_none()) {
         return;
     }
-    with(|state| state.logging = Some(id));
-    call(id, || guest::proxy_on_log(id));
-    with(|state| {
-        state.logging = None;
-        state.stop_iteration = false;
-    });
-    settle();
-    // What the log callback asked for may already have ended the stream.
-    if with(|state| state.living(id).is_none()) {
-        return;
-    }
-    tell(id, || guest::proxy_on_done(id));
     call(id, || guest::proxy_on_delete(id));
     with(|state| {
         if let Some(stream) = state.streams.get_mut(&id) {
@@ -245,10 +220,7 @@ pub(super) fn answer(token: u32, outcome: Outcome, answer: Answer) {
     );
     let root = with(|state| {
         let root = pending(&mut state.calls, token, outcome);
-        if answer.reset {
-            // 11 is `BrokenConnection`, a status that the SDK has no name for.
-            state.call_status = (11, "reset");
-        } else {
+        if !answer.reset {
             state.answer = Some((root, answer));
         }
         root
@@ -258,7 +230,6 @@ pub(super) fn answer(token: u32, outcome: Outcome, answer: Answer) {
     });
     with(|state| {
         state.answer = None;
-        state.call_status.1 = "";
         state.stop_iteration = false;
     });
     settle();

@@ -50,7 +50,7 @@ pub(super) fn remove(map: &mut Headers, name: &str) {
 }
 
 /// Writes a map in the wire format. An empty map is no bytes at all, as in Envoy.
-pub(super) fn encode(map: &Headers) -> Vec<u8> {
+pub(crate) fn encode(map: &Headers) -> Vec<u8> {
     if map.is_empty() {
         return Vec::new();
     }
@@ -72,7 +72,7 @@ pub(super) fn encode(map: &Headers) -> Vec<u8> {
 /// Envoy.
 ///
 /// `None` means that the bytes are not a map at all: a mistake of the filter's own encoder.
-pub(super) fn decode(bytes: &[u8]) -> Option<Headers> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Headers> {
     if bytes.is_empty() || bytes.len() > MAX_BYTES {
         return Some(Headers::new());
     }

@@ -4,35 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use proxy_wasm::types::{MetricType, Status};
+use super::numbers::{MetricType, Status};
 
 /// All metrics of the process.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     /// What each id stands for; the id is the place in this list, plus one.
-    defined: Vec<(Kind, String)>,
-    values: BTreeMap<(Kind, String), u64>,
+    defined: Vec<(MetricType, String)>,
+    values: BTreeMap<(MetricType, String), u64>,
     samples: BTreeMap<String, Vec<u64>>,
-}
-
-/// `MetricType` has no order, which a map's key needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
 }
 
 impl Metrics {
     pub(super) fn define(&mut self, kind: MetricType, name: &str) -> Option<u32> {
-        let kind = match kind {
-            MetricType::Counter => Kind::Counter,
-            MetricType::Gauge => Kind::Gauge,
-            MetricType::Histogram => Kind::Histogram,
-            _ => return None,
-        };
         self.defined.push((kind, name.to_owned()));
-        if kind == Kind::Histogram {
+        if kind == MetricType::Histogram {
             self.samples.entry(name.to_owned()).or_default();
         } else {
             self.values.entry((kind, name.to_owned())).or_default();
@@ -48,9 +34,9 @@ impl Metrics {
             return Ok(Status::NotFound);
         };
         match metric.0 {
-            Kind::Histogram => return Ok(Status::BadArgument),
-            Kind::Counter if offset <= 0 => return Ok(Status::BadArgument),
-            Kind::Counter | Kind::Gauge => {}
+            MetricType::Histogram => return Ok(Status::BadArgument),
+            MetricType::Counter if offset <= 0 => return Ok(Status::BadArgument),
+            MetricType::Counter | MetricType::Gauge => {}
         }
         let value = self.values.entry(metric.clone()).or_default();
         let wraps = value.checked_add_signed(offset).is_none();
@@ -64,29 +50,21 @@ impl Metrics {
             return Status::NotFound;
         };
         match metric.0 {
-            Kind::Counter => {
+            MetricType::Counter => {
                 let value = self.values.entry(metric).or_default();
                 *value = value.wrapping_add(amount);
             }
-            Kind::Gauge => {
+            MetricType::Gauge => {
                 self.values.insert(metric, amount);
             }
-            Kind::Histogram => self.samples.entry(metric.1).or_default().push(amount),
+            MetricType::Histogram => self.samples.entry(metric.1).or_default().push(amount),
         }
         Status::Ok
     }
 
-    pub(super) fn read(&self, id: u32) -> Result<u64, Status> {
-        let metric = self.metric(id).ok_or(Status::NotFound)?;
-        if metric.0 == Kind::Histogram {
-            return Err(Status::BadArgument);
-        }
-        self.values.get(&metric).copied().ok_or(Status::NotFound)
-    }
-
     /// A counter's or a gauge's value by name; a counter first, should both exist.
     pub(super) fn value(&self, name: &str) -> Option<u64> {
-        [Kind::Counter, Kind::Gauge]
+        [MetricType::Counter, MetricType::Gauge]
             .into_iter()
             .find_map(|kind| self.values.get(&(kind, name.to_owned())).copied())
     }
@@ -103,7 +81,7 @@ impl Metrics {
             .collect()
     }
 
-    fn metric(&self, id: u32) -> Option<(Kind, String)> {
+    fn metric(&self, id: u32) -> Option<(MetricType, String)> {
         let place = usize::try_from(id).ok()?.checked_sub(1)?;
         self.defined.get(place).cloned()
     }

@@ -1,24 +1,25 @@
 //! A fake host under the ABI: it stands where Envoy stands, so that the whole filter runs natively
 //! in a test.
 //!
-//! It defines the 37 `proxy_*` functions that a filter imports, and drives the filter through the
-//! `proxy_on_*` functions that the SDK exports. A test plays client, upstreams and clock, and looks
-//! at what the filter did.
+//! It defines the 22 `proxy_*` functions that the filter imports, and drives the filter through the
+//! `proxy_on_*` functions that it exports, and through no others. A test plays client, upstreams and
+//! clock, and looks at what the filter did.
 //!
 //! Why under the ABI and not a trait in the filter: a trait would be a second interface to keep,
-//! its mock would answer what its author believed, and the SDK, the wire formats and the order of
-//! callbacks would stay untested. Here the very code that ships runs, with the SDK's dispatcher
-//! above it, and no wasm engine is needed.
+//! its mock would answer what its author believed, and the wire formats and the order of callbacks
+//! would stay untested. Here the very code that ships runs, and no wasm engine is needed.
+//!
+//! Whether the fake has the ABI right is tested by another filter, one that is written with the SDK
+//! (`tests/fake_host`).
 //!
 //! # What it holds the filter to
-//! - A stream: request headers, body, trailers; response likewise; then `on_log`, `on_done`,
-//!   `on_delete`.
+//! - A stream: request headers, body, trailers; response headers; then `on_delete`. The response's body
+//!   and trailers come by without a callback.
 //! - While headers are paused no body callback is made; what arrives is held and handed over on a
 //!   resume, unless the test asks for Envoy's other mode.
-//! - The request's header map is gone once its headers went on, until `on_log`. A single getter
-//!   then says `BadArgument`, and the getter of all pairs says `Ok` and gives none: both are
-//!   Envoy's answers.
-//! - Replies, resumes and resets happen after the callback has returned. A reply to a request whose
+//! - The request's header map is gone once its headers went on. A single getter then says
+//!   `BadArgument`, and the getter of all pairs says `Ok` and gives none: both are Envoy's answers.
+//! - Replies and resumes happen after the callback has returned. A reply to a request whose
 //!   response has not begun comes back through the response callbacks; a reply in place of a paused
 //!   response bypasses them.
 //! - A call's answer is readable only during its callback. A reset call has no answer to read.
@@ -33,12 +34,11 @@
 //! - A panic in the filter crosses `extern "C"` and aborts the whole test process, as it would trap
 //!   a VM. The message goes straight to standard error before that, whatever the test runner
 //!   captures.
-//! - One [`Host`] at a time on a thread: the SDK keeps its contexts in a thread-local. Tests run in
+//! - One [`Host`] at a time on a thread: the filter keeps its contexts in a thread-local. Tests run in
 //!   threads of their own.
-//! - Not modelled: gRPC calls, the rewriting of replies to gRPC requests, TCP, route selection,
-//!   buffer limits, limits on headers, and timeouts, which strike when a test says so.
-//! - The SDK's dispatcher makes one hostcall of its own, `proxy_set_effective_context`, before each
-//!   answer to a call. It is counted like the filter's.
+//! - Not modelled: callbacks and hostcalls that the filter does not use, the rewriting of replies to gRPC
+//!   requests, TCP, route selection, buffer limits, limits on headers, and timeouts, which strike when a
+//!   test says so.
 //!
 //! # Example
 //! ```ignore
@@ -68,28 +68,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proxy_wasm::types::LogLevel;
-
 mod abi;
 mod calls;
 mod drive;
 pub(crate) mod guest;
-mod headers;
+pub(crate) mod headers;
 mod metrics;
+mod numbers;
 mod replies;
 mod root;
 mod setup;
 mod shared;
 mod state;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use calls::{Call, Outcome};
 pub(crate) use headers::{Headers, NO_HEADERS, first, headers};
+pub(crate) use numbers::{Action, LogLevel};
 pub(crate) use replies::Sent;
 pub(crate) use root::Root;
 pub(crate) use setup::Setup;
+pub(crate) use state::EPOCH;
 pub(crate) use stream::Stream;
 
 use state::{Cluster, with};
@@ -112,8 +111,7 @@ impl Host {
     /// Starts a VM with one root and no clusters; [`Setup`] does the same with more of a world
     /// around it.
     ///
-    /// `register` is what the filter does when its module is loaded: it names its contexts to the
-    /// SDK.
+    /// `register` is what the filter does when its module is loaded.
     pub(crate) fn start(configuration: Option<&[u8]>, register: impl FnOnce()) -> Self {
         Setup::new().start(configuration, register)
     }
@@ -248,16 +246,6 @@ impl Host {
     /// "address"]`.
     pub(crate) fn set_property(&self, path: &[&str], value: &[u8]) {
         with(|state| state.properties.insert(owned(path), value.to_vec()));
-    }
-
-    /// Makes a foreign function exist; it answers with nothing.
-    pub(crate) fn add_foreign_function(&self, name: &str) {
-        with(|state| state.foreign.push(name.to_owned()));
-    }
-
-    /// Every call of a foreign function, known or not, with its argument.
-    pub(crate) fn foreign_calls(&self) -> Vec<(String, Vec<u8>)> {
-        with(|state| state.foreign_calls.clone())
     }
 
     /// Says whether a stream ends by itself once its local reply is out, which it does unless told

@@ -1,8 +1,7 @@
 //! Local replies: answers that the filter or Envoy itself makes in place of an upstream's.
 
-use proxy_wasm::types::Action;
-
 use super::headers::{self, Headers, first};
+use super::numbers::Action;
 use super::state::{Side, Stage, StreamState, with};
 use super::{drive, owned};
 
@@ -45,8 +44,7 @@ pub(super) fn carry_out(id: u32) {
         // every filter.
         with(|state| {
             if let Some(stream) = state.living_mut(id) {
-                stream.direct_reply = Some(map);
-                tell_details(stream, &details);
+                stream.replaced = true;
             }
         });
     } else if !local_response(id, map, &body, &details) {

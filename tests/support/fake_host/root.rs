@@ -59,6 +59,14 @@ impl Root {
         Stream::new(id)
     }
 
+    /// Runs code as if a callback of the root ran it, so that a test can make hostcalls of its own.
+    pub(crate) fn inside<R>(self, work: impl FnOnce() -> R) -> R {
+        with(|state| state.current = self.id);
+        let result = work();
+        with(|state| state.current = 0);
+        result
+    }
+
     /// Ends the root, as Envoy does when its last stream has drained after an update. Its calls are
     /// cancelled.
     pub(crate) fn remove(self) {

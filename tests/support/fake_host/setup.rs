@@ -4,8 +4,7 @@ use std::io::Write as _;
 use std::panic;
 use std::sync::{Mutex, PoisonError};
 
-use proxy_wasm::types::LogLevel;
-
+use super::numbers::LogLevel;
 use super::state::{self, Cluster, with};
 use super::{Host, Root, drive, owned};
 
@@ -15,7 +14,6 @@ pub(crate) struct Setup {
     clusters: Vec<(String, bool)>,
     shared: Vec<(String, Vec<u8>)>,
     properties: Vec<(Vec<String>, Vec<u8>)>,
-    vm_configuration: Vec<u8>,
     log_level: Option<LogLevel>,
 }
 
@@ -49,12 +47,6 @@ impl Setup {
         self
     }
 
-    /// Sets the VM's own configuration, empty otherwise.
-    pub(crate) fn vm_configuration(mut self, bytes: &[u8]) -> Self {
-        self.vm_configuration = bytes.to_vec();
-        self
-    }
-
     /// Sets the level that `proxy_get_log_level` tells.
     pub(crate) fn log_level(mut self, level: LogLevel) -> Self {
         self.log_level = Some(level);
@@ -84,7 +76,6 @@ impl Setup {
                 state.shared.set(key, value, 0);
             }
             state.properties = self.properties.into_iter().collect();
-            state.vm_configuration = self.vm_configuration;
             if let Some(level) = self.log_level {
                 state.log_level = level;
             }
@@ -99,9 +90,8 @@ impl Setup {
 
 /// Lets the filter register itself, one thread at a time.
 ///
-/// The SDK sets the process's logger and its panic hook when a filter first names a log level. Two
-/// threads that do so at once would make it panic, and its hook would swallow the messages of
-/// failed tests; so the hook is put back.
+/// The first one sets the process's logger and a panic hook, and that hook would swallow the messages of
+/// failed tests; so it is put back.
 fn register_alone(register: impl FnOnce()) {
     static WRAPPED: Mutex<bool> = Mutex::new(false);
     let mut wrapped = WRAPPED.lock().unwrap_or_else(PoisonError::into_inner);

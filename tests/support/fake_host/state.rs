@@ -1,19 +1,18 @@
 //! All that the fake knows, one copy for each thread, and the two ways into it: from a test and
 //! from a hostcall.
 //!
-//! The SDK keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with a
+//! The filter keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with a
 //! fresh host. The state is leaked on purpose: a thread-local without a destructor stays readable
-//! while the SDK's own is torn down, and a context dropped there may still make hostcalls.
+//! while the filter's own is torn down, and a context dropped there may still make hostcalls.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use proxy_wasm::types::{LogLevel, Status};
-
 use super::headers::Headers;
 use super::metrics::Metrics;
-use super::shared::{Queues, SharedData};
+use super::numbers::{LogLevel, Status};
+use super::shared::SharedData;
 use super::{Call, Sent, guest};
 
 /// The fake's memory.
@@ -27,7 +26,8 @@ pub(super) struct State {
     pub(super) violations: Vec<String>,
     /// Virtual time since the Unix epoch.
     pub(super) now: Duration,
-    /// Ids are never reused on a thread, not even by a second host: the SDK panics on a duplicate.
+    /// Ids are never reused on a thread, not even by a second host: what the first left behind must
+    /// not be taken for the second's.
     pub(super) last_context: u32,
     pub(super) last_token: u32,
     /// Whose callback is running, and whom the filter chose to act for instead; 0 is nobody.
@@ -43,21 +43,12 @@ pub(super) struct State {
     pub(super) calls: Vec<Call>,
     /// The answer that is being delivered, and the root that it belongs to.
     pub(super) answer: Option<(u32, Answer)>,
-    /// The status of the last failed call: the code sticks, the message lasts for the callback.
-    pub(super) call_status: (u32, &'static str),
-    pub(super) vm_configuration: Vec<u8>,
     /// The plugin's configuration, readable only while a root is being created or configured.
     pub(super) configuration: Option<Vec<u8>>,
-    /// The stream whose `on_log` is running.
-    pub(super) logging: Option<u32>,
     pub(super) shared: SharedData,
-    pub(super) queues: Queues,
     pub(super) metrics: Metrics,
     /// Properties that every stream and root has.
     pub(super) properties: BTreeMap<Vec<String>, Vec<u8>>,
-    /// Foreign functions that exist; they answer with nothing.
-    pub(super) foreign: Vec<String>,
-    pub(super) foreign_calls: Vec<(String, Vec<u8>)>,
     pub(super) logs: Vec<(LogLevel, String)>,
     pub(super) log_level: LogLevel,
     pub(super) counts: BTreeMap<&'static str, u64>,
@@ -84,8 +75,8 @@ pub(super) struct StreamState {
     pub(super) request: Flow,
     pub(super) response: Flow,
     pub(super) sent: Option<Sent>,
-    /// The headers of a reply that bypassed the filter, which only `on_log` sees.
-    pub(super) direct_reply: Option<Headers>,
+    /// Whether a reply went to the client in place of its response, past the filter.
+    pub(super) replaced: bool,
     pub(super) properties: BTreeMap<Vec<String>, Vec<u8>>,
     /// Properties that the filter set; Envoy keeps them as filter state `wasm.NAME`.
     pub(super) filter_state: BTreeMap<Vec<String>, Vec<u8>>,
@@ -140,8 +131,6 @@ pub(super) enum Side {
 pub(super) enum Deferred {
     Reply(u32),
     Resume(u32, Side),
-    Reset(u32),
-    QueueReady(u32, u32),
 }
 
 /// How a cluster takes calls.
@@ -179,16 +168,10 @@ impl State {
             clusters: BTreeMap::new(),
             calls: Vec::new(),
             answer: None,
-            call_status: (0, ""),
-            vm_configuration: Vec::new(),
             configuration: None,
-            logging: None,
             shared: SharedData::default(),
-            queues: Queues::default(),
             metrics: Metrics::default(),
             properties: BTreeMap::new(),
-            foreign: Vec::new(),
-            foreign_calls: Vec::new(),
             logs: Vec::new(),
             log_level: LogLevel::Info,
             counts: BTreeMap::new(),
@@ -263,7 +246,7 @@ impl StreamState {
             request: Flow::new(),
             response: Flow::new(),
             sent: None,
-            direct_reply: None,
+            replaced: false,
             properties: BTreeMap::new(),
             filter_state: BTreeMap::new(),
             leads_nowhere: false,
@@ -354,4 +337,4 @@ pub(super) fn inside_filter() -> bool {
 }
 
 /// When every test begins: 2025-06-15 12:00:00 UTC, a time of no meaning that never changes.
-pub(super) const EPOCH: Duration = Duration::from_secs(1_749_988_800);
+pub(crate) const EPOCH: Duration = Duration::from_secs(1_749_988_800);

@@ -2,9 +2,8 @@
 
 use std::marker::PhantomData;
 
-use proxy_wasm::types::Action;
-
 use super::headers::{self, Headers};
+use super::numbers::Action;
 use super::state::{Side, Stage, StreamState, with};
 use super::{Sent, drive, owned, replies};
 
@@ -103,7 +102,7 @@ impl Stream {
         drive::give_trailers(self.id, Side::Response, headers::headers(trailers))
     }
 
-    /// The exchange is complete: `on_log`, `on_done`, `on_delete`.
+    /// The exchange is complete: `on_delete`.
     ///
     /// Panics without a response, and while the response waits for the filter.
     #[track_caller]
@@ -111,7 +110,7 @@ impl Stream {
         self.alter(|stream| {
             let problem = match stream.response.stage {
                 Stage::Waiting => "has no response, only its client can end it",
-                Stage::Paused if stream.direct_reply.is_none() => {
+                Stage::Paused if !stream.replaced => {
                     "is paused, it cannot finish before the filter replies or resumes"
                 }
                 _ => return,
@@ -121,7 +120,7 @@ impl Stream {
         drive::end(self.id, "it was finished");
     }
 
-    /// The client goes away: `on_log`, `on_done`, `on_delete`. Calls that the stream caused run on.
+    /// The client goes away: `on_delete`. Calls that the stream caused run on.
     #[track_caller]
     pub(crate) fn client_gone(self) {
         self.alter(|_| ());
@@ -129,16 +128,10 @@ impl Stream {
     }
 
     /// Envoy gives up a paused stream by the route's or the stream's timeout: a 504 that the filter
-    /// sees only in `on_log`.
+    /// does not see.
     #[track_caller]
     pub(crate) fn timed_out(self) {
-        self.alter(|stream| {
-            stream.direct_reply = Some(headers::headers(&[(":status", "504")]));
-            let details = owned(&["response", "code_details"]);
-            stream
-                .properties
-                .insert(details, b"response_timeout".to_vec());
-        });
+        self.alter(|_| ());
         drive::end(self.id, "Envoy's timeout struck");
     }
 
@@ -204,8 +197,8 @@ impl Stream {
     /// reply to a request waits as well if the filter pauses it in its response callback.
     pub(crate) fn is_paused(self) -> bool {
         self.look(|stream| {
-            let paused = matches!(stream.response.stage, Stage::Paused | Stage::Buffering);
-            paused && stream.ended.is_none() && stream.direct_reply.is_none()
+            let paused = stream.response.stage == Stage::Paused;
+            paused && stream.ended.is_none() && !stream.replaced
         })
     }
 

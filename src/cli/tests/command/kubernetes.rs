@@ -1,14 +1,10 @@
 //! What `steerage render istio` and `render gateway` write: resources that say what the configuration says.
-//!
-//! With `STEERAGE_CRDS`, a folder of custom resource definitions as YAML, the resources are checked against
-//! them too. Istio publishes its own as `kubernetes/customresourcedefinitions.gen.yaml` of `istio/api`, Envoy
-//! Gateway with its Helm chart.
 
-use std::{env, fs};
+use std::collections::BTreeSet;
 
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::definitions::{Complaint, Definitions, yaml};
 use crate::mutation::documents;
 use crate::samples::samples;
 use crate::steerage;
@@ -20,14 +16,6 @@ const ARGUMENTS: [&str; 5] = [
     "--url",
     "oci://example.com/steerage:1",
 ];
-
-/// Every document of a text in YAML.
-fn yaml(text: &str) -> Vec<Value> {
-    let documents = serde_yaml_ng::Deserializer::from_str(text);
-    documents
-        .map(|document| Value::deserialize(document).expect("YAML"))
-        .collect()
-}
 
 fn rendered(policy: &Value, more: &[&str]) -> Vec<Value> {
     let arguments = [&ARGUMENTS[..], more].concat();
@@ -187,6 +175,148 @@ fn what_an_envoy_gateway_cannot_have_is_refused() {
     );
 }
 
+/// A configuration for one host, as a sidecar wants it.
+fn for_one_host(endpoints: [&str; 2]) -> Value {
+    json!({"match": {"hosts": ["api"]}, "endpoints": endpoints})
+}
+
+#[test]
+fn sidecars_and_waypoints_get_what_is_theirs() {
+    let sidecar = [
+        "--target",
+        "sidecar",
+        "--selector",
+        "app=shop",
+        "--host",
+        "api",
+    ];
+    let policy = for_one_host(["outbound|80||east", "outbound|80||west"]);
+    let [plugin, routes, ..] = &rendered(&policy, &sidecar)[..] else {
+        panic!("resources")
+    };
+    assert_eq!(plugin["metadata"]["namespace"], "default");
+    assert_eq!(
+        plugin["spec"]["selector"],
+        json!({"matchLabels": {"app": "shop"}})
+    );
+    assert_eq!(plugin["spec"]["match"], json!([{"mode": "CLIENT"}]));
+    let spec = &routes["spec"];
+    assert_eq!(
+        (&spec["hosts"], &spec["exportTo"]),
+        (&json!(["api"]), &json!(["."]))
+    );
+    // What no pool takes goes where it would have gone.
+    let last = json!({
+        "route": [{"destination": {"host": "api", "port": {"number": 80}}}],
+        "retries": {"attempts": 0},
+    });
+    assert_eq!(spec["http"][2], last);
+
+    let waypoint = [
+        "--target",
+        "waypoint",
+        "--target-ref",
+        "Service/api",
+        "--host",
+        "api",
+    ];
+    let policy = json!({"endpoints": ["inbound-vip|80|http/v1|east", "outbound|80||west"]});
+    let [plugin, routes, ..] = &rendered(&policy, &waypoint)[..] else {
+        panic!("resources")
+    };
+    let target = json!([{"group": "", "kind": "Service", "name": "api"}]);
+    assert_eq!(plugin["spec"]["targetRefs"], target);
+    assert_eq!(plugin["spec"].get("selector"), None);
+    assert_eq!(plugin["spec"].get("match"), None);
+    let to = &routes["spec"]["http"][0]["route"][0]["destination"];
+    assert_eq!((&to["host"], &to["subset"]), (&json!("east"), &json!("v1")));
+}
+
+#[test]
+fn a_route_may_take_its_cluster_from_the_header() {
+    let more = [
+        "--routing",
+        "cluster-header",
+        "--name",
+        "edge",
+        "--selector",
+        "app=edge",
+    ];
+    let mut policy = for_one_host(["outbound|80||east", "outbound|80||west"]);
+    policy["cluster_header"] = json!("x-to");
+    let [_, routes, patch, ..] = &rendered(&policy, &more)[..] else {
+        panic!("resources")
+    };
+    let http = routes["spec"]["http"].as_array().expect("routes");
+    assert_eq!((http.len(), &http[0]["name"]), (2, &json!("edge")));
+    assert_eq!(http[0]["match"], json!([{"headers": {"x-to": {}}}]));
+    assert_eq!(patch["kind"], "EnvoyFilter");
+    assert_eq!(
+        patch["spec"]["workloadSelector"],
+        json!({"labels": {"app": "edge"}})
+    );
+    let patch = &patch["spec"]["configPatches"][0];
+    assert_eq!(patch["match"]["context"], "GATEWAY");
+    let name = &patch["match"]["routeConfiguration"]["vhost"]["route"]["name"];
+    assert_eq!(*name, "edge");
+    let route = json!({"cluster_header": "x-to", "timeout": "0s"});
+    assert_eq!(patch["patch"]["value"], json!({"route": route}));
+}
+
+#[test]
+fn what_would_steer_other_requests_or_cannot_be_had_is_refused() {
+    let meant = for_one_host(["outbound|80||a", "outbound|80||b"]);
+    let all = json!({"endpoints": ["outbound|80||a"]});
+    let sidecar = ["--target", "sidecar", "--selector", "app=a"];
+    let waypoint = ["--target", "waypoint"];
+    let host = ["--host", "a"];
+    for (policy, more, status, part) in [
+        (
+            &all,
+            [&sidecar[..], &host[..]].concat(),
+            1,
+            "in the pool default",
+        ),
+        (
+            &all,
+            [&waypoint[..], &host[..]].concat(),
+            1,
+            "in the pool default",
+        ),
+        (&meant, sidecar.to_vec(), 2, "--host"),
+        (&meant, [&sidecar[..2], &host[..]].concat(), 2, "--selector"),
+        (
+            &meant,
+            [&waypoint[..], &host[..], &sidecar[2..]].concat(),
+            2,
+            "--selector",
+        ),
+        (
+            &meant,
+            [&waypoint[..], &host[..], &["--routing", "cluster-header"]].concat(),
+            2,
+            "does not patch",
+        ),
+        (
+            &meant,
+            vec!["--target-ref", "Pod/a"],
+            2,
+            "must begin with Gateway/",
+        ),
+        (
+            &json!({"endpoints": ["inbound-vip|80|http|a"]}),
+            vec![],
+            1,
+            "none of them:\ninbound-vip",
+        ),
+    ] {
+        let arguments = [&ARGUMENTS[..], &more].concat();
+        let run = steerage(&arguments, policy.to_string().as_bytes());
+        assert_eq!((run.status, &*run.output), (status, ""), "{more:?}");
+        assert!(run.complaint.contains(part), "{}", run.complaint);
+    }
+}
+
 #[test]
 fn other_clusters_and_no_clusters_are_refused() {
     for (policy, status, part) in [
@@ -234,33 +364,40 @@ fn configurations_survive_being_yaml() {
 
 #[test]
 fn the_resources_are_what_their_definitions_say() {
-    let Some(folder) = env::var_os("STEERAGE_CRDS") else {
-        eprintln!("skipped: no CRDs, set STEERAGE_CRDS");
+    let Some(definitions) = Definitions::load() else {
         return;
     };
-    let mut definitions = Vec::new();
-    for file in fs::read_dir(folder).expect("a folder") {
-        let path = file.expect("a file").path();
-        if path.extension().is_some_and(|ending| ending == "yaml") {
-            definitions.extend(yaml(&fs::read_to_string(path).expect("text")));
-        }
-    }
-    let mut checked = Vec::new();
-    let mut check = |resource: &Value| {
-        let Some(schema) = schema_of(resource, &definitions) else {
-            return;
-        };
-        let validator = jsonschema::validator_for(&schema).expect("a schema");
-        if let Some(error) = validator.iter_errors(&resource["spec"]).next() {
-            panic!("{}: {error}\n{resource:#}", error.instance_path());
-        }
-        checked.push(resource["kind"].to_string());
+    let mut checked = BTreeSet::new();
+    let mut check = |resource: &Value| match definitions.complaint(resource) {
+        Ok(()) => drop(checked.insert(resource["kind"].to_string())),
+        Err(Complaint::NoDefinition) => {}
+        Err(Complaint::Of(error)) => panic!("{error}\n{resource:#}"),
     };
+    let targets: [&[&str]; 4] = [
+        &["--kind", "wasm-plugin"],
+        &["--kind", "traffic-extension", "--routing", "cluster-header"],
+        &[
+            "--target",
+            "waypoint",
+            "--target-ref",
+            "Service/a",
+            "--host",
+            "a",
+        ],
+        &[
+            "--kind",
+            "traffic-extension",
+            "--target",
+            "waypoint",
+            "--target-ref",
+            "ServiceEntry/a",
+            "--host",
+            "a",
+        ],
+    ];
     for policy in policies() {
-        for kind in ["wasm-plugin", "traffic-extension"] {
-            rendered(&policy, &["--kind", kind])
-                .iter()
-                .for_each(&mut check);
+        for more in targets {
+            rendered(&policy, more).iter().for_each(&mut check);
         }
     }
     for sample in samples() {
@@ -269,38 +406,5 @@ fn the_resources_are_what_their_definitions_say() {
         let run = steerage(&arguments, sample.as_bytes());
         yaml(&run.output).iter().for_each(&mut check);
     }
-    checked.sort();
-    checked.dedup();
-    assert!(checked.len() >= 4, "{checked:?}");
-}
-
-/// The schema of the resource's `spec`, in which nothing is allowed that is not described.
-fn schema_of(resource: &Value, definitions: &[Value]) -> Option<Value> {
-    let (group, version) = resource["apiVersion"].as_str()?.split_once('/')?;
-    let definition = definitions.iter().find(|definition| {
-        definition["spec"]["group"] == group
-            && definition["spec"]["names"]["kind"] == resource["kind"]
-    })?;
-    let mut versions = definition["spec"]["versions"].as_array()?.iter();
-    let version = versions.find(|known| known["name"] == version)?;
-    let mut schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"].clone();
-    close(&mut schema);
-    Some(schema)
-}
-
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            let open = object.contains_key("x-kubernetes-preserve-unknown-fields");
-            if object.get("properties").is_some_and(Value::is_object)
-                && object.get("type") == Some(&json!("object"))
-                && !open
-            {
-                object.entry("additionalProperties").or_insert(json!(false));
-            }
-            object.values_mut().for_each(close);
-        }
-        Value::Array(list) => list.iter_mut().for_each(close),
-        _ => {}
-    }
+    assert!(checked.len() >= 5, "{checked:?}");
 }

@@ -5,6 +5,8 @@
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `kubernetes` | what is rendered for Istio and Envoy Gateway |
+//! | `manifests` | the resources in `envoy/istio` and `envoy/gateway` |
+//! | `definitions` | what Kubernetes would say of a resource |
 //! | `agreement` | program, parser and schema agree on which configurations are good |
 //! | `mutation`, `samples` | where its thousands of configurations come from |
 
@@ -17,8 +19,10 @@
 
 mod agreement;
 mod commands;
+mod definitions;
 mod documents;
 mod kubernetes;
+mod manifests;
 mod mutation;
 mod samples;
 

@@ -1,4 +1,9 @@
-//! What `steerage render envoy` writes, an Envoy takes: the real one, with the real filter in it.
+//! What `steerage render` writes, an Envoy takes: the real one, with the real filter in it.
+//!
+//! | file | what holds |
+//! |---|---|
+//! | this | an Envoy loads what `render envoy` writes of any configuration |
+//! | `manifests`, `control_plane` | the resources for Istio and Envoy Gateway steer, as those would run them |
 //!
 //! `--mode validate` loads the module and hands the configuration to it, so that a configuration which
 //! the filter refuses is refused here too.
@@ -10,6 +15,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod control_plane;
+mod manifests;
 #[path = "../command/mutation.rs"]
 mod mutation;
 #[path = "../command/samples.rs"]
@@ -19,9 +26,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, thread};
-
-use serde_json::json;
-use steerage_harness::{Envoy, HarnessError, Reply, Upstream, get};
 
 use samples::{document, root, samples};
 
@@ -95,114 +99,6 @@ fn envoy_takes_what_is_rendered_of_random_policies() {
     let policies: Vec<_> = policies.into_iter().step_by(step).take(wanted).collect();
     assert_eq!(policies.len(), wanted);
     check(&policies, 1_000);
-}
-
-/// Whatever the first attempt meets, the answer is that of the endpoint that is well.
-async fn always_well(envoy: &Envoy) -> Result<(), HarnessError> {
-    for _ in 0..8 {
-        let answer = get(envoy.addr(), "/").await?;
-        assert_eq!((answer.status.as_u16(), &*answer.text()), (200, "well"));
-    }
-    Ok(())
-}
-
-/// What `render istio` relies on: it routes by the header's value and not by `cluster_header`.
-#[test]
-fn the_header_that_the_filter_writes_chooses_a_route() {
-    steerage_harness::run(async {
-        let sick = Upstream::start(|_, _| Reply::status(503)).await?;
-        let well = Upstream::named("well").await?;
-        let route = |cluster: &str| {
-            let header = json!({"name": "x-steerage-cluster", "string_match": {"exact": cluster}});
-            json!({
-                "match": {"prefix": "/", "headers": [header]},
-                "route": {"cluster": cluster, "timeout": "0s"},
-            })
-        };
-        let hosts = json!([{
-            "name": "all", "domains": ["*"],
-            "routes": [route("outbound|80||sick"), route("outbound|80||well")],
-        }]);
-        let envoy = Envoy::builder()
-            .cluster("outbound|80||sick", sick.addr())
-            .cluster("outbound|80||well", well.addr())
-            .config(r#"{"endpoints": ["outbound|80||sick", "outbound|80||well"]}"#)
-            .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
-            .start()
-            .await?;
-        always_well(&envoy).await
-    })
-    .expect("an Envoy");
-}
-
-/// What `render gateway` relies on: the filter is off but on the routes of its policy, and there is one
-/// route for whatever has no header yet.
-#[test]
-fn a_filter_that_is_on_for_some_routes_only_chooses_among_them() {
-    steerage_harness::run(async {
-        let sick = Upstream::start(|_, _| Reply::status(503)).await?;
-        let well = Upstream::named("well").await?;
-        let cluster = |rule: u8| format!("httproute/default/steerage/rule/{rule}");
-        let on = json!({"steerage": {
-            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}
-        }});
-        let route = |headers: serde_json::Value, cluster: String| {
-            json!({
-                "match": {"prefix": "/", "headers": headers},
-                "route": {"cluster": cluster, "timeout": "0s"},
-                "typed_per_filter_config": on,
-            })
-        };
-        let named = |rule: u8| {
-            let exact = json!({"exact": cluster(rule)});
-            route(
-                json!([{"name": "x-steerage-cluster", "string_match": exact}]),
-                cluster(rule),
-            )
-        };
-        let hosts = json!([{
-            "name": "all", "domains": ["*"],
-            "routes": [named(0), named(1), route(json!([]), cluster(0))],
-        }]);
-        let policy = json!({"endpoints": [cluster(0), cluster(1)]}).to_string();
-        let text = "type.googleapis.com/google.protobuf.StringValue";
-        let module = root().join("target/steerage.wasm");
-        let filters = json!([
-            {
-                "name": "steerage",
-                "disabled": true,
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                    "config": {
-                        "name": "steerage",
-                        "root_id": "steerage",
-                        "vm_config": {
-                            "vm_id": "envoyextensionpolicy/default/steerage/wasm/0",
-                            "runtime": "envoy.wasm.runtime.v8",
-                            "code": {"local": {"filename": module}},
-                        },
-                        "configuration": {"@type": text, "value": policy},
-                    },
-                },
-            },
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                },
-            },
-        ]);
-        let envoy = Envoy::builder()
-            .cluster(cluster(0), sick.addr())
-            .cluster(cluster(1), well.addr())
-            .config(&*policy)
-            .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
-            .merge_manager(json!({"http_filters": filters}))
-            .start()
-            .await?;
-        always_well(&envoy).await
-    })
-    .expect("an Envoy");
 }
 
 #[test]

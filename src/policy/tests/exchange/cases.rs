@@ -235,7 +235,6 @@ fn fate(took: impl Generator<Value = Duration>) -> impl Generator<Value = Fate> 
             Obstacle::Trailers,
             Obstacle::BodyTooLarge,
             Obstacle::IncompleteRequest,
-            Obstacle::HeaderEncoding,
         ]).prop_map(Some),
     ];
     let allowed = prop_oneof![4 => Just(true), 1 => Just(false)];

@@ -1,9 +1,8 @@
-//! Replies, resumes, resets and calls.
-
-use proxy_wasm::types::{Status, StreamType};
+//! Replies, resumes and calls.
 
 use super::super::guest;
 use super::super::headers;
+use super::super::numbers::{Status, StreamType};
 use super::super::state::{Cluster, Deferred, Side, Stage, hostcall};
 use super::super::{Call, Outcome, Sent};
 use super::{bytes, malformed, put, text};
@@ -44,8 +43,6 @@ extern "C" fn proxy_send_local_response(
         state.stop_iteration = true;
         if let Some(problem) = problem {
             state.violation(format!("a reply was sent in context {id}, which {problem}"));
-        } else if state.logging == Some(id) {
-            state.violation(format!("a reply was sent in on_log of stream {id}"));
         } else if let Some(stream) = state.stream() {
             stream.sent = Some(sent);
             state.deferred.push_back(Deferred::Reply(id));
@@ -89,21 +86,6 @@ extern "C" fn proxy_continue_stream(stream_type: StreamType) -> Status {
             stream.request.headers_readable = false;
             stream.request.trailers_readable = false;
             state.deferred.push_back(Deferred::Resume(id, side));
-        }
-        Status::Ok
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_close_stream(stream_type: StreamType) -> Status {
-    hostcall("proxy_close_stream", |state| {
-        let id = state.context();
-        let http = matches!(
-            stream_type,
-            StreamType::HttpRequest | StreamType::HttpResponse
-        );
-        if http && state.stream().is_some() {
-            state.deferred.push_back(Deferred::Reset(id));
         }
         Status::Ok
     })

@@ -1,58 +1,36 @@
 //! Header maps and buffers.
 
-use proxy_wasm::types::{BufferType, MapType, Status};
-
 use super::super::guest;
 use super::super::headers::{self, Headers};
+use super::super::numbers::{BufferType, MapType, Status};
 use super::super::state::{State, hostcall};
 use super::{bytes, give, malformed, text};
 
-/// A map that a getter can see.
-enum Seen<'a> {
-    Map(&'a Headers),
-    /// There is no such map now; during `on_log` a getter says `NotFound`, else `BadArgument`.
-    Gone {
-        logging: bool,
-    },
-}
-
-fn seen(state: &State, map: MapType) -> Seen<'_> {
-    let context = state.context();
-    let logging = state.logging == Some(context);
-    let stream = state.living(context);
+/// The map that a getter can see; `None` if there is no such map now.
+fn seen(state: &State, map: MapType) -> Option<&Headers> {
+    let stream = state.living(state.context());
     let answer = state
         .answer
         .as_ref()
         .filter(|(root, _)| *root == state.root())
         .map(|(_, answer)| answer);
-    let found = match map {
+    match map {
         MapType::HttpRequestHeaders => stream
             .map(|stream| &stream.request)
-            .filter(|flow| logging || flow.headers_readable)
+            .filter(|flow| flow.headers_readable)
             .map(|flow| &flow.headers),
         MapType::HttpRequestTrailers => stream
             .map(|stream| &stream.request)
-            .filter(|flow| !logging && flow.trailers_readable)
+            .filter(|flow| flow.trailers_readable)
             .map(|flow| &flow.trailers),
-        MapType::HttpResponseHeaders => match stream {
-            Some(stream) if logging => Some(
-                stream
-                    .direct_reply
-                    .as_ref()
-                    .unwrap_or(&stream.response.headers),
-            ),
-            Some(stream) if stream.response.headers_readable => Some(&stream.response.headers),
-            _ => None,
-        },
-        MapType::HttpResponseTrailers => stream
+        MapType::HttpResponseHeaders => stream
             .map(|stream| &stream.response)
-            .filter(|flow| logging || flow.trailers_readable)
-            .map(|flow| &flow.trailers),
+            .filter(|flow| flow.headers_readable)
+            .map(|flow| &flow.headers),
         MapType::HttpCallResponseHeaders => answer.map(|answer| &answer.headers),
         MapType::HttpCallResponseTrailers => answer.map(|answer| &answer.trailers),
         _ => None,
-    };
-    found.map_or(Seen::Gone { logging }, Seen::Map)
+    }
 }
 
 /// A map that can be written: the stream's own, while the filter has it in hand.
@@ -69,10 +47,6 @@ fn writable(state: &mut State, map: MapType) -> Option<&mut Headers> {
         MapType::HttpResponseHeaders => (
             &mut stream.response.headers,
             stream.response.headers_readable,
-        ),
-        MapType::HttpResponseTrailers => (
-            &mut stream.response.trailers,
-            stream.response.trailers_readable,
         ),
         _ => return None,
     };
@@ -97,10 +71,10 @@ extern "C" fn proxy_get_header_map_pairs(
 ) -> Status {
     hostcall("proxy_get_header_map_pairs", |state| {
         let (wire, gone) = match seen(state, map_type) {
-            Seen::Map(map) => (headers::encode(map), false),
+            Some(map) => (headers::encode(map), false),
             // Envoy gives an empty map here and says Ok. That is hardly what the filter wants of
             // its own stream.
-            Seen::Gone { .. } => (Vec::new(), true),
+            None => (Vec::new(), true),
         };
         let own = matches!(
             map_type,
@@ -140,15 +114,14 @@ extern "C" fn proxy_get_header_map_value(
     let key = text(key_data, key_size);
     hostcall("proxy_get_header_map_value", |state| {
         match seen(state, map_type) {
-            Seen::Map(map) => match headers::first(map, &key) {
+            Some(map) => match headers::first(map, &key) {
                 Some(value) => {
                     give(value, return_value_data, return_value_size);
                     Status::Ok
                 }
                 None => Status::NotFound,
             },
-            Seen::Gone { logging: true } => Status::NotFound,
-            Seen::Gone { logging: false } => Status::BadArgument,
+            None => Status::BadArgument,
         }
     })
 }
@@ -205,17 +178,15 @@ extern "C" fn proxy_get_buffer_bytes(
 ) -> Status {
     hostcall("proxy_get_buffer_bytes", |state| {
         let root = state.root();
-        // A stream's buffer reads as empty outside its body callbacks; the others are not there at
+        // A request's buffer reads as empty outside its body callbacks; the others are not there at
         // all.
         let buffer = match buffer_type {
             BufferType::HttpRequestBody => state.stream().map(|stream| &stream.request.body),
-            BufferType::HttpResponseBody => state.stream().map(|stream| &stream.response.body),
             BufferType::HttpCallResponseBody => state
                 .answer
                 .as_ref()
                 .filter(|(owner, _)| *owner == root)
                 .map(|(_, answer)| &answer.body),
-            BufferType::VmConfiguration => Some(&state.vm_configuration),
             BufferType::PluginConfiguration => state.configuration.as_ref(),
             _ => None,
         };
@@ -227,31 +198,6 @@ extern "C" fn proxy_get_buffer_bytes(
         };
         let part = buffer.get(start..end.min(buffer.len())).unwrap_or_default();
         give(part, return_buffer_data, return_buffer_size);
-        Status::Ok
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_set_buffer_bytes(
-    buffer_type: BufferType,
-    start: usize,
-    size: usize,
-    buffer_data: *const u8,
-    buffer_size: usize,
-) -> Status {
-    let new = bytes(buffer_data, buffer_size);
-    hostcall("proxy_set_buffer_bytes", |state| {
-        let buffer = state.stream().and_then(|stream| match buffer_type {
-            BufferType::HttpRequestBody => Some(&mut stream.request.body),
-            BufferType::HttpResponseBody => Some(&mut stream.response.body),
-            _ => None,
-        });
-        let Some(buffer) = buffer else {
-            return Status::NotFound;
-        };
-        let start = start.min(buffer.len());
-        let end = start.saturating_add(size).min(buffer.len());
-        buffer.splice(start..end, new.iter().copied());
         Status::Ok
     })
 }

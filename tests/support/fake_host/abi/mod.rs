@@ -1,4 +1,4 @@
-//! The 37 functions that a filter imports, in four files by what they are about, and how memory
+//! The 22 functions that the filter imports, in four files by what they are about, and how memory
 //! crosses over.
 //!
 //! The functions below take raw pointers and are not marked unsafe, for the sake of the many that
@@ -10,9 +10,8 @@ mod maps;
 mod other;
 mod shared;
 
-use proxy_wasm::types::Status;
-
 use super::guest;
+use super::numbers::Status;
 use super::state::hostcall;
 
 /// Reads a slice that the filter passed.
@@ -38,8 +37,8 @@ fn put<T>(place: *mut T, value: T) {
     unsafe { place.write(value) };
 }
 
-/// Hands bytes to the filter in memory that its own allocator gave, for the SDK frees it as a `Vec`
-/// of exactly this size. Nothing is handed over as null, as in Envoy.
+/// Hands bytes to the filter in memory that its own allocator gave, for it frees it as a `Vec` of
+/// exactly this size. Nothing is handed over as null, as in Envoy.
 fn give(value: &[u8], data: *mut *mut u8, size: *mut usize) {
     let mut memory = std::ptr::null_mut();
     if !value.is_empty() {

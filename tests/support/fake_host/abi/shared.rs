@@ -1,9 +1,8 @@
-//! Shared data, queues, metrics and properties.
-
-use proxy_wasm::types::{MetricType, Status};
+//! Shared data, metrics and properties.
 
 use super::super::guest;
-use super::super::state::{Deferred, hostcall};
+use super::super::numbers::{MetricType, Status};
+use super::super::state::hostcall;
 use super::{bytes, give, put, text};
 
 #[unsafe(no_mangle)]
@@ -39,79 +38,6 @@ extern "C" fn proxy_set_shared_data(
     let value = bytes(value_data, value_size);
     hostcall("proxy_set_shared_data", |state| {
         state.shared.set(&key, value, cas)
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_register_shared_queue(
-    name_data: *const u8,
-    name_size: usize,
-    return_id: *mut u32,
-) -> Status {
-    let name = text(name_data, name_size);
-    hostcall("proxy_register_shared_queue", |state| {
-        let root = state.root();
-        let id = state.queues.register(&name, root);
-        put(return_id, id);
-        Status::Ok
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_resolve_shared_queue(
-    _vm_id_data: *const u8,
-    _vm_id_size: usize,
-    name_data: *const u8,
-    name_size: usize,
-    return_id: *mut u32,
-) -> Status {
-    let name = text(name_data, name_size);
-    hostcall("proxy_resolve_shared_queue", |state| {
-        match state.queues.resolve(&name) {
-            Some(id) => {
-                put(return_id, id);
-                Status::Ok
-            }
-            None => Status::NotFound,
-        }
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_enqueue_shared_queue(
-    queue_id: u32,
-    value_data: *const u8,
-    value_size: usize,
-) -> Status {
-    let value = bytes(value_data, value_size);
-    hostcall("proxy_enqueue_shared_queue", |state| {
-        match state.queues.enqueue(queue_id, value) {
-            Some(root) => {
-                state
-                    .deferred
-                    .push_back(Deferred::QueueReady(root, queue_id));
-                Status::Ok
-            }
-            None => Status::NotFound,
-        }
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_dequeue_shared_queue(
-    queue_id: u32,
-    return_value_data: *mut *mut u8,
-    return_value_size: *mut usize,
-) -> Status {
-    hostcall("proxy_dequeue_shared_queue", |state| {
-        match state.queues.dequeue(queue_id) {
-            Some(Some(value)) => {
-                give(&value, return_value_data, return_value_size);
-                Status::Ok
-            }
-            Some(None) => Status::Empty,
-            None => Status::NotFound,
-        }
     })
 }
 
@@ -153,19 +79,6 @@ extern "C" fn proxy_increment_metric(metric_id: u32, offset: i64) -> Status {
 extern "C" fn proxy_record_metric(metric_id: u32, value: u64) -> Status {
     hostcall("proxy_record_metric", |state| {
         state.metrics.record(metric_id, value)
-    })
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_get_metric(metric_id: u32, return_value: *mut u64) -> Status {
-    hostcall("proxy_get_metric", |state| {
-        match state.metrics.read(metric_id) {
-            Ok(value) => {
-                put(return_value, value);
-                Status::Ok
-            }
-            Err(status) => status,
-        }
     })
 }
 

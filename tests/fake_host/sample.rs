@@ -10,7 +10,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType, Status};
 
-use super::super::{Host, Setup, state};
+use crate::fake_host::{EPOCH, Host, Setup};
 
 thread_local! {
     /// What the filter saw, in order.
@@ -19,6 +19,8 @@ thread_local! {
     static WAITING: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     /// A request that the next tick lets go.
     static HELD: Cell<Option<u32>> = const { Cell::new(None) };
+    /// A stream that the next tick replies to, although its response has gone on.
+    static LATE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Takes what the filter saw so far.
@@ -81,11 +83,6 @@ impl Context for SampleRoot {
             hostcalls::send_http_response(200, vec![("x-retried", "1")], body.as_deref()).unwrap();
         }
     }
-
-    fn on_done(&mut self) -> bool {
-        note(format!("root {} done", self.id));
-        true
-    }
 }
 
 impl RootContext for SampleRoot {
@@ -102,6 +99,10 @@ impl RootContext for SampleRoot {
         if let Some(stream) = HELD.take() {
             hostcalls::set_effective_context(stream).unwrap();
             hostcalls::resume_http_request().unwrap();
+        }
+        if let Some(stream) = LATE.take() {
+            hostcalls::set_effective_context(stream).unwrap();
+            hostcalls::send_http_response(500, vec![], None).unwrap();
         }
         if let Some(stream) = WAITING.with_borrow_mut(Vec::pop) {
             self.set_tick_period(Duration::ZERO);
@@ -136,7 +137,7 @@ trait ElapsedSinceEpoch {
 impl ElapsedSinceEpoch for SystemTime {
     fn elapsed_since_epoch(&self) -> u128 {
         let now = self.duration_since(UNIX_EPOCH).unwrap();
-        (now - state::EPOCH).as_millis()
+        (now - EPOCH).as_millis()
     }
 }
 
@@ -165,11 +166,6 @@ impl Context for Sample {
             .unwrap_or_default();
         let body = String::from_utf8(body).unwrap();
         note(format!("answer {headers} {status:?} {body:?}"));
-    }
-
-    fn on_done(&mut self) -> bool {
-        note("done");
-        true
     }
 }
 
@@ -225,8 +221,6 @@ impl HttpContext for Sample {
                 assert_eq!(self.get_property(vec!["no", "such"]), None);
                 self.set_property(vec!["tries"], Some(b"2"));
                 assert_eq!(self.get_property(vec!["tries"]).as_deref(), Some(&b"2"[..]));
-                let unknown = hostcalls::call_foreign_function("clear_route_cache", Some(b"x"));
-                assert_eq!(unknown, Err(Status::NotFound));
                 let unknown = hostcalls::set_effective_context(9_999);
                 assert_eq!(unknown, Err(Status::BadArgument));
                 log::info!("a line");
@@ -274,31 +268,17 @@ impl HttpContext for Sample {
                 self.send_http_response(200, vec![], Some(b"other"));
                 Action::Continue
             }
+            "reply late" => {
+                LATE.set(Some(self.id));
+                hostcalls::set_tick_period(Duration::from_millis(5)).unwrap();
+                Action::Continue
+            }
             "read request" => {
                 note(format!("{} headers", self.get_http_request_headers().len()));
                 Action::Continue
             }
             _ => Action::Continue,
         }
-    }
-
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        let body = hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).unwrap();
-        note(format!("response body {} {end}", text_of(body)));
-        if self.what == "reply late" {
-            self.send_http_response(500, vec![], None);
-        }
-        Action::Continue
-    }
-
-    fn on_log(&mut self) {
-        let path = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path").unwrap();
-        let status = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status");
-        note(format!(
-            "log {} {}",
-            text_of(path),
-            text_of(status.unwrap())
-        ));
     }
 }
 

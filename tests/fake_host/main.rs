@@ -1,14 +1,22 @@
-//! The fake held to its own promises, by a sample filter that does what a request tells it to do.
+//! The fake host of the filter's tests, held to its own promises: by another filter, which does what a request
+//! tells it to do.
+//!
+//! That filter is written with the SDK, which knows the ABI from elsewhere: had the fake and the filter the same
+//! wrong idea of a number or of a wire format, their tests would pass and these would not. It is a target of its
+//! own because the SDK exports callbacks of the same names as the filter.
 
-use std::time::Duration;
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
-use proxy_wasm::types::{Action, LogLevel};
+#[path = "../support/fake_host/mod.rs"]
+mod fake_host;
 
-use super::HostCalls;
-
+mod linked;
 mod rules;
 mod sample;
 
+use std::time::Duration;
+
+use fake_host::{Action, HostCalls, LogLevel};
 use sample::{get, seen, start};
 
 #[test]
@@ -37,9 +45,6 @@ fn a_stream_runs_through_its_callbacks_in_order() {
             "request body llo false",
             "request trailers 1",
             "response 200 via_upstream",
-            "response body hi true",
-            "log / 200",
-            "done",
             &format!("drop {id}"),
         ]
     );
@@ -74,8 +79,6 @@ fn a_failed_response_waits_for_its_retry_and_the_reply_bypasses_the_filter() {
             "response 503 via_upstream",
             "tick 25",
             "root 1 answer 200",
-            "log / 200",
-            "done",
             &format!("drop {}", stream.id()),
         ]
     );
@@ -99,13 +102,7 @@ fn a_reply_to_a_request_comes_back_through_the_response_callbacks() {
     let stream = host.request(&get("reply"), false);
     assert_eq!(stream.request_action(), Action::Pause);
     assert_eq!(stream.sent().unwrap().status, 403);
-    let expected = [
-        "response 403 -",
-        "response body no true",
-        "log / 403",
-        "done",
-    ];
-    assert_eq!(seen().get(..4).unwrap(), expected);
+    assert_eq!(seen().first().unwrap(), "response 403 -");
     assert_eq!(
         stream.response_header("content-type"),
         Some(b"text/plain".to_vec())
@@ -129,8 +126,8 @@ fn a_reply_in_place_of_a_response_goes_straight_to_the_client() {
     let stream = host.request(&get("replace"), true);
     assert_eq!(stream.response(&[(":status", "500")], true), Action::Pause);
     assert!(stream.has_ended());
-    let expected = ["response 500 via_upstream", "log / 200", "done"];
-    assert_eq!(seen().get(..3).unwrap(), expected);
+    let dropped = format!("drop {}", stream.id());
+    assert_eq!(seen(), ["response 500 via_upstream", &dropped]);
 }
 
 #[test]
@@ -140,13 +137,8 @@ fn a_resumed_response_gives_out_what_was_held() {
     stream.response(&[(":status", "500")], false);
     assert!(stream.was_resumed() && !stream.is_paused());
     stream.response_body(b"x", true);
+    assert_eq!(stream.response_passed(), b"x");
     stream.finish();
-    let expected = [
-        "response 500 via_upstream",
-        "response body x true",
-        "log / 500",
-    ];
-    assert_eq!(seen().get(..3).unwrap(), expected);
 }
 
 #[test]
@@ -155,12 +147,9 @@ fn a_router_failure_looks_like_a_response() {
     let stream = host.request(&get(""), true);
     let action = stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");
     assert_eq!(action, Action::Continue);
+    assert_eq!(stream.response_passed(), b"no healthy upstream");
     stream.finish();
-    let expected = [
-        "response 503 no_healthy_upstream",
-        "response body no healthy upstream true",
-    ];
-    assert_eq!(seen().get(..2).unwrap(), expected);
+    assert_eq!(seen().first().unwrap(), "response 503 no_healthy_upstream");
 }
 
 #[test]
@@ -199,12 +188,10 @@ fn calls_are_checked_and_answered_in_the_ways_of_envoy() {
 }
 
 #[test]
-fn properties_logs_and_foreign_functions_are_recorded() {
+fn properties_and_logs_are_recorded() {
     let host = start();
     let stream = host.request(&get("properties"), true);
     assert_eq!(stream.filter_state(&["tries"]), Some(b"2".to_vec()));
-    let call = ("clear_route_cache".to_owned(), b"x".to_vec());
-    assert_eq!(host.foreign_calls(), [call]);
     assert_eq!(host.logs(), [(LogLevel::Info, "a line".to_owned())]);
 }
 
@@ -215,7 +202,7 @@ fn hostcalls_are_counted_by_name_and_the_log_apart() {
     assert_eq!(calls.of("proxy_get_property"), 3);
     assert_eq!(calls.of("proxy_get_header_map_pairs"), 1);
     assert_eq!(calls.logs(), 1);
-    assert_eq!(calls.total(), 8);
+    assert_eq!(calls.total(), 7);
     let none = host.count_hostcalls(|| ());
     assert_eq!(none, HostCalls::default());
 }
@@ -234,14 +221,4 @@ fn a_held_request_gives_out_its_body_once_it_is_resumed() {
     assert_eq!(stream.request_passed(), b"ab");
     stream.response(&[(":status", "204")], true);
     stream.finish();
-}
-
-#[test]
-fn a_stream_given_up_by_envoy_shows_its_end_in_the_log_only() {
-    let host = start();
-    let stream = host.request(&get("pause"), true);
-    stream.response(&[(":status", "500")], true);
-    stream.timed_out();
-    let expected = ["response 500 via_upstream", "log / 504", "done"];
-    assert_eq!(seen().get(..3).unwrap(), expected);
 }

@@ -1,0 +1,143 @@
+//! How a request gets to the cluster that the filter has written into the header.
+//!
+//! | `--routing` | VirtualService | EnvoyFilter |
+//! |---|---|---|
+//! | `routes` | a route for each cluster, chosen by the header's value | none |
+//! | `cluster-header` | one route, chosen by the header's presence | takes that route's cluster from the header |
+//!
+//! Both end with a route that asks for no header. Envoy runs its filters whether or not a route was found, and
+//! chooses again when one of them writes a header, so a steered request needs no such route. What no pool takes
+//! does: it would be answered 404.
+//!
+//! Istio merges the EnvoyFilter's value into the route. `cluster` and `cluster_header` exclude each other, so
+//! setting one takes away the other. A retry policy could not be taken away by merging, which is why the
+//! VirtualService says that there is none.
+//!
+//! No route says `timeout`. Istio's default is none, which is what is wanted, and Istio refuses `0s`.
+//!
+//! Limits: a waypoint's routes are part of its listeners, where Istio does not patch them.
+//!
+//! Example: `outbound|80|v2|api` becomes `destination: {host: api, port: {number: 80}, subset: v2}`.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::super::{printable, quoted};
+use super::{Destination, Rendering};
+use crate::arguments::{IstioRouting, IstioTarget};
+
+impl Rendering<'_> {
+    /// The VirtualService.
+    pub(super) fn routes(&self, documents: &mut String) -> std::fmt::Result {
+        let arguments = self.arguments;
+        let header = quoted(&self.config.cluster_header);
+        documents.push_str(&self.metadata("networking.istio.io/v1", "VirtualService", ""));
+        writeln!(documents, "  hosts: [{}]", quoted(arguments.host()))?;
+        match arguments.target {
+            IstioTarget::Gateway => {
+                writeln!(documents, "  gateways: [{}]", quoted(&arguments.gateway))?;
+            }
+            // For the others these are the mesh's, which is the default.
+            IstioTarget::Sidecar => documents.push_str(
+                "  # Other namespaces have no filter that writes the header, and need none of this.
+  exportTo: [\".\"]
+",
+            ),
+            IstioTarget::Waypoint => {}
+        }
+        documents.push_str(
+            "  # Steerage writes the cluster's name into the header, and Envoy then chooses the route again. Each route
+  # has no `timeout`, because that would go on counting while Steerage retries, and no retries of Istio's own:
+  # two layers of retries multiply.
+  http:
+",
+        );
+        match arguments.routing {
+            IstioRouting::Routes => {
+                for (cluster, destination) in &self.clusters {
+                    let exact = quoted(&cluster.name);
+                    writeln!(documents, "  - match:")?;
+                    writeln!(documents, "    - headers: {{{header}: {{exact: {exact}}}}}")?;
+                    route_to(documents, "    ", destination)?;
+                }
+            }
+            IstioRouting::ClusterHeader => {
+                if let Some((_, first)) = self.clusters.first() {
+                    documents.push_str(
+                        "  # The EnvoyFilter below finds this route by its name, and takes its cluster from the header.
+",
+                    );
+                    writeln!(documents, "  - name: {}", quoted(&arguments.name))?;
+                    writeln!(documents, "    match:")?;
+                    writeln!(documents, "    - headers: {{{header}: {{}}}}")?;
+                    route_to(documents, "    ", first)?;
+                }
+            }
+        }
+        documents.push_str(
+            "  # What no pool takes has no such header and stays here. Put routes of your own in front of this one.
+",
+        );
+        match (arguments.target, self.clusters.first()) {
+            (_, None) => Ok(()),
+            (IstioTarget::Gateway, Some((_, first))) => route_to(documents, "  - ", first),
+            (IstioTarget::Sidecar | IstioTarget::Waypoint, Some((_, first))) => {
+                let host = arguments.host();
+                let (port, subset) = (first.port, None);
+                route_to(documents, "  - ", &Destination { host, port, subset })
+            }
+        }
+    }
+
+    /// The EnvoyFilter, if the cluster is to be taken from the header.
+    pub(super) fn patch(&self) -> String {
+        let arguments = self.arguments;
+        let context = match arguments.target {
+            IstioTarget::Gateway => "GATEWAY",
+            IstioTarget::Sidecar | IstioTarget::Waypoint => "SIDECAR_OUTBOUND",
+        };
+        if arguments.routing == IstioRouting::Routes {
+            return String::new();
+        }
+        let mut patch = self.metadata("networking.istio.io/v1alpha3", "EnvoyFilter", "");
+        patch.push_str(&format!(
+            "  workloadSelector: {{labels: {labels}}}
+  configPatches:
+  - applyTo: HTTP_ROUTE
+    match:
+      context: {context}
+      routeConfiguration: {{vhost: {{route: {{name: {route}}}}}}}
+    patch:
+      operation: MERGE
+      value:
+        route:
+          # Takes the place of the route's cluster: a route has one or the other.
+          cluster_header: {header}
+          timeout: 0s
+",
+            labels = self.labels(),
+            route = quoted(&arguments.name),
+            header = quoted(&self.config.cluster_header),
+        ));
+        patch
+    }
+}
+
+/// What a route does, behind its condition or, as a route of its own, behind a hyphen.
+fn route_to(
+    documents: &mut String,
+    before: &str,
+    destination: &Destination<'_>,
+) -> std::fmt::Result {
+    let mut to = json!({
+        "host": destination.host,
+        "port": {"number": destination.port},
+    });
+    if let (Some(subset), Some(object)) = (destination.subset, to.as_object_mut()) {
+        object.insert("subset".into(), json!(subset));
+    }
+    let to = printable(&to.to_string());
+    writeln!(documents, "{before}route: [{{destination: {to}}}]")?;
+    writeln!(documents, "    retries: {{attempts: 0}}")
+}

@@ -1,0 +1,375 @@
+//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`: the resources are read from
+//! their files and turned into Envoy's configuration as Istio and Envoy Gateway do it, so that a test of the
+//! result is one of the files.
+//!
+//! | of a resource | Istio makes |
+//! |---|---|
+//! | WasmPlugin, TrafficExtension | a filter `NAMESPACE.NAME` without a `vm_id`, delivered by discovery |
+//! | its `pluginConfig` | a string of JSON in which every number has been a double |
+//! | VirtualService | routes with `timeout: 0s`, and with retries of Istio's own unless these are off |
+//! | EnvoyFilter | the route of that name, with the value merged into it |
+//!
+//! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and names the cluster
+//! of a rule after the rule.
+//!
+//! Limits: this is written after their sources and was compared with none of them running. TLS between proxies,
+//! limits of clusters and the telemetry of Istio are left out: they touch neither the filter nor its routes.
+//!
+//! Example: a VirtualService of a sidecar for `api.default.svc.cluster.local` becomes a virtual host with the
+//! domains `api`, `api.default` and so on, and port 80 behind each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
+use steerage_harness::{Envoy, EnvoyBuilder};
+
+use crate::samples::root;
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+const MODULE: &str = "steerage.wasm";
+
+/// A service of the mesh that no resource speaks of.
+pub(crate) const OTHER: &str = "other.default.svc.cluster.local";
+
+/// The resources of one file.
+pub(crate) struct Resources(Vec<Value>);
+
+/// A proxy of Istio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proxy {
+    Gateway,
+    Sidecar,
+    Waypoint,
+}
+
+impl Resources {
+    /// Those of a file in `envoy/`.
+    pub(crate) fn read(file: &str) -> Self {
+        let text = fs::read_to_string(root().join("envoy").join(file)).expect("a file");
+        let documents = serde_yaml_ng::Deserializer::from_str(&text);
+        let documents = documents.map(|document| Value::deserialize(document).expect("YAML"));
+        Self(documents.collect())
+    }
+
+    fn of_kind(&self, kinds: &[&str]) -> Option<&Value> {
+        let mut all = self.0.iter();
+        all.find(|resource| kinds.iter().any(|kind| resource["kind"] == *kind))
+    }
+
+    /// The filter's configuration, to be changed.
+    pub(crate) fn policy(&mut self) -> &mut Value {
+        let places = [
+            "/spec/pluginConfig",
+            "/spec/wasm/pluginConfig",
+            "/spec/wasm/0/config",
+        ];
+        let mut all = self.0.iter_mut();
+        all.find_map(|resource| {
+            let place = places
+                .iter()
+                .find(|place| resource.pointer(place).is_some())?;
+            resource.pointer_mut(place)
+        })
+        .expect("a configuration")
+    }
+
+    /// The same for another plugin beside this one.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        for resource in &mut self.0 {
+            resource["metadata"]["name"] = json!(name);
+        }
+        self
+    }
+
+    /// The name of Istio's filter.
+    pub(crate) fn filter_name(&self) -> String {
+        name_of(self.plugin(), ".")
+    }
+
+    fn plugin(&self) -> &Value {
+        self.of_kind(&["WasmPlugin", "TrafficExtension"])
+            .expect("a plugin")
+    }
+
+    /// What Istio's agent hands to the proxy, the module fetched.
+    fn filter(&self, module: &str) -> Value {
+        let spec = &self.plugin()["spec"];
+        let spec = spec.get("wasm").unwrap_or(spec);
+        let strategy = spec["failStrategy"].as_str();
+        let strategy = strategy.filter(|name| *name != "FAIL_CLOSE");
+        json!({
+            "@type": WASM,
+            "config": {
+                "name": self.filter_name(),
+                "root_id": spec["pluginName"],
+                "failure_policy": strategy.unwrap_or("FAIL_CLOSED"),
+                "configuration": string(&through_doubles(spec["pluginConfig"].clone())),
+                "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": code(module)},
+            },
+        })
+    }
+
+    /// The routes, in one virtual host.
+    pub(crate) fn virtual_host(&self, proxy: Proxy) -> Value {
+        let service = self.of_kind(&["VirtualService"]).expect("routes");
+        let host = service["spec"]["hosts"][0].as_str().expect("a host");
+        let domains = match proxy {
+            Proxy::Gateway => vec![host.to_owned()],
+            // A waypoint finds the service by its address, and then takes every host.
+            Proxy::Waypoint => vec!["*".to_owned()],
+            Proxy::Sidecar => {
+                let short = |end: &str| host.strip_suffix(end).map(str::to_owned);
+                let all = [
+                    Some(host.to_owned()),
+                    short(".cluster.local"),
+                    short(".svc.cluster.local"),
+                ];
+                let name = host.split('.').next().map(str::to_owned);
+                all.into_iter().chain([name]).flatten().collect()
+            }
+        };
+        let domains: Vec<_> = domains
+            .iter()
+            .flat_map(|domain| match &**domain {
+                "*" => vec![domain.clone()],
+                _ => vec![domain.clone(), format!("{domain}:*")],
+            })
+            .collect();
+        let routes = service["spec"]["http"].as_array().expect("routes");
+        let routes: Vec<_> = routes.iter().map(|http| self.route(http, proxy)).collect();
+        json!({"name": host, "domains": domains, "routes": routes})
+    }
+
+    fn route(&self, http: &Value, proxy: Proxy) -> Value {
+        let mut matched = json!({"prefix": "/"});
+        if let Some(headers) = http["match"][0]["headers"].as_object() {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| match value.get("exact") {
+                    Some(exact) => json!({"name": name, "string_match": {"exact": exact}}),
+                    None => json!({"name": name, "present_match": true}),
+                });
+            matched["headers"] = headers.collect();
+        }
+        let to = &http["route"][0]["destination"];
+        let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (port, subset, host) = (
+            &to["port"]["number"],
+            part(&to["subset"]),
+            part(&to["host"]),
+        );
+        let cluster = match proxy {
+            Proxy::Waypoint if subset.is_empty() => format!("inbound-vip|{port}|http|{host}"),
+            Proxy::Waypoint => format!("inbound-vip|{port}|http/{subset}|{host}"),
+            Proxy::Gateway | Proxy::Sidecar => format!("outbound|{port}|{subset}|{host}"),
+        };
+        assert!(
+            http.get("timeout").is_none(),
+            "Istio refuses 0s, and more is not wanted"
+        );
+        let mut action = json!({"cluster": cluster, "timeout": "0s"});
+        if http["retries"]["attempts"] != 0 {
+            action["retry_policy"] = json!({
+                "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+                "retriable_status_codes": [503],
+                "num_retries": 2,
+            });
+        }
+        let mut route = json!({"name": part(&http["name"]), "match": matched, "route": action});
+        if let Some(filter) = self.of_kind(&["EnvoyFilter"]) {
+            let patch = &filter["spec"]["configPatches"][0];
+            let context = match proxy {
+                Proxy::Gateway => "GATEWAY",
+                Proxy::Sidecar => "SIDECAR_OUTBOUND",
+                Proxy::Waypoint => panic!("a waypoint's routes are not patched"),
+            };
+            assert_eq!(patch["match"]["context"], context);
+            let name = &patch["match"]["routeConfiguration"]["vhost"]["route"]["name"];
+            if *name == route["name"] {
+                merge(&mut route, &patch["patch"]["value"]);
+            }
+        }
+        route
+    }
+}
+
+/// Merges as protocol buffers do: of fields that exclude each other, the last one stays.
+fn merge(into: &mut Value, value: &Value) {
+    let (Some(fields), Some(more)) = (into.as_object_mut(), value.as_object()) else {
+        *into = value.clone();
+        return;
+    };
+    let exclusive = ["cluster", "cluster_header", "weighted_clusters"];
+    if more.keys().any(|name| exclusive.contains(&&**name)) {
+        fields.retain(|name, _| !exclusive.contains(&&**name));
+    }
+    for (name, value) in more {
+        merge(fields.entry(name).or_insert(Value::Null), value);
+    }
+}
+
+/// The configuration as Istio hands it on: all numbers have been doubles.
+fn through_doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.into_iter().map(through_doubles).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            let fields: Map<_, _> = fields
+                .map(|(name, value)| (name, through_doubles(value)))
+                .collect();
+            Value::Object(fields)
+        }
+        other => other,
+    }
+}
+
+fn string(configuration: &Value) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": configuration.to_string(),
+    })
+}
+
+/// The module as a file, which is what the agent makes of an image.
+fn code(module: &str) -> Value {
+    let path = root().join("target").join(module);
+    json!({"local": {"filename": path.canonicalize().expect("the module")}})
+}
+
+fn router() -> Value {
+    json!({"name": "envoy.filters.http.router", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+    }})
+}
+
+/// A control plane that delivers filters: files that an Envoy looks at.
+pub(crate) struct Discovery {
+    folder: PathBuf,
+    module: &'static str,
+}
+
+impl Discovery {
+    /// One of its own for each test.
+    pub(crate) fn new(test: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("discovery")
+            .join(test);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        Self {
+            folder,
+            module: MODULE,
+        }
+    }
+
+    /// The same with this file of `target/` in place of the module.
+    pub(crate) fn of(self, module: &'static str) -> Self {
+        Self { module, ..self }
+    }
+
+    /// Delivers the filter of these resources, in one step.
+    pub(crate) fn deliver(&self, resources: &Resources) {
+        let name = resources.filter_name();
+        let document = json!({"resources": [{
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": name,
+            "typed_config": resources.filter(self.module),
+        }]});
+        let new = self.folder.join("new");
+        fs::write(&new, document.to_string()).expect("the folder is there");
+        fs::rename(new, self.folder.join(name)).expect("the folder is there");
+    }
+
+    /// A proxy with the filters of all of these and their routes.
+    pub(crate) fn proxy(&self, proxy: Proxy, all: &[&Resources]) -> EnvoyBuilder {
+        let mut filters = Vec::new();
+        for resources in all {
+            self.deliver(resources);
+            let name = resources.filter_name();
+            filters.push(json!({"name": name, "config_discovery": {
+                "config_source": {
+                    "path_config_source": {
+                        "path": self.folder.join(&name),
+                        "watched_directory": {"path": self.folder},
+                    },
+                    "resource_api_version": "V3",
+                },
+                "type_urls": [WASM],
+            }}));
+        }
+        filters.push(router());
+        let hosts = all.iter().map(|resources| resources.virtual_host(proxy));
+        // A sidecar has the other services of the mesh beside these.
+        let other = (proxy == Proxy::Sidecar).then(|| {
+            let action = json!({"cluster": format!("outbound|80||{OTHER}"), "timeout": "0s"});
+            let routes = json!([{"match": {"prefix": "/"}, "route": action}]);
+            json!({"name": OTHER, "domains": [OTHER], "routes": routes})
+        });
+        let hosts: Vec<_> = hosts.chain(other).collect();
+        Envoy::builder()
+            .merge_manager(json!({"http_filters": filters}))
+            .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+    }
+}
+
+/// A resource's namespace and its name, with this between them.
+fn name_of(resource: &Value, between: &str) -> String {
+    let part = |name: &str| resource["metadata"][name].as_str().expect("a name");
+    [part("namespace"), part("name")].join(between)
+}
+
+/// An Envoy of Envoy Gateway.
+pub(crate) fn gateway(resources: &Resources) -> EnvoyBuilder {
+    let policy = resources
+        .of_kind(&["EnvoyExtensionPolicy"])
+        .expect("a policy");
+    let route = resources.of_kind(&["HTTPRoute"]).expect("a route");
+    assert_eq!(
+        policy["spec"]["targetRefs"][0]["name"],
+        route["metadata"]["name"]
+    );
+    let id = format!("envoyextensionpolicy/{}/wasm/0", name_of(policy, "/"));
+    let filter = format!("envoy.filters.http.wasm/{id}");
+    let wasm = &policy["spec"]["wasm"][0];
+    let filters = json!([
+        {"name": filter, "disabled": true, "typed_config": {"@type": WASM, "config": {
+            "name": wasm["name"],
+            "root_id": wasm["rootID"],
+            "fail_open": wasm["failOpen"],
+            "configuration": string(&wasm["config"]),
+            "vm_config": {"vm_id": id, "runtime": "envoy.wasm.runtime.v8", "code": code(MODULE)},
+        }}},
+        router(),
+    ]);
+    let on = json!({filter: {
+        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}
+    }});
+    let rules = route["spec"]["rules"].as_array().expect("rules");
+    let mut routes: Vec<_> = rules
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| {
+            let headers = rule["matches"][0]["headers"].as_array();
+            let headers = headers.into_iter().flatten().map(|header| {
+                json!({"name": header["name"], "string_match": {"exact": header["value"]}})
+            });
+            let headers: Vec<_> = headers.collect();
+            let cluster = format!("httproute/{}/rule/{index}", name_of(route, "/"));
+            json!({
+                "match": {"prefix": "/", "headers": headers},
+                "route": {"cluster": cluster, "timeout": rule["timeouts"]["request"]},
+                "typed_per_filter_config": on,
+            })
+        })
+        .collect();
+    // Whatever the order of the rules, those that ask for more come first.
+    routes.sort_by_key(|route| route["match"]["headers"] == json!([]));
+    let hosts = json!([{"name": "all", "domains": ["*"], "routes": routes}]);
+    Envoy::builder()
+        .merge_manager(json!({"http_filters": filters}))
+        .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+}

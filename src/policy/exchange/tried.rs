@@ -1,0 +1,40 @@
+//! Where an exchange has been.
+
+use crate::backoff::MAX_ATTEMPTS;
+use crate::endpoint::EndpointIndex;
+
+/// The endpoints that an exchange has tried, in order; repeats included.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    endpoints: [Option<EndpointIndex>; MAX_ATTEMPTS as usize],
+}
+
+impl Tried {
+    /// Whether `endpoint` has been tried.
+    #[must_use]
+    pub fn contains(&self, endpoint: EndpointIndex) -> bool {
+        self.endpoints
+            .iter()
+            .map_while(|tried| *tried)
+            .any(|tried| tried == endpoint)
+    }
+
+    /// Whether none has been.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.endpoints, [None, ..])
+    }
+
+    /// The newest one.
+    #[must_use]
+    pub fn last(&self) -> Option<EndpointIndex> {
+        self.endpoints.iter().map_while(|tried| *tried).last()
+    }
+
+    /// Adds one. An exchange has at most as many attempts as there is room.
+    pub fn add(&mut self, endpoint: EndpointIndex) {
+        if let Some(free) = self.endpoints.iter_mut().find(|tried| tried.is_none()) {
+            *free = Some(endpoint);
+        }
+    }
+}
