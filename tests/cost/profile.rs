@@ -3,6 +3,7 @@
 //! With a module that has names (`CARGO_PROFILE_RELEASE_STRIP=false`), given as `STEERAGE_WASM`:
 //! `cargo test --test cost -- --ignored --nocapture`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -46,38 +47,40 @@ fn where_the_instructions_go() {
     }
 }
 
-/// One request in the middle of a steady flow.
+/// The mean of the last requests of a steady flow.
 fn show(name: &str, configuration: &str, work: fn(&Host)) {
-    const SHOWN: usize = 45;
+    const BEFORE: u64 = 400;
+    const COUNTED: u64 = 100;
+    const SHOWN: usize = 30;
     let meter = engine::load_counting(true);
     let host = start(configuration, || ());
-    for _ in 0..100 {
-        work(&host);
+    let mut by_callback = BTreeMap::new();
+    let mut by_function = BTreeMap::new();
+    for n in 0..BEFORE + COUNTED {
+        let before = meter.functions();
+        let cost = meter.of(|| work(&host));
+        if n >= BEFORE {
+            for (callback, instructions) in cost.by_callback {
+                *by_callback.entry(callback).or_default() += instructions;
+            }
+            for (number, (after, before)) in meter.functions().iter().zip(before).enumerate() {
+                *by_function.entry(number).or_default() += after - before;
+            }
+        }
         pass(&host, Duration::from_millis(10));
     }
-    let before = meter.functions();
-    let cost = meter.of(|| work(&host));
-    println!(
-        "\n{name}: {} instructions, {} bytes, {:?}",
-        cost.instructions, cost.bytes, cost.by_name
-    );
-    for (callback, instructions) in &cost.by_callback {
-        println!("{instructions:>9}  {callback}");
+    let total: u64 = by_callback.values().sum();
+    println!("\n{name}: {} instructions", total / COUNTED);
+    for (callback, instructions) in &by_callback {
+        println!("{:>9}  {callback}", instructions / COUNTED);
     }
-    let names = names();
-    let mut by_function: Vec<_> = meter
-        .functions()
-        .iter()
-        .zip(&before)
-        .enumerate()
-        .map(|(number, (after, before))| (after - before, number))
-        .filter(|(instructions, _)| *instructions > 0)
-        .collect();
-    by_function.sort_unstable_by(|one, other| other.cmp(one));
     println!("of these, in the functions themselves:");
-    for (instructions, number) in by_function.into_iter().take(SHOWN) {
-        let name = names.get(&number).map_or("", String::as_str);
-        println!("{instructions:>9}  {name}");
+    let names = names();
+    let mut by_function: Vec<(usize, u64)> = by_function.into_iter().collect();
+    by_function.sort_unstable_by_key(|(_, instructions)| Reverse(*instructions));
+    for (number, instructions) in by_function.iter().take(SHOWN) {
+        let name = names.get(number).map_or("", String::as_str);
+        println!("{:>9}  {name}", instructions / COUNTED);
     }
 }
 
