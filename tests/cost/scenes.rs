@@ -47,14 +47,36 @@ pub(crate) fn with_strategy(count: usize, strategy: &str) -> String {
     format!(r#"{{{endpoints}, "load_balancer": {{"strategy": "{strategy}"}}}}"#)
 }
 
-/// Everything that a healthy request could pay for.
+/// Everything that makes a healthy request dearer, but for what the client is told.
 pub(crate) fn everything() -> String {
+    everything_and("")
+}
+
+/// That, too.
+pub(crate) fn with_response_headers() -> String {
+    everything_and(r#", "response_headers": true"#)
+}
+
+fn everything_and(more: &str) -> String {
     let endpoints = endpoints(4);
     format!(
         r#"{{{endpoints}, "load_balancer": {{"strategy": "least_response_time"}},
         "retry_policy": {{"budget": {{"ratio": 0.2}}}}, "circuit_breaker": {{"failure_threshold": 5}},
-        "health_check": {{"interval": 30}}, "enable_metrics_interceptor": true, "response_headers": true}}"#
+        "health_check": {{"interval": 30}}, "enable_metrics_interceptor": true{more}}}"#
     )
+}
+
+/// So many pools, of which the last takes the requests.
+pub(crate) fn with_pools(count: usize) -> String {
+    let endpoints = endpoints(4);
+    let mut pools = String::new();
+    for n in 1..count {
+        let _ = write!(
+            pools,
+            r#"{{"name": "p{n}", "match": {{"prefix": "/p{n}/"}}, {endpoints}}},"#
+        );
+    }
+    format!(r#"{{"pools": [{pools}{{"match": {{"prefix": "/cart"}}, {endpoints}}}]}}"#)
 }
 
 /// Retries wait for this long, and nothing but their number limits them.
