@@ -13,7 +13,7 @@ use super::headers::Headers;
 use super::metrics::Metrics;
 use super::numbers::{LogLevel, Status};
 use super::shared::SharedData;
-use super::{Call, Sent};
+use super::{Call, Sent, guest};
 
 /// The fake's memory.
 #[derive(Debug)]
@@ -315,7 +315,7 @@ pub(super) fn with<R>(look: impl FnOnce(&mut State) -> R) -> R {
 pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> Status) -> Status {
     STATE.with(|state| match state.try_borrow_mut() {
         Ok(mut state) => {
-            *state.counts.entry(name).or_default() += 1;
+            guest::outside(|| *state.counts.entry(name).or_default() += 1);
             if name != "proxy_log" {
                 if state.registering {
                     state.violation(format!("{name} was called while the filter registered"));
@@ -323,7 +323,7 @@ pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> St
                     state.violation(format!("{name} was called outside any callback"));
                 }
             }
-            answer(&mut state)
+            guest::outside(|| answer(&mut state))
         }
         Err(_) => Status::InternalFailure,
     })

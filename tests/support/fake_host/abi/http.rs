@@ -1,5 +1,6 @@
 //! Replies, resumes and calls.
 
+use super::super::guest;
 use super::super::headers;
 use super::super::numbers::{Status, StreamType};
 use super::super::state::{Cluster, Deferred, Side, Stage, hostcall};
@@ -18,14 +19,14 @@ extern "C" fn proxy_send_local_response(
     grpc_status: i32,
 ) -> Status {
     let details = text(status_code_details_data, status_code_details_size);
-    let Some(map) = headers::decode(bytes(headers_data, headers_size)) else {
+    let Some(map) = guest::outside(|| headers::decode(bytes(headers_data, headers_size))) else {
         return malformed("proxy_send_local_response");
     };
     let sent = Sent {
         status: status_code,
         details,
         headers: map,
-        body: bytes(body_data, body_size).to_vec(),
+        body: guest::outside(|| bytes(body_data, body_size).to_vec()),
         grpc_status: (grpc_status != -1).then_some(grpc_status),
     };
     hostcall("proxy_send_local_response", |state| {
@@ -104,9 +105,9 @@ extern "C" fn proxy_http_call(
     return_token: *mut u32,
 ) -> Status {
     let cluster = text(upstream_data, upstream_size);
-    let map = headers::decode(bytes(headers_data, headers_size));
-    let trailers = headers::decode(bytes(trailers_data, trailers_size));
-    let body = bytes(body_data, body_size).to_vec();
+    let map = guest::outside(|| headers::decode(bytes(headers_data, headers_size)));
+    let trailers = guest::outside(|| headers::decode(bytes(trailers_data, trailers_size)));
+    let body = guest::outside(|| bytes(body_data, body_size).to_vec());
     let (Some(map), Some(trailers)) = (map, trailers) else {
         return malformed("proxy_http_call");
     };

@@ -1,5 +1,6 @@
 //! Header maps and buffers.
 
+use super::super::guest;
 use super::super::headers::{self, Headers};
 use super::super::numbers::{BufferType, MapType, Status};
 use super::super::state::{State, hostcall};
@@ -96,7 +97,7 @@ extern "C" fn proxy_set_header_map_pairs(
     map_data: *const u8,
     map_size: usize,
 ) -> Status {
-    let Some(new) = headers::decode(bytes(map_data, map_size)) else {
+    let Some(new) = guest::outside(|| headers::decode(bytes(map_data, map_size))) else {
         return malformed("proxy_set_header_map_pairs");
     };
     write("proxy_set_header_map_pairs", map_type, |map| *map = new)

@@ -27,7 +27,7 @@ fn bytes<'a>(data: *const u8, size: usize) -> &'a [u8] {
 /// Reads a text that the filter passed. What is not UTF-8 cannot be a name, and is made visible
 /// instead of lost.
 fn text(data: *const u8, size: usize) -> String {
-    String::from_utf8_lossy(bytes(data, size)).into_owned()
+    guest::outside(|| String::from_utf8_lossy(bytes(data, size)).into_owned())
 }
 
 /// Writes a result where the filter wants it.
@@ -42,7 +42,7 @@ fn put<T>(place: *mut T, value: T) {
 fn give(value: &[u8], data: *mut *mut u8, size: *mut usize) {
     let mut memory = std::ptr::null_mut();
     if !value.is_empty() {
-        memory = guest::proxy_on_memory_allocate(value.len());
+        memory = guest::allocate(value.len());
         // SAFETY: the allocator gave `value.len()` bytes that nothing else uses yet.
         unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), memory, value.len()) };
     }

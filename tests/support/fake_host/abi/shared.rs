@@ -1,5 +1,6 @@
 //! Shared data, metrics and properties.
 
+use super::super::guest;
 use super::super::numbers::{MetricType, Status};
 use super::super::state::hostcall;
 use super::{bytes, give, put, text};
@@ -88,7 +89,7 @@ extern "C" fn proxy_get_property(
     return_value_data: *mut *mut u8,
     return_value_size: *mut usize,
 ) -> Status {
-    let path = path(bytes(path_data, path_size));
+    let path = guest::outside(|| path(bytes(path_data, path_size)));
     hostcall("proxy_get_property", |state| {
         let stream = state.living(state.context());
         let own = stream.and_then(|stream| {
@@ -114,8 +115,8 @@ extern "C" fn proxy_set_property(
     value_data: *const u8,
     value_size: usize,
 ) -> Status {
-    let path = path(bytes(path_data, path_size));
-    let value = bytes(value_data, value_size).to_vec();
+    let path = guest::outside(|| path(bytes(path_data, path_size)));
+    let value = guest::outside(|| bytes(value_data, value_size).to_vec());
     hostcall("proxy_set_property", |state| match state.stream() {
         Some(stream) => {
             stream.filter_state.insert(path, value);
