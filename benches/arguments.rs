@@ -23,6 +23,7 @@ Parts:
 Options:
   --rounds N            how often everything is measured anew; the tables show medians [default: 7]
   --seconds S           how long each contender is measured in a round, under each load [default: 3]
+  --rate R              the fixed load, in requests a second [default: half of what bare Envoy can do]
   --contender A,B       only these: bare, native, native_one_cluster, noop, calls, lua, steerage,
                         full, every, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
@@ -48,6 +49,8 @@ pub(crate) struct Arguments {
     pub(crate) parts: Vec<Part>,
     pub(crate) rounds: u32,
     pub(crate) during: Duration,
+    /// Of the fixed load, in requests a second.
+    pub(crate) rate: Option<f64>,
     /// In the order of the tables; those that are not installed are left out and named.
     pub(crate) kinds: Vec<Kind>,
     pub(crate) modules: Vec<PathBuf>,
@@ -96,6 +99,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Asked, St
         parts: Vec::new(),
         rounds: 7,
         during: Duration::from_secs(3),
+        rate: None,
         kinds: Vec::new(),
         modules: Vec::new(),
         json: None,
@@ -110,6 +114,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Asked, St
             "--help" | "-h" => return Ok(Asked::Help),
             "--rounds" => arguments.rounds = rounds(&value()?)?,
             "--seconds" => arguments.during = seconds(&value()?)?,
+            "--rate" => arguments.rate = Some(rate(&value()?)?),
             "--contender" => arguments.kinds = kinds(&value()?)?,
             "--wasm" => arguments.modules.push(value()?.into()),
             "--json" => arguments.json = Some(value()?.into()),
@@ -152,6 +157,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("--seconds is a number from 0.1 to 600, not {text:?}"))
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (1.0..=1e6).contains(rate))
+        .ok_or_else(|| format!("--rate is a number from 1 to 1000000, not {text:?}"))
+}
+
 fn kinds(text: &str) -> Result<Vec<Kind>, String> {
     let kind = |word: &str| {
         Kind::ALL
@@ -190,6 +202,7 @@ mod tests {
             ("speed", "\"speed\""),
             ("cost --rounds 0", "\"0\""),
             ("cost --seconds", "--seconds needs"),
+            ("cost --rate 0", "\"0\""),
             ("cost --contender bare,apache", "\"apache\""),
         ] {
             let wrong = parsed(line).unwrap_err();

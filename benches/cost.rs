@@ -34,7 +34,7 @@ pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<
     let addresses = servers.each_ref().map(Server::addr);
     let contenders = contenders(&arguments.kinds, &arguments.modules);
     let mut figures = vec![Figures::default(); contenders.len()];
-    let mut rate = None;
+    let mut rate = arguments.rate;
     for round in 1..=arguments.rounds {
         let mut seats = Vec::new();
         for contender in &contenders {
