@@ -5,6 +5,8 @@
 //! traffic has taught about it.
 
 mod agreed;
+mod others;
+mod recent;
 mod state;
 
 use alloc::boxed::Box;
@@ -12,7 +14,9 @@ use alloc::boxed::Box;
 use twox_hash::XxHash64;
 
 pub use agreed::{Agreed, Exclusion};
-pub use state::{EndpointState, Others, Took};
+pub use others::Others;
+pub(crate) use recent::LEAST_SECONDS;
+pub use state::{EndpointState, Took};
 
 /// Position of an endpoint in its pool, from 0, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -67,8 +67,8 @@ pub struct Window<C = Counts> {
     bucket_nanos: u64,
     /// What all of them hold together, at the times of `summed`.
     sum: C,
-    /// While the bucket lasts that was added to last; in nanoseconds.
-    summed: Range<u64>,
+    /// While the bucket lasts that was added to last.
+    summed: Range<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +87,7 @@ impl<C: AddAssign + Copy + Default> Window<C> {
             buckets: [Bucket::default(); BUCKETS],
             bucket_nanos: (nanos / BUCKETS as u64).max(1),
             sum: C::default(),
-            summed: 0..0,
+            summed: NEVER,
         }
     }
 
@@ -105,19 +105,18 @@ impl<C: AddAssign + Copy + Default> Window<C> {
             };
         }
         bucket.counts += counts;
-        if self.summed.contains(&now.as_nanos()) {
+        if self.summed.contains(&now) {
             self.sum += counts;
         } else {
             self.sum = self.added_up(epoch);
-            let begin = (epoch - 1).saturating_mul(self.bucket_nanos);
-            self.summed = begin..begin.saturating_add(self.bucket_nanos);
+            self.summed = self.unchanged(now);
         }
     }
 
     /// What the window holds, summed up.
     #[must_use]
     pub fn counts(&self, now: Instant) -> C {
-        if self.summed.contains(&now.as_nanos()) {
+        if self.summed.contains(&now) {
             return self.sum;
         }
         self.added_up(self.epoch(now))
@@ -133,10 +132,18 @@ impl<C: AddAssign + Copy + Default> Window<C> {
         counts
     }
 
+    /// When the counts are those of `now`, if nothing is added: while its bucket lasts.
+    #[must_use]
+    pub const fn unchanged(&self, now: Instant) -> Range<Instant> {
+        let begin = (self.epoch(now) - 1).saturating_mul(self.bucket_nanos);
+        let end = begin.saturating_add(self.bucket_nanos);
+        Instant::from_nanos(begin)..Instant::from_nanos(end)
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.buckets = [Bucket::default(); BUCKETS];
-        self.summed = 0..0;
+        self.summed = NEVER;
     }
 
     /// The bucket's epoch that `now` falls into; never 0.
@@ -168,6 +175,8 @@ impl Default for Window {
 pub const DEFAULT_LENGTH: Duration = Duration::from_secs(10);
 
 const BUCKETS: usize = 10;
+
+const NEVER: Range<Instant> = Instant::ORIGIN..Instant::ORIGIN;
 
 #[cfg(test)]
 mod tests {

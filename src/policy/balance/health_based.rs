@@ -13,9 +13,9 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use super::least_response_time::{LEAST_SECONDS, mean_seconds};
+use super::least_response_time::mean_seconds;
 use super::{Balancer, Candidate, Candidates, HashKey, random};
-use crate::endpoint::EndpointIndex;
+use crate::endpoint::{EndpointIndex, LEAST_SECONDS};
 use crate::time::Instant;
 
 /// The strategy `health_based`.

@@ -40,9 +40,9 @@ use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use super::{Balancer, Candidate, Candidates, HashKey, least_connections::load, random};
+use super::{Balancer, Candidates, HashKey, least_connections::load, random};
 use crate::endpoint::EndpointIndex;
-use crate::time::Instant;
+use crate::time::{Instant, from_seconds};
 
 /// The strategy `least_response_time`.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ struct Look {
     active: u32,
     /// Whether it is idle, and too little is known of its speed, or for too long.
     wants_exploring: bool,
+    /// Its part in the draw; 0 until all have been looked at.
+    chance: f64,
 }
 
 impl LeastResponseTime {
@@ -82,34 +84,41 @@ impl Balancer for LeastResponseTime {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        let patience = self.decay.as_secs_f64() * (1.0 + rng.random::<f64>());
+        let patience = from_seconds(self.decay.as_secs_f64() * (1.0 + rng.random::<f64>()));
+        let known_since = now.before(patience);
         let looks = &mut self.looked_at;
         looks.clear();
-        let (mut best, mut weights) = (f64::INFINITY, 0.0);
+        let (mut best, mut weights, mut is_one_unknown) = (f64::INFINITY, 0.0, false);
         for candidate in candidates.iter() {
-            let success_rate = candidate.state.success_rate(now);
-            let seconds = seconds_to_success(&candidate, success_rate, now);
-            let seconds = seconds.unwrap_or(f64::INFINITY);
-            if success_rate > 0.0 {
-                best = best.min(seconds);
+            let recent = candidate.state.recent(now);
+            let seconds = recent.seconds_to_success.unwrap_or(f64::INFINITY);
+            if recent.success_rate > 0.0 && seconds < best {
+                best = seconds;
             }
             weights += candidate.weight;
             let active = candidate.state.active();
+            let is_unknown = recent.is_new || recent.updated < Some(known_since);
+            let wants_exploring = active == 0 && is_unknown;
+            is_one_unknown |= wants_exploring;
             looks.push(Look {
                 index: candidate.index,
                 seconds,
                 weight: candidate.weight,
                 active,
-                wants_exploring: active == 0 && is_unknown(&candidate, patience, now),
+                wants_exploring,
+                chance: 0.0,
             });
         }
-        let is_drawn = |look: &&Look| look.seconds.is_finite() && look.seconds <= best * FAR;
-        let explored = looks
-            .iter()
-            .filter(|look| look.wants_exploring && !is_drawn(look))
-            .map(|look| (look.index, 0.0));
-        if let Some(explored) = random::cheapest(explored, rng) {
-            return Some(explored);
+        let slowest = best * FAR;
+        let is_drawn = |look: &Look| look.seconds.is_finite() && look.seconds <= slowest;
+        if is_one_unknown {
+            let explored = looks
+                .iter()
+                .filter(|look| look.wants_exploring && !is_drawn(look))
+                .map(|look| (look.index, 0.0));
+            if let Some(explored) = random::cheapest(explored, rng) {
+                return Some(explored);
+            }
         }
         if best.is_infinite() {
             return without_history(candidates, now, rng);
@@ -119,14 +128,21 @@ impl Balancer for LeastResponseTime {
             reason = "a pool has at most 1,000 endpoints"
         )]
         let mean_weight = weights / looks.len() as f64;
-        let chance = |look: &Look| {
+        let mut total = 0.0;
+        looks.retain_mut(|look| {
             // 1 on average, so that only the ratio of weights matters.
             let weight = (look.weight / mean_weight).max(f64::MIN_POSITIVE);
             let load = 1.0 + f64::from(look.active) / weight;
             // In units of the best, lest a product of very small numbers be none.
-            (look.index, weight * (best / look.seconds) / load)
-        };
-        random::drawn(|| looks.iter().filter(is_drawn).map(chance), rng)
+            look.chance = weight * (best / look.seconds) / load;
+            let is_drawn = is_drawn(look);
+            if is_drawn {
+                total += look.chance;
+            }
+            is_drawn
+        });
+        let chances = || looks.iter().map(|look| (look.index, look.chance));
+        random::drawn_of(total, chances, rng)
     }
 }
 
@@ -141,23 +157,11 @@ fn without_history(
     let mean = mean_seconds(candidates, now);
     let costs = candidates.iter().map(|candidate| {
         let load = load(candidate.state.active(), candidate.weight);
-        let success_rate = candidate.state.success_rate(now);
-        let seconds = seconds_to_success(&candidate, success_rate, now).unwrap_or(mean);
+        let recent = candidate.state.recent(now);
+        let seconds = recent.seconds_to_success.unwrap_or(mean);
         (candidate.index, seconds * load)
     });
     random::cheapest(costs, rng)
-}
-
-/// How long a good answer takes, as far as is known.
-fn seconds_to_success(candidate: &Candidate<'_>, success_rate: f64, now: Instant) -> Option<f64> {
-    let seconds = candidate.state.seconds(now)?;
-    Some(seconds.max(LEAST_SECONDS) / success_rate.max(LEAST_SUCCESS_RATE))
-}
-
-/// Whether too little is known of its speed, or for too long, to go on without it.
-fn is_unknown(candidate: &Candidate<'_>, patience: f64, now: Instant) -> bool {
-    let silence = candidate.state.silence(now);
-    candidate.state.is_new() || silence.is_none_or(|silence| silence.as_secs_f64() > patience)
 }
 
 /// The mean of the candidates' averages in seconds; an arbitrary number while none has one.
@@ -174,10 +178,3 @@ pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
 /// So many times slower than the best is too slow to be drawn: more than a slow answer alone can make an
 /// average, less than failures in a row do.
 const FAR: f64 = 8.0;
-
-/// Response times below this cost alike: a clock that stood still must not make the load of an
-/// endpoint invisible.
-pub(super) const LEAST_SECONDS: f64 = 1e-6;
-
-/// An endpoint whose attempts all fail still has a time: if all do, load and speed decide.
-const LEAST_SUCCESS_RATE: f64 = 0.001;

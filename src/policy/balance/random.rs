@@ -62,7 +62,19 @@ pub(super) fn drawn<I>(shares: impl Fn() -> I, rng: &mut dyn Rng) -> Option<Endp
 where
     I: Iterator<Item = (EndpointIndex, f64)>,
 {
-    let total: f64 = shares().map(|(_, share)| share).sum();
+    let total = shares().map(|(_, share)| share).sum();
+    drawn_of(total, shares, rng)
+}
+
+/// The same for those who know the sum of the shares.
+pub(super) fn drawn_of<I>(
+    total: f64,
+    shares: impl Fn() -> I,
+    rng: &mut dyn Rng,
+) -> Option<EndpointIndex>
+where
+    I: Iterator<Item = (EndpointIndex, f64)>,
+{
     if total <= 0.0 {
         return cheapest(shares().map(|(index, _)| (index, 0.0)), rng);
     }

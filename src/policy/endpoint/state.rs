@@ -1,10 +1,11 @@
 //! What is known of an endpoint now.
 
+use core::cell::Cell;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::agreed::{Agreed, Exclusion};
+use super::others::Others;
+use super::recent::Recent;
 use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
 use crate::health::Health;
 use crate::latency::{self, Average};
@@ -36,54 +37,8 @@ pub struct EndpointState {
     agreed: Agreed,
     /// See [`Agreed::calm_from`].
     calm_from: Option<Instant>,
-}
-
-/// What one worker tells the others of an endpoint, or what several have told, put together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Others {
-    /// Attempts under way.
-    pub active: u32,
-    /// What the attempts of the trailing window came to.
-    pub counts: Counts,
-    /// Average response time in seconds; of several workers, weighted by their attempts.
-    pub seconds: Option<f64>,
-    /// When the newest sample of it arrived.
-    pub updated: Option<Instant>,
-    /// The newest response time, and when it ended.
-    pub last: Option<(Instant, Duration)>,
-    /// Successes since the last failure.
-    pub successes_in_row: u32,
-    /// The part in its limit.
-    pub share: Share,
-}
-
-impl Others {
-    /// Puts what another worker has told to it.
-    pub fn merge(&mut self, other: &Self) {
-        self.seconds = weighted(
-            self.seconds.map(|seconds| (seconds, self.counts.total())),
-            other.seconds.map(|seconds| (seconds, other.counts.total())),
-        );
-        self.active = self.active.saturating_add(other.active);
-        self.counts += other.counts;
-        self.updated = self.updated.max(other.updated);
-        self.last = self.last.max(other.last);
-        self.successes_in_row = self.successes_in_row.saturating_add(other.successes_in_row);
-        self.share.merge(&other.share);
-    }
-}
-
-/// The mean of two averages in seconds, weighted by the attempts behind them.
-fn weighted(one: Option<(f64, u64)>, other: Option<(f64, u64)>) -> Option<f64> {
-    // An average whose attempts have all left the window counts where nobody has a newer one.
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let weight = |attempts: u64| (attempts as f64).max(1e-6);
-    match (one, other) {
-        (Some((a, n)), Some((b, m))) => {
-            Some((a * weight(n) + b * weight(m)) / (weight(n) + weight(m)))
-        }
-        (one, other) => one.or(other).map(|(seconds, _)| seconds),
-    }
+    /// Put together when it is asked for, and kept while it stays true: it is asked for with every choice.
+    recent: Cell<Recent>,
 }
 
 impl EndpointState {
@@ -103,6 +58,7 @@ impl EndpointState {
             others: Others::default(),
             agreed: Agreed::default(),
             calm_from: Agreed::default().calm_from(),
+            recent: Cell::new(Recent::FORGOTTEN),
         }
     }
 
@@ -140,6 +96,7 @@ impl EndpointState {
     /// An attempt has been given up for another that was faster. It took at least this long.
     pub fn overtaken(&mut self, time: Duration, now: Instant, decay: Duration) {
         if self.response_time.seconds() < Some(time.as_secs_f64()) {
+            self.recent.set(Recent::FORGOTTEN);
             self.response_time.observe(time, now, decay);
         }
         if let Some(quantiles) = &mut self.quantiles {
@@ -210,16 +167,7 @@ impl EndpointState {
     /// Its average response time in seconds as of the newest sample; `None` before the first.
     #[must_use]
     pub fn seconds(&self, now: Instant) -> Option<f64> {
-        let own = self.response_time.seconds();
-        if self.others.seconds.is_none() {
-            return own;
-        }
-        weighted(
-            own.map(|seconds| (seconds, self.window.counts(now).total())),
-            self.others
-                .seconds
-                .map(|seconds| (seconds, self.others.counts.total())),
-        )
+        self.recent(now).seconds
     }
 
     /// Its average response time in seconds as of `now`, having drifted towards `mean` since the
@@ -235,15 +183,7 @@ impl EndpointState {
     /// Time since the newest sample of any worker; `None` before the first.
     #[must_use]
     pub fn silence(&self, now: Instant) -> Option<Duration> {
-        let updated = self.response_time.updated().max(self.others.updated);
-        updated.map(|updated| now.since(updated))
-    }
-
-    /// Whether this worker has seen its answers, but so few that the next may turn their average upside
-    /// down.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        self.response_time.is_new()
+        self.recent(now).updated.map(|updated| now.since(updated))
     }
 
     /// What the attempts of the trailing window came to, in all workers.
@@ -257,7 +197,17 @@ impl EndpointState {
     /// Share of successful attempts of late, 0.0..=1.0; 1 while nothing is known.
     #[must_use]
     pub fn success_rate(&self, now: Instant) -> f64 {
-        self.counts(now).success_rate().unwrap_or(1.0)
+        self.recent(now).success_rate
+    }
+
+    /// What a choice among many has to know, found anew only when something was learnt or forgotten.
+    #[inline]
+    pub(crate) fn recent(&self, now: Instant) -> Recent {
+        if !self.recent.get().holds(now) {
+            let found = Recent::of(&self.window, &self.response_time, &self.others, now);
+            self.recent.set(found);
+        }
+        self.recent.get()
     }
 
     /// What has been counted since this worker began.
@@ -309,6 +259,7 @@ impl EndpointState {
 
     /// Takes in what the other workers tell.
     pub fn hear(&mut self, others: Others) {
+        self.recent.set(Recent::FORGOTTEN);
         self.others = others;
     }
 
@@ -318,6 +269,7 @@ impl EndpointState {
     pub fn agree(&mut self, agreed: Agreed) {
         let is_new_state = agreed.breaker.generation() != self.agreed.breaker.generation();
         if is_new_state {
+            self.recent.set(Recent::FORGOTTEN);
             self.window.clear();
             self.response_time = Average::default();
         }
@@ -378,6 +330,7 @@ impl EndpointState {
         if pass.generation() != self.agreed.breaker.generation() {
             return;
         }
+        self.recent.set(Recent::FORGOTTEN);
         self.window.record(success, took.slow, took.time, now);
         self.response_time.observe(counted, now, decay);
         if let (true, Some(quantiles)) = (success, &mut self.quantiles) {
@@ -398,174 +351,4 @@ pub struct Took {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::breaker::{TrialId, Verdict};
-    use crate::health::{CheckPolicy, Finding};
-    use crate::window::DEFAULT_LENGTH;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    const DECAY: Duration = Duration::from_secs(10);
-    const NOW: Instant = Instant::from_nanos(1);
-    const TOOK: Took = Took {
-        time: Duration::from_millis(1),
-        penalty: Duration::from_secs(1),
-        slow: false,
-    };
-
-    fn state() -> EndpointState {
-        EndpointState::new(DEFAULT_LENGTH)
-    }
-
-    /// An attempt from the breaker's first state has ended.
-    fn record(state: &mut EndpointState, outcome: Outcome) {
-        let pass = Breaker::default().free_pass();
-        state.record(pass, outcome, TOOK, NOW, DECAY);
-    }
-
-    #[test]
-    fn active_never_goes_below_zero_and_counts_all_workers() {
-        let mut state = state();
-        state.attempt_ended();
-        assert_eq!(state.active(), 0);
-        state.attempt_started();
-        state.hear(Others {
-            active: 2,
-            ..Others::default()
-        });
-        assert_eq!(state.active(), 3);
-        assert_eq!(state.report(NOW).active, 1);
-    }
-
-    #[test]
-    fn a_fast_failure_is_remembered_as_its_penalty() {
-        let mut state = state();
-        record(&mut state, Outcome::Answered(503));
-        assert_eq!(state.seconds(NOW), Some(1.0));
-        assert_eq!(state.success_rate(NOW), 0.0);
-        assert_eq!(state.totals().failures(), 1);
-    }
-
-    #[test]
-    fn who_is_overtaken_was_slow_and_did_not_fail() {
-        let mut state = state().with_quantiles();
-        record(&mut state, Outcome::Answered(200));
-        state.overtaken(Duration::from_millis(100), NOW, DECAY);
-        let slow = state.seconds(NOW);
-        assert!(slow > Some(0.001), "{slow:?}");
-        assert_eq!(state.totals().failures(), 0);
-        // It might have been as fast as ever, had it been waited for.
-        state.overtaken(Duration::from_millis(1), NOW, DECAY);
-        assert_eq!(state.seconds(NOW), slow);
-    }
-
-    #[test]
-    fn neutral_outcomes_leave_no_mark() {
-        let mut state = state();
-        record(&mut state, Outcome::Neutral);
-        assert_eq!(state.seconds(NOW), None);
-        assert_eq!(state.success_rate(NOW), 1.0);
-    }
-
-    #[test]
-    fn averages_of_workers_are_weighted_by_their_attempts() {
-        let mut state = state();
-        record(&mut state, Outcome::Answered(200));
-        let mut others = Others::default();
-        for (seconds, successes) in [(0.004, 1), (0.007, 2)] {
-            others.merge(&Others {
-                active: 1,
-                counts: Counts {
-                    successes,
-                    ..Counts::default()
-                },
-                seconds: Some(seconds),
-                updated: Some(NOW + DECAY),
-                last: Some((NOW, DECAY)),
-                successes_in_row: 3,
-                share: Share::default(),
-            });
-        }
-        assert_eq!((others.active, others.successes_in_row), (2, 6));
-        state.hear(others);
-        let seconds = state.seconds(NOW).unwrap();
-        assert!(
-            (seconds - (0.001 + 0.004 + 2.0 * 0.007) / 4.0).abs() < 1e-12,
-            "{seconds}"
-        );
-        assert_eq!(state.silence(NOW + 2 * DECAY), Some(DECAY));
-        assert_eq!(state.counts(NOW).successes, 4);
-    }
-
-    #[test]
-    fn quiet_is_kept_whatever_breaker_and_health_say() {
-        let policy = BreakerPolicy {
-            failure_threshold: 1,
-            ..BreakerPolicy::default()
-        };
-        let mut agreed = Agreed::default();
-        let pass = agreed.breaker.free_pass();
-        let failure = Verdict::Failure { in_row: true };
-        agreed.breaker.judge(&policy, pass, failure, false, NOW);
-        agreed.cool_down(NOW + DECAY);
-        agreed.cool_down(NOW + Duration::from_secs(1));
-        let mut state = state();
-        state.agree(agreed);
-        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::CoolingDown));
-        let later = NOW + DECAY;
-        assert_eq!(
-            state.exclusion(&policy, later),
-            Some(Exclusion::BreakerOpen)
-        );
-    }
-
-    #[test]
-    fn the_breaker_is_asked_before_health() {
-        let policy = BreakerPolicy {
-            failure_threshold: 1,
-            ..BreakerPolicy::default()
-        };
-        let mut state = state();
-        assert_eq!(state.exclusion(&policy, NOW), None);
-        let mut agreed = Agreed::default();
-        let checks = CheckPolicy::default();
-        agreed.health.take_finding(&checks, Finding::Unhealthy, NOW);
-        state.agree(agreed.clone());
-        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::Unhealthy));
-        let failure = Verdict::Failure { in_row: true };
-        let pass = agreed.breaker.free_pass();
-        agreed.breaker.judge(&policy, pass, failure, false, NOW);
-        state.agree(agreed.clone());
-        assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::BreakerOpen));
-        let later = NOW + policy.timeout;
-        assert_eq!(state.exclusion(&policy, later), Some(Exclusion::Unhealthy));
-        let trial = agreed
-            .breaker
-            .begin_trial(&policy, TrialId(1), later + DECAY, later);
-        assert!(trial.is_some());
-        state.agree(agreed);
-        assert_eq!(
-            state.exclusion(&policy, later),
-            Some(Exclusion::BreakerOpen)
-        );
-    }
-
-    #[test]
-    fn statistics_end_with_the_breakers_state() {
-        let mut state = state();
-        record(&mut state, Outcome::Answered(503));
-        state.agree(Agreed::default());
-        assert_eq!(state.counts(NOW).failures, 1, "nothing has changed");
-        let mut agreed = Agreed::default();
-        let policy = BreakerPolicy {
-            failure_threshold: 1,
-            ..BreakerPolicy::default()
-        };
-        let pass = agreed.breaker.free_pass();
-        let failure = Verdict::Failure { in_row: true };
-        agreed.breaker.judge(&policy, pass, failure, false, NOW);
-        state.agree(agreed);
-        assert_eq!(state.counts(NOW).failures, 0);
-    }
-}
+mod tests;
