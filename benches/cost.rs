@@ -136,29 +136,43 @@ async fn half_of_what_goes_through(seats: &mut [Seat]) -> f64 {
     ((most / 200.0).round() * 100.0).max(100.0)
 }
 
-/// Every contender has turns of half a second until it was measured for `during` under each load. Each time
-/// another one begins.
+/// Every contender has its turns under each load.
 async fn take_turns(
     seats: &mut [Seat],
     round: u32,
     during: Duration,
     rate: f64,
 ) -> Result<(), Failed> {
-    let turns = (during.as_millis() / TURN.as_millis()).max(1);
-    let turns = u32::try_from(turns).unwrap_or(u32::MAX);
-    let lasting = during / turns;
     for load in [None, Some(rate)] {
-        for turn in 0..turns {
-            let shift = usize::try_from(round + turn).unwrap_or(0) % seats.len().max(1);
-            for position in 0..seats.len() {
-                let position = (position + shift) % seats.len();
-                if let Some(seat) = seats.get_mut(position) {
-                    seat.turn(load, lasting).await?;
-                }
+        let (lasting, order) = turns(seats.len(), round, during);
+        for position in order {
+            if let Some(seat) = seats.get_mut(position) {
+                seat.turn(load, lasting).await?;
             }
         }
     }
     Ok(())
+}
+
+/// How long a turn lasts, about half a second, and whose each is until everybody had `during` in all. Each time
+/// another one begins. Who is alone has it all at once.
+///
+/// Three in the first round, for one second: turns of 0.5 s of 1, 2, 0 and 2, 0, 1.
+pub(crate) fn turns(
+    seats: usize,
+    round: u32,
+    during: Duration,
+) -> (Duration, impl Iterator<Item = usize>) {
+    let turns = match seats {
+        1 => 1,
+        _ => (during.as_millis() / TURN.as_millis()).max(1),
+    };
+    let turns = u32::try_from(turns).unwrap_or(u32::MAX);
+    let order = (0..turns).flat_map(move |turn| {
+        let first = usize::try_from(round + turn).unwrap_or(0);
+        (0..seats).map(move |position| (position + first) % seats)
+    });
+    (during / turns, order)
 }
 
 /// Of one contender, a value for each round.
@@ -322,3 +336,22 @@ const TURN: Duration = Duration::from_millis(500);
 
 /// Requests before the first figures.
 const WARM: u64 = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_has_as_many_turns_and_another_begins_each_time() {
+        let (lasting, order) = turns(3, 1, Duration::from_secs(1));
+        assert_eq!(lasting, TURN);
+        assert_eq!(order.collect::<Vec<_>>(), [1, 2, 0, 2, 0, 1]);
+        let (lasting, order) = turns(2, 0, Duration::from_millis(100));
+        assert_eq!(lasting, Duration::from_millis(100));
+        assert_eq!(order.collect::<Vec<_>>(), [0, 1]);
+        let (lasting, order) = turns(1, 5, Duration::from_secs(2));
+        assert_eq!(lasting, Duration::from_secs(2));
+        assert_eq!(order.collect::<Vec<_>>(), [0]);
+        assert_eq!(turns(0, 0, TURN).1.count(), 0);
+    }
+}

@@ -12,7 +12,7 @@
 //! | [`cost`] | processor time, throughput, latency, start |
 //! | [`memory`] | what is held while requests are under way |
 //! | [`quality`] | what an illness of one cluster does to clients |
-//! | [`scale`], [`plot`] | how the cost grows; a chart of it |
+//! | [`scale`], [`series`], [`plot`] | how the cost grows; what is varied; a chart of it |
 //! | [`statistics`], [`table`] | medians, ratios; how they are shown |
 //! | [`machine`] | on what all this was measured |
 //!
@@ -31,6 +31,7 @@ mod memory;
 mod plot;
 mod quality;
 mod scale;
+mod series;
 mod statistics;
 mod table;
 mod upstream;

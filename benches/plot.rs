@@ -1,16 +1,16 @@
-//! A line chart as SVG: a logarithmic axis of numbers, and one of values that begins at 0.
+//! Line charts as SVG, two in a row: a logarithmic axis of numbers, and one of values that begins at 0.
 //!
-//! It is a page of text that a browser draws, in shades that are legible on white and on black, with each line's
-//! name at its end. Names that would lie on each other are moved apart.
+//! It is a page of text that a browser draws, in shades that are legible on white and on black. Each chart has an
+//! axis of values of its own, and above it the names of its lines in their colours.
 
 use std::fmt::Write as _;
 
 /// A chart.
 #[derive(Debug)]
 pub(crate) struct Plot {
-    title: String,
-    below: String,
-    lines: Vec<Line>,
+    /// What the numbers count.
+    pub(crate) title: String,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// A named line through points.
@@ -21,23 +21,32 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// All charts as a file, under one title.
+pub(crate) fn svg(title: &str, plots: &[Plot]) -> String {
+    let rows = plots.len().div_ceil(2);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" \
+         font-family=\"sans-serif\" font-size=\"11\" fill=\"#777\">\n\
+         <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{}</text>\n",
+        2 * WIDTH,
+        HEAD + rows * HEIGHT,
+        escaped(title),
+    );
+    for (number, plot) in plots.iter().enumerate() {
+        let (x, y) = (number % 2 * WIDTH, HEAD + number / 2 * HEIGHT);
+        push(
+            &mut text,
+            format_args!("<g transform=\"translate({x} {y})\">"),
+        );
+        plot.draw(&mut text);
+        text.push_str("</g>\n");
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
 impl Plot {
-    /// A chart without lines.
-    pub(crate) fn new(title: &str, below: &str) -> Self {
-        Self {
-            title: title.to_owned(),
-            below: below.to_owned(),
-            lines: Vec::new(),
-        }
-    }
-
-    /// Adds a line.
-    pub(crate) fn line(&mut self, line: Line) {
-        self.lines.push(line);
-    }
-
-    /// The chart as a file.
-    pub(crate) fn svg(&self) -> String {
+    fn draw(&self, text: &mut String) {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let most = points().map(|&(_, value)| value).fold(1.0, f64::max);
         let step = grid(most);
@@ -46,20 +55,11 @@ impl Plot {
         let x = |number: f64| LEFT + (RIGHT - LEFT) * number.max(1.0).log10() / widest.log10();
         let y = |value: f64| BOTTOM - (BOTTOM - TOP) * value / top;
 
-        let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 420\" \
-             font-family=\"sans-serif\" font-size=\"12\" fill=\"#777\">\n\
-             <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{}</text>\n\
-             <text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
-            escaped(&self.title),
-            BOTTOM + 36.0,
-            escaped(&self.below),
-        );
         let mut value = 0.0;
         while value <= top {
             let at = y(value);
             push(
-                &mut text,
+                text,
                 format_args!(
                     "<path d=\"M{LEFT} {at:.1}H{RIGHT}\" stroke=\"#777\" stroke-opacity=\".3\"/>\
                      <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
@@ -72,7 +72,7 @@ impl Plot {
         let mut number = 1.0;
         while number <= widest {
             push(
-                &mut text,
+                text,
                 format_args!(
                     "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{number}</text>",
                     x(number),
@@ -81,50 +81,53 @@ impl Plot {
             );
             number *= 10.0;
         }
-        for (position, (line, at)) in self.lines.iter().zip(self.labels(y)).enumerate() {
-            let colour = COLOURS.iter().cycle().nth(position).unwrap_or(&"#777");
-            let path: Vec<String> = line
+        push(
+            text,
+            format_args!(
+                "<text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+                BOTTOM + 34.0,
+                escaped(&self.title),
+            ),
+        );
+        let names = self.lines.iter().zip(COLOURS.iter().cycle());
+        let names = names.map(|(line, colour)| {
+            format!(
+                "<tspan fill=\"{colour}\" dx=\"8\">{}</tspan>",
+                escaped(&line.name)
+            )
+        });
+        push(
+            text,
+            format_args!(
+                "<text x=\"{}\" y=\"{}\">{}</text>",
+                LEFT - 8.0,
+                TOP - 12.0,
+                names.collect::<String>(),
+            ),
+        );
+        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
+            let points = line
                 .points
                 .iter()
-                .map(|&(number, value)| format!("{:.1} {:.1}", x(number), y(value)))
+                .map(|&(number, value)| (x(number), y(value)));
+            let path: Vec<String> = points
+                .clone()
+                .map(|(x, y)| format!("{x:.1} {y:.1}"))
                 .collect();
             push(
-                &mut text,
+                text,
                 format_args!(
-                    "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
-                     <text x=\"{}\" y=\"{at:.1}\" fill=\"{colour}\">{}</text>",
+                    "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
                     path.join("L"),
-                    RIGHT + 10.0,
-                    escaped(&line.name),
                 ),
             );
-            for &(number, value) in &line.points {
+            for (x, y) in points {
                 push(
-                    &mut text,
-                    format_args!(
-                        "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>",
-                        x(number),
-                        y(value),
-                    ),
+                    text,
+                    format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"),
                 );
             }
         }
-        text.push_str("</svg>\n");
-        text
-    }
-
-    /// The height of each line's name: that of its end, but at least a line's height below the one above.
-    fn labels(&self, y: impl Fn(f64) -> f64) -> Vec<f64> {
-        let end = |line: &Line| line.points.last().map_or(BOTTOM, |&(_, value)| y(value));
-        let mut order: Vec<(usize, f64)> = self.lines.iter().map(end).enumerate().collect();
-        order.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let mut lowest = f64::NEG_INFINITY;
-        for (_, at) in &mut order {
-            *at = at.max(lowest + 15.0);
-            lowest = *at;
-        }
-        order.sort_by_key(|&(position, _)| position);
-        order.into_iter().map(|(_, at)| at + 4.0).collect()
     }
 }
 
@@ -147,19 +150,36 @@ fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
     let _infallible = writeln!(text, "{what}");
 }
 
-const LEFT: f64 = 50.0;
-const RIGHT: f64 = 600.0;
-const TOP: f64 = 50.0;
-const BOTTOM: f64 = 370.0;
+/// The height of the title of all.
+const HEAD: usize = 40;
+
+/// Of each chart, its axes and names included.
+const WIDTH: usize = 400;
+const HEIGHT: usize = 240;
+
+/// Where its lines are drawn, within that.
+const LEFT: f64 = 45.0;
+const RIGHT: f64 = 380.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 190.0;
 
 /// Told apart by those who do not see red or green, too (after Okabe and Ito).
-const COLOURS: [&str; 6] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9",
-];
+const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plot(names: &[&str], points: &[(f64, f64)]) -> Plot {
+        let line = |name: &&str| Line {
+            name: (*name).to_owned(),
+            points: points.to_vec(),
+        };
+        Plot {
+            title: "a < b".to_owned(),
+            lines: names.iter().map(line).collect(),
+        }
+    }
 
     #[test]
     fn a_grid_has_four_to_ten_lines_at_round_values() {
@@ -176,26 +196,27 @@ mod tests {
 
     #[test]
     fn points_lie_where_their_values_are() {
-        let mut plot = Plot::new("a < b", "n");
-        plot.line(Line {
-            name: "one".to_owned(),
-            points: vec![(1.0, 0.0), (100.0, 40.0)],
-        });
-        let svg = plot.svg();
-        assert!(svg.contains("M50.0 370.0L600.0 50.0"), "{svg}");
+        let svg = svg("all", &[plot(&["one"], &[(1.0, 0.0), (100.0, 40.0)])]);
+        assert!(svg.contains("M45.0 190.0L380.0 30.0"), "{svg}");
         assert!(svg.contains("a &lt; b"), "{svg}");
     }
 
     #[test]
-    fn names_of_lines_that_end_together_are_apart() {
-        let mut plot = Plot::new("", "");
-        for name in ["one", "two"] {
-            plot.line(Line {
-                name: name.to_owned(),
-                points: vec![(1.0, 5.0)],
-            });
+    fn each_line_is_named_in_its_colour() {
+        let svg = svg("all", &[plot(&["one", "two"], &[(1.0, 5.0)])]);
+        for (name, colour) in ["one", "two"].iter().zip(COLOURS) {
+            assert!(svg.contains(&format!("fill=\"{colour}\" dx=\"8\">{name}<")));
+            assert!(svg.contains(&format!("stroke=\"{colour}\"")));
         }
-        let labels = plot.labels(|_| 100.0);
-        assert_eq!(labels, [104.0, 119.0]);
+    }
+
+    #[test]
+    fn charts_are_two_in_a_row() {
+        let four: Vec<Plot> = (0..4).map(|_| plot(&["one"], &[(1.0, 5.0)])).collect();
+        let svg = svg("all", &four);
+        assert!(svg.contains("viewBox=\"0 0 800 520\""), "{svg}");
+        for place in ["0 40", "400 40", "0 280", "400 280"] {
+            assert!(svg.contains(&format!("translate({place})")), "{place}");
+        }
     }
 }

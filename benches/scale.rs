@@ -1,248 +1,184 @@
-//! How the cost of a request grows with what is configured and with what is under way.
+//! How the cost of a request grows with what is configured and with what is under way: a chart of [`series`].
 //!
-//! One Steerage at a time, at its defaults but for what is varied, and processor time a request as in
-//! [`cost`](crate::cost). Each line is measured once in every round, so that a bad moment of the machine is one
-//! value of many.
+//! A Steerage for each case, at its defaults but for what is varied, and processor time a request as in [`cost`].
+//! Cases take turns of half a second, so that a bad moment of the machine is one of all. Those with many requests
+//! at a time are measured alone, ordered by how many: together they would have too many connections. Where bare
+//! Envoy, too, costs more the more there is, it is measured beside.
 //!
-//! | varied | what a request sees |
-//! |---|---|
-//! | endpoints | 2 to 200 clusters in one pool, by `round_robin` and `least_response_time` |
-//! | pools | the request belongs to the last of 1 to 100 |
-//! | under way | so many requests at a time, whose answers take long enough for about 5,000 a second |
-//! | retries | so many requests at a time wait for their second attempt, after both endpoints answer 503 |
-//! | workers | 1 to 4, which share the proxy's processor: what more of them cost, not what they gain |
+//! [`cost`]: crate::cost
+//! [`series`]: crate::series
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use steerage_harness::serde_json::{Value, json};
-use steerage_harness::{Envoy, repository};
+use steerage_harness::{Cluster, Envoy, repository};
 
 use crate::arguments::Arguments;
-use crate::cost::warm_up;
-use crate::load::Client;
+use crate::cost::{turns, warm_up};
+use crate::load::{Client, Report};
 use crate::machine::Machine;
-use crate::plot::{Line, Plot};
+use crate::plot::{self, Line, Plot};
+use crate::series::{self, Base, Case, Series, names};
 use crate::statistics::{Spread, count};
 use crate::table::Table;
 use crate::upstream::{Conduct, Server};
 use crate::{Failed, Findings};
 
-/// What is varied, from the least to the most.
-#[derive(Clone, Debug)]
-struct Series {
-    name: &'static str,
-    /// What the numbers count.
-    of: &'static str,
-    cases: Vec<Case>,
-}
-
-/// A point of a series.
-#[derive(Clone, Debug)]
-struct Case {
-    number: u32,
-    endpoints: u32,
-    /// The filter's configuration.
-    config: String,
-    workers: u32,
-    connections: u32,
-    conduct: Conduct,
-    /// How long a request takes.
-    takes: Duration,
-}
-
-impl Case {
-    fn new(number: u32) -> Self {
-        Self {
-            number,
-            endpoints: 4,
-            config: pool(4, "round_robin"),
-            workers: 1,
-            connections: 16,
-            conduct: Conduct::Prompt,
-            takes: Duration::ZERO,
-        }
-    }
+/// A case, and what a request took in each round: microseconds of processor time.
+#[derive(Debug)]
+struct Point<'a> {
+    series: &'a Series,
+    case: &'a Case,
+    micros: Vec<f64>,
 }
 
 /// Measures all series.
 pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<Findings, Failed> {
     let servers = Server::four().await?;
-    let series = all_series(arguments.check);
-    let mut figures: Vec<Vec<Vec<f64>>> = series
+    let all = series::all(arguments.check);
+    let mut points: Vec<Point<'_>> = all
         .iter()
-        .map(|series| vec![Vec::new(); series.cases.len()])
+        .flat_map(|series| {
+            series
+                .cases
+                .iter()
+                .map(move |case| Point::new(series, case))
+        })
         .collect();
     let mut wrong = Vec::new();
     let rounds = arguments.rounds.div_ceil(2);
     for round in 1..=rounds {
-        for (series, figures) in series.iter().zip(&mut figures) {
-            for (case, values) in series.cases.iter().zip(figures) {
-                match cost(case, &servers, arguments, machine).await {
-                    Ok(micros) => values.push(micros),
-                    Err(failed) => wrong.push(format!("{} {}: {failed}", series.name, case.number)),
-                }
-            }
+        for group in groups(&mut points) {
+            wrong.extend(in_turns(group, round, &servers, arguments, machine).await?);
         }
         eprint!("\rscale: round {round} of {rounds} is over ");
     }
     eprintln!();
-    let plot = plotted(&series, &figures);
     if let Some(file) = &arguments.svg {
-        std::fs::write(file, plot.svg())?;
+        let charts = plotted(&all, &points);
+        std::fs::write(file, plot::svg("Processor time a request, µs", &charts))?;
     }
-    Ok(findings(&series, &figures, wrong))
-}
-
-fn all_series(check: bool) -> Vec<Series> {
-    let upto = |most: u32, numbers: &[u32]| -> Vec<u32> {
-        let most = if check { most.min(100) } else { most };
-        numbers.iter().copied().filter(|&n| n <= most).collect()
-    };
-    let series = |name, of, numbers: &[u32], case: &dyn Fn(u32) -> Case| Series {
-        name,
-        of,
-        cases: upto(10_000, numbers).into_iter().map(case).collect(),
-    };
-    let by = |strategy: &'static str| {
-        move |number| Case {
-            endpoints: number,
-            config: pool(number, strategy),
-            ..Case::new(number)
-        }
-    };
-    vec![
-        series(
-            "round_robin",
-            "endpoints",
-            &[2, 4, 20, 200],
-            &by("round_robin"),
-        ),
-        series(
-            "least_response_time",
-            "endpoints",
-            &[2, 4, 20, 200],
-            &by("least_response_time"),
-        ),
-        series("pools", "pools", &[1, 10, 100], &|number| Case {
-            config: pools(number),
-            ..Case::new(number)
+    Ok(Findings {
+        tables: vec![table(&points)],
+        json: json!({
+            "part": "scale",
+            "cases": points.iter().map(Point::to_json).collect::<Value>(),
         }),
-        series("under way", "requests", MANY, &|number| {
-            let takes = Duration::from_micros(200) * number;
-            Case {
-                connections: number,
-                conduct: Conduct::Slow(takes),
-                takes,
-                ..Case::new(number)
-            }
-        }),
-        series("waiting retries", "requests", MANY, &|number| {
-            let takes = Duration::from_micros(400) * number;
-            Case {
-                endpoints: 2,
-                config: retrying(takes),
-                connections: number,
-                conduct: Conduct::Ill {
-                    after: Duration::ZERO,
-                    failures: 10,
-                },
-                takes,
-                ..Case::new(number)
-            }
-        }),
-        series("workers", "workers", &[1, 2, 4], &|number| Case {
-            workers: number,
-            ..Case::new(number)
-        }),
-    ]
-}
-
-fn names(endpoints: u32) -> Vec<String> {
-    (0..endpoints).map(|number| format!("c{number}")).collect()
-}
-
-/// A pool whose endpoints take as much as comes.
-fn pool(endpoints: u32, strategy: &str) -> String {
-    json!({
-        "endpoints": names(endpoints),
-        "load_balancer": {"strategy": strategy},
-        "max_connections": 10_000,
+        wrong,
     })
-    .to_string()
 }
 
-/// The last of them takes all.
-fn pools(number: u32) -> String {
-    let pool = |n: u32| {
-        let path = if n == number {
-            "/".to_owned()
-        } else {
-            format!("/service-{n}/")
-        };
-        json!({"name": format!("p{n}"), "match": {"prefix": path}, "endpoints": names(4)})
-    };
-    let pools: Vec<Value> = (1..=number).map(pool).collect();
-    json!({"pools": pools}).to_string()
+/// Those that are measured at the same time.
+fn groups<'a, 'b>(points: &'b mut [Point<'a>]) -> Vec<Vec<&'b mut Point<'a>>> {
+    let (mut alone, together): (Vec<_>, Vec<_>) =
+        points.iter_mut().partition(|point| point.case.is_held());
+    alone.sort_by_key(|point| point.case.number);
+    let alone = alone.into_iter().map(|point| vec![point]);
+    std::iter::once(together).chain(alone).collect()
 }
 
-/// Every request is tried twice, with this delay, whatever comes.
-fn retrying(delay: Duration) -> String {
-    let never = json!({"failure_threshold": 1_000_000, "minimum_requests": 1_000_000});
-    json!({
-        "endpoints": names(2),
-        "retry_policy": {
-            "max_attempts": 2,
-            "strategy": "fixed",
-            "base_delay": delay.as_secs_f64().max(0.001),
-            "jitter": "none",
-            "budget": false,
-        },
-        "circuit_breaker": never,
-        "max_connections": 10_000,
-    })
-    .to_string()
-}
-
-/// Microseconds of processor time a request.
-async fn cost(
-    case: &Case,
+/// Measures a group once; what must not be is returned.
+async fn in_turns(
+    mut group: Vec<&mut Point<'_>>,
+    round: u32,
     servers: &[Server; 4],
     arguments: &Arguments,
     machine: &Machine,
-) -> Result<f64, Failed> {
+) -> Result<Vec<String>, Failed> {
     for server in servers {
         server.set(Conduct::Prompt);
     }
     let addresses = servers.each_ref().map(Server::addr);
-    let envoy = start(case, &addresses, arguments, machine).await?;
-    let connections = usize::try_from(case.connections).unwrap_or(1);
-    let mut client = Client::open(envoy.addr(), connections.min(16)).await?;
-    warm_up(&mut client).await;
-    for server in servers {
-        server.set(case.conduct.clone());
+    let mut seats = Vec::new();
+    for point in &group {
+        seats.push(Seat::take(point.case, &addresses, arguments, machine).await?);
     }
-    client.widen(connections);
-    // All of them are connected, and have their rhythm, when it is measured.
-    client.closed(2 * case.takes).await;
-    let lasting = arguments.during.max(2 * case.takes);
-    let before = envoy.cpu_time()?;
-    let report = client.closed(lasting).await;
-    let spent = envoy.cpu_time()?.saturating_sub(before);
-    let expected = match case.conduct {
-        Conduct::Ill { .. } => 503,
-        _ => 200,
-    };
-    let as_expected = report.statuses.get(&expected).copied();
-    if as_expected != Some(report.total()) {
-        let why = report.first_error.unwrap_or_default();
-        let statuses = &report.statuses;
-        return Err(Failed::new(format!(
-            "not all {expected}: {statuses:?} {why}"
-        )));
+    for (point, seat) in group.iter().zip(&mut seats) {
+        for server in servers {
+            server.set(point.case.conduct.clone());
+        }
+        seat.fill(point.case).await;
     }
-    Ok(spent.as_secs_f64() * 1e6 / count(report.total()))
+    let (lasting, order) = turns(seats.len(), round, arguments.during);
+    for position in order {
+        if let (Some(seat), Some(point)) = (seats.get_mut(position), group.get(position)) {
+            seat.turn(lasting.max(2 * point.case.takes)).await?;
+        }
+    }
+    let mut wrong = Vec::new();
+    for (point, seat) in group.iter_mut().zip(seats) {
+        if let Some(why) = seat.odd(point.case) {
+            let (name, number) = (point.series.name, point.case.number);
+            wrong.push(format!("{name} {number}: {why}"));
+        }
+        point.micros.push(seat.micros());
+    }
+    Ok(wrong)
+}
+
+/// A proxy at work, and what came of its turns so far.
+#[derive(Debug)]
+struct Seat {
+    envoy: Envoy,
+    client: Client,
+    report: Report,
+    cpu: Duration,
+}
+
+impl Seat {
+    async fn take(
+        case: &Case,
+        servers: &[SocketAddr; 4],
+        arguments: &Arguments,
+        machine: &Machine,
+    ) -> Result<Self, Failed> {
+        let envoy = start(case, servers, arguments, machine).await?;
+        let mut client = Client::open(envoy.addr(), case.connections().min(16)).await?;
+        warm_up(&mut client).await;
+        Ok(Self {
+            envoy,
+            client,
+            report: Report::default(),
+            cpu: Duration::ZERO,
+        })
+    }
+
+    /// All requests are connected, and have their rhythm, when it is measured.
+    async fn fill(&mut self, case: &Case) {
+        self.client.widen(case.connections());
+        self.client.closed(2 * case.takes).await;
+    }
+
+    async fn turn(&mut self, lasting: Duration) -> Result<(), Failed> {
+        let before = self.envoy.cpu_time()?;
+        self.report.add(self.client.closed(lasting).await);
+        self.cpu += self.envoy.cpu_time()?.saturating_sub(before);
+        Ok(())
+    }
+
+    fn micros(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / count(self.report.total())
+    }
+
+    /// What came beside the answers that should.
+    fn odd(&self, case: &Case) -> Option<String> {
+        let expected = match case.conduct {
+            Conduct::Ill { .. } => 503,
+            _ => 200,
+        };
+        let Report {
+            statuses,
+            first_error,
+            ..
+        } = &self.report;
+        let as_expected = statuses.get(&expected).copied();
+        (as_expected != Some(self.report.total())).then(|| {
+            let error = first_error.as_deref().unwrap_or_default();
+            format!("not all {expected}: {statuses:?} {error}")
+        })
+    }
 }
 
 async fn start(
@@ -253,69 +189,113 @@ async fn start(
 ) -> Result<Envoy, Failed> {
     let shipped = repository().join("target/steerage.wasm");
     let module: &PathBuf = arguments.modules.first().unwrap_or(&shipped);
-    let mut builder = Envoy::builder()
-        .wasm(module)
+    let names = names(case.endpoints);
+    let builder = Envoy::builder()
         .concurrency(case.workers)
-        .pinned_to(machine.proxy.clone())
-        .config(case.config.clone());
-    for (name, addr) in names(case.endpoints)
-        .into_iter()
-        .zip(servers.iter().cycle())
-    {
-        let lifted = steerage_harness::Cluster::new(name)
-            .host(*addr)
+        .pinned_to(machine.proxy.clone());
+    // Envoy's own limits are lifted, and thousands of connections are made at once.
+    let cluster = |name: String| {
+        Cluster::new(name)
+            .connect_timeout(Duration::from_secs(10))
             .max_connections(100_000)
             .max_pending_requests(100_000)
-            .max_requests(100_000);
-        builder = builder.cluster_with(lifted);
+            .max_requests(100_000)
+    };
+    let mut builder = match &case.config {
+        Some(config) => builder.wasm(module).config(config.clone()),
+        None => builder.without_filter("").merge_manager(spreading(&names)),
+    };
+    for (name, addr) in names.into_iter().zip(servers.iter().cycle()) {
+        builder = builder.cluster_with(cluster(name).host(*addr));
     }
     Ok(builder.start().await?)
 }
 
-fn plotted(series: &[Series], figures: &[Vec<Vec<f64>>]) -> Plot {
-    let mut plot = Plot::new("Processor time a request, µs", "how many");
-    for (series, figures) in series.iter().zip(figures) {
-        let points = series
-            .cases
-            .iter()
-            .zip(figures)
-            .filter_map(|(case, values)| {
-                Some((f64::from(case.number), Spread::of(values)?.median))
-            });
-        plot.line(Line {
-            name: match series.name == series.of {
-                true => series.name.to_owned(),
-                false => format!("{}: {}", series.name, series.of),
-            },
-            points: points.collect(),
-        });
-    }
-    plot
+/// Of bare Envoy's connection manager: spreads requests over these clusters as Steerage does.
+fn spreading(clusters: &[String]) -> Value {
+    let clusters = clusters
+        .iter()
+        .map(|name| json!({"name": name, "weight": 1}));
+    let route = json!({
+        "weighted_clusters": {"clusters": clusters.collect::<Value>()},
+        "timeout": "0s",
+    });
+    let routes = json!([{"match": {"prefix": "/"}, "route": route}]);
+    json!({"route_config": {
+        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
+    }})
 }
 
-fn findings(series: &[Series], figures: &[Vec<Vec<f64>>], wrong: Vec<String>) -> Findings {
-    let mut table = Table::new(
-        "**How the cost grows**: processor time of the proxy a request, µs.",
-        &["varied", "number", "µs a request"],
-    );
-    let mut all = Vec::new();
-    for (series, figures) in series.iter().zip(figures) {
-        for (case, values) in series.cases.iter().zip(figures) {
-            let spread = Spread::of(values);
-            table.row(vec![
-                series.name.to_owned(),
-                format!("{} {}", case.number, series.of),
-                spread.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.1}")),
-            ]);
-            all.push(json!({"varied": series.name, "number": case.number, "cpu_us": values}));
+impl<'a> Point<'a> {
+    fn new(series: &'a Series, case: &'a Case) -> Self {
+        Self {
+            series,
+            case,
+            micros: Vec::new(),
         }
     }
-    Findings {
-        tables: vec![table],
-        json: json!({"part": "scale", "cases": all}),
-        wrong,
+
+    /// With which of these it is compared, and what that is called.
+    fn base<'b>(&self, points: &'b [Self]) -> (Option<&'b Self>, String) {
+        let (name, number, title) = match self.series.base {
+            Base::At(number) => (self.series.name, number, number.to_string()),
+            Base::Beside(name) => (name, self.case.number, "bare Envoy".to_owned()),
+        };
+        let is_it = |point: &&Self| point.series.name == name && point.case.number == number;
+        (points.iter().find(is_it), title)
+    }
+
+    fn to_json(&self) -> Value {
+        let (name, number) = (self.series.name, self.case.number);
+        json!({"varied": name, "number": number, "cpu_us": self.micros})
     }
 }
 
-/// Up to what a process with 20,000 open files can have under way.
-const MANY: &[u32] = &[1, 100, 1_000, 9_000];
+fn table(points: &[Point<'_>]) -> Table {
+    let mut table = Table::new(
+        "**How the cost grows**: processor time of the proxy a request, µs. Medians over the rounds, with the \
+         least and the most; ratios within a round.",
+        &["varied", "number", "µs a request", "ratio", "to"],
+    );
+    let shown = |spread: Option<Spread>, digits: usize| {
+        spread.map_or_else(|| "–".to_owned(), |spread| format!("{spread:.digits$}"))
+    };
+    for point in points {
+        let (base, to) = point.base(points);
+        let ratio = base.and_then(|base| Spread::of_ratios(&point.micros, &base.micros));
+        table.row(vec![
+            point.series.name.to_owned(),
+            format!("{} {}", point.case.number, point.series.of),
+            shown(Spread::of(&point.micros), 1),
+            shown(ratio, 2),
+            to,
+        ]);
+    }
+    table
+}
+
+/// A chart for all series that count the same.
+fn plotted(series: &[Series], points: &[Point<'_>]) -> Vec<Plot> {
+    let mut plots: Vec<Plot> = Vec::new();
+    for series in series {
+        let of_series = points
+            .iter()
+            .filter(|point| point.series.name == series.name);
+        let medians = of_series.filter_map(|point| {
+            let median = Spread::of(&point.micros)?.median;
+            Some((f64::from(point.case.number), median))
+        });
+        let line = Line {
+            name: series.name.to_owned(),
+            points: medians.collect(),
+        };
+        match plots.iter_mut().find(|plot| plot.title == series.of) {
+            Some(plot) => plot.lines.push(line),
+            None => plots.push(Plot {
+                title: series.of.to_owned(),
+                lines: vec![line],
+            }),
+        }
+    }
+    plots
+}

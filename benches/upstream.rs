@@ -5,13 +5,13 @@
 //! was made once. It takes requests without bodies only.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use steerage_harness::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use steerage_harness::tokio::net::{TcpListener, TcpStream};
+use steerage_harness::tokio::net::{TcpListener, TcpSocket, TcpStream};
 use steerage_harness::tokio::sync::watch;
 use steerage_harness::tokio::task::JoinHandle;
 use steerage_harness::tokio::{spawn, time};
@@ -53,7 +53,9 @@ struct Shared {
 impl Server {
     /// A prompt one.
     pub(crate) async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             conduct: Mutex::new(Conduct::Prompt),
@@ -190,6 +192,9 @@ pub(crate) fn end_of_head(bytes: &[u8]) -> Option<usize> {
     let at = bytes.windows(BLANK.len()).position(|four| four == BLANK)?;
     Some(at + BLANK.len())
 }
+
+/// Thousands of connections come at once, and one that finds no room is late by a second.
+const BACKLOG: u32 = 4096;
 
 const GOOD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
