@@ -135,7 +135,7 @@ render-check: build ## have Envoy look at what is rendered of 200 random configu
 bench: build $(FLOORS) ## what Steerage costs and is worth, beside others, in one run (about 35 min; ROUNDS=7)
 	@$(RUN_BENCH) cost memory quality --rounds $(ROUNDS) --json target/bench.json $(BENCH)
 
-bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 25 min)
+bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 15 min)
 	@$(RUN_BENCH) scale --rounds $(ROUNDS) --json target/bench-scale.json --svg target/bench-scale.svg $(BENCH)
 
 bench-check: build $(FLOORS) ## cost in little: that all are answered, and that no figure is absurd (about 1 min)

@@ -1,4 +1,4 @@
-//! Tests of [`super`].
+//! What outcomes, other workers and agreements make of what is known.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 

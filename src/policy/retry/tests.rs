@@ -1,0 +1,260 @@
+//! What is decided on each kind of failure, and why.
+
+use super::*;
+use rand::{SeedableRng as _, rngs::SmallRng};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const NOW: Instant = Instant::from_nanos(1_000);
+
+fn policy() -> RetryPolicy {
+    RetryPolicy {
+        jitter: Jitter::None,
+        ..RetryPolicy::default()
+    }
+}
+
+fn ended(outcome: Outcome) -> Ended {
+    Ended {
+        attempt: 1,
+        ending: outcome.into(),
+        waited: Duration::ZERO,
+        repeatability: Repeatability {
+            allowed: true,
+            obstacle: None,
+        },
+        untried_left: true,
+        cooled: None,
+        deadline: NOW + Duration::from_secs(60),
+    }
+}
+
+/// An answer that asks for so much quiet.
+fn asking(status: u16, quiet: Duration) -> Ended {
+    let outcome = Outcome::Answered(status);
+    Ended {
+        ending: Ending {
+            asked: Some(quiet),
+            ..outcome.into()
+        },
+        ..ended(outcome)
+    }
+}
+
+#[track_caller]
+fn check(policy: &RetryPolicy, ended: &Ended, expected: Decision) {
+    let mut rng = SmallRng::seed_from_u64(1);
+    assert_eq!(decide(policy, ended, NOW, &mut rng), expected);
+}
+
+#[test]
+fn each_objection_has_its_reason() {
+    let policy = policy();
+    let failed = ended(Outcome::Answered(503));
+    check(&policy, &failed, Decision::Again(Duration::from_millis(25)));
+    check(
+        &policy,
+        &ended(Outcome::Answered(404)),
+        Decision::Stop(Stop::NotRetriable),
+    );
+    check(
+        &policy,
+        &ended(Outcome::Neutral),
+        Decision::Stop(Stop::NotRetriable),
+    );
+    let unwanted = Ending {
+        conditions_hold: false,
+        ..failed.ending
+    };
+    check(
+        &policy,
+        &Ended {
+            ending: unwanted,
+            ..failed
+        },
+        Decision::Stop(Stop::Condition),
+    );
+    check(
+        &policy,
+        &Ended {
+            attempt: 3,
+            ..failed
+        },
+        Decision::Stop(Stop::Exhausted),
+    );
+    check(
+        &policy,
+        &Ended {
+            repeatability: Repeatability {
+                allowed: false,
+                obstacle: None,
+            },
+            ..failed
+        },
+        Decision::Stop(Stop::Method),
+    );
+    check(
+        &policy,
+        &Ended {
+            repeatability: Repeatability {
+                allowed: true,
+                obstacle: Some(Obstacle::Grpc),
+            },
+            ..failed
+        },
+        Decision::Stop(Stop::Obstacle(Obstacle::Grpc)),
+    );
+    check(
+        &policy,
+        &Ended {
+            deadline: NOW + Duration::from_millis(25),
+            ..failed
+        },
+        Decision::Stop(Stop::Deadline),
+    );
+}
+
+#[test]
+fn a_refused_connection_moves_on_at_once_if_there_is_somewhere_to_go() {
+    let refused = ended(Outcome::ConnectFailure);
+    check(&policy(), &refused, Decision::Again(Duration::ZERO));
+    let delayed = Decision::Again(Duration::from_millis(25));
+    check(
+        &policy(),
+        &Ended {
+            untried_left: false,
+            ..refused
+        },
+        delayed,
+    );
+    check(
+        &RetryPolicy {
+            immediate_failover: false,
+            ..policy()
+        },
+        &refused,
+        delayed,
+    );
+}
+
+#[test]
+fn who_asks_for_quiet_is_left_for_another() {
+    let policy = policy();
+    let throttled = asking(429, Duration::from_secs(2));
+    check(&policy, &throttled, Decision::Again(Duration::ZERO));
+    let nowhere = Ended {
+        untried_left: false,
+        cooled: Some(NOW + Duration::from_secs(2)),
+        ..throttled
+    };
+    check(
+        &policy,
+        &nowhere,
+        Decision::Again(Duration::from_millis(2_025)),
+    );
+    check(
+        &policy,
+        &Ended {
+            deadline: NOW + Duration::from_secs(2),
+            ..nowhere
+        },
+        Decision::Stop(Stop::Deadline),
+    );
+    // A wish that is past, or not heard, is no reason to hurry.
+    let usual = Decision::Again(Duration::from_millis(25));
+    check(&policy, &asking(429, Duration::ZERO), usual);
+    let deaf = RetryPolicy {
+        max_quiet: None,
+        ..policy
+    };
+    check(&deaf, &throttled, usual);
+}
+
+#[test]
+fn quiet_is_given_to_those_who_may_ask_and_up_to_a_limit() {
+    let policy = policy();
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (status, asked, quiet) in [
+        (429, seconds(2), seconds(2)),
+        (503, seconds(1_000_000), seconds(300)),
+        (503, seconds(0), None),
+        (429, None, None),
+        (500, seconds(2), None),
+        (200, seconds(2), None),
+    ] {
+        let outcome = Outcome::Answered(status);
+        assert_eq!(policy.quiet(outcome, asked), quiet, "{status} {asked:?}");
+    }
+}
+
+#[test]
+fn throttling_has_delays_of_its_own() {
+    let second = Duration::from_secs(1);
+    let policy = RetryPolicy {
+        throttling_backoff: Delays::fixed(second, second),
+        ..policy()
+    };
+    let own = Decision::Again(second);
+    check(&policy, &ended(Outcome::Answered(429)), own);
+    check(&policy, &asking(503, Duration::ZERO), own);
+    let usual = Decision::Again(Duration::from_millis(25));
+    check(&policy, &ended(Outcome::Answered(503)), usual);
+}
+
+/// 4 n seconds.
+#[derive(Debug)]
+struct FourSeconds;
+
+impl Backoff for FourSeconds {
+    fn delay(&self, n: u8) -> Duration {
+        Duration::from_secs(4) * n.into()
+    }
+}
+
+#[test]
+fn a_backoff_of_ones_own_keeps_to_the_rules() {
+    let followed = |mut policy: RetryPolicy| {
+        policy.follow(&FourSeconds);
+        policy
+    };
+    let seconds = |seconds| Decision::Again(Duration::from_secs(seconds));
+    let failed = ended(Outcome::Answered(503));
+    let second = Ended {
+        attempt: 2,
+        ..failed
+    };
+    let throttled = ended(Outcome::Answered(429));
+    let plain = followed(policy());
+    check(&plain, &failed, seconds(4));
+    check(&plain, &second, seconds(8));
+    check(&plain, &throttled, seconds(4));
+    let short = Ended {
+        deadline: NOW + Duration::from_secs(8),
+        ..second
+    };
+    check(&plain, &short, Decision::Stop(Stop::Deadline));
+    let mut capped = policy();
+    capped.bounds.max = Duration::from_secs(5);
+    capped.throttling_bounds.base = Duration::from_secs(1);
+    capped.throttling_backoff = Delays::fixed(Duration::from_secs(1), capped.bounds.max);
+    let capped = followed(capped);
+    check(&capped, &second, seconds(5));
+    check(&capped, &throttled, seconds(1));
+    let spread = followed(RetryPolicy::default());
+    let mut rng = SmallRng::seed_from_u64(1);
+    let Decision::Again(delay) = decide(&spread, &failed, NOW, &mut rng) else {
+        panic!("a retry is due");
+    };
+    assert!(delay < Duration::from_secs(4), "{delay:?}");
+}
+
+#[test]
+fn only_listed_transport_failures_are_tried_again() {
+    let policy = RetryPolicy {
+        transports: [Transport::Reset].to_vec(),
+        ..policy()
+    };
+    assert!(policy.covers(Outcome::Reset));
+    assert!(!policy.covers(Outcome::Timeout));
+    assert!(!policy.covers(Outcome::ConnectFailure));
+}
