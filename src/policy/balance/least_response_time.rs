@@ -88,7 +88,7 @@ impl Balancer for LeastResponseTime {
         let known_since = now.before(patience);
         let looks = &mut self.looked_at;
         looks.clear();
-        let (mut best, mut weights, mut is_one_unknown) = (f64::INFINITY, 0.0, false);
+        let (mut best, mut weights) = (f64::INFINITY, 0.0);
         for candidate in candidates.iter() {
             let recent = candidate.state.recent(now);
             let seconds = recent.seconds_to_success.unwrap_or(f64::INFINITY);
@@ -98,27 +98,23 @@ impl Balancer for LeastResponseTime {
             weights += candidate.weight;
             let active = candidate.state.active();
             let is_unknown = recent.is_new || recent.updated < Some(known_since);
-            let wants_exploring = active == 0 && is_unknown;
-            is_one_unknown |= wants_exploring;
             looks.push(Look {
                 index: candidate.index,
                 seconds,
                 weight: candidate.weight,
                 active,
-                wants_exploring,
+                wants_exploring: active == 0 && is_unknown,
                 chance: 0.0,
             });
         }
         let slowest = best * FAR;
         let is_drawn = |look: &Look| look.seconds.is_finite() && look.seconds <= slowest;
-        if is_one_unknown {
-            let explored = looks
-                .iter()
-                .filter(|look| look.wants_exploring && !is_drawn(look))
-                .map(|look| (look.index, 0.0));
-            if let Some(explored) = random::cheapest(explored, rng) {
-                return Some(explored);
-            }
+        let explored = looks
+            .iter()
+            .filter(|look| look.wants_exploring && !is_drawn(look))
+            .map(|look| (look.index, 0.0));
+        if let Some(explored) = random::cheapest(explored, rng) {
+            return Some(explored);
         }
         if best.is_infinite() {
             return without_history(candidates, now, rng);

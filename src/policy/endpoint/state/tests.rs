@@ -27,6 +27,21 @@ fn record(state: &mut EndpointState, outcome: Outcome) {
     state.record(pass, outcome, TOOK, NOW, DECAY);
 }
 
+/// One failure opens the breaker.
+fn strict() -> BreakerPolicy {
+    BreakerPolicy {
+        failure_threshold: 1,
+        ..BreakerPolicy::default()
+    }
+}
+
+/// It has failed.
+fn open_breaker(agreed: &mut Agreed, now: Instant) {
+    let pass = agreed.breaker.free_pass();
+    let failure = Verdict::Failure { in_row: true };
+    agreed.breaker.judge(&strict(), pass, failure, false, now);
+}
+
 #[test]
 fn active_never_goes_below_zero_and_counts_all_workers() {
     let mut state = state();
@@ -103,14 +118,9 @@ fn averages_of_workers_are_weighted_by_their_attempts() {
 
 #[test]
 fn quiet_is_kept_whatever_breaker_and_health_say() {
-    let policy = BreakerPolicy {
-        failure_threshold: 1,
-        ..BreakerPolicy::default()
-    };
+    let policy = strict();
     let mut agreed = Agreed::default();
-    let pass = agreed.breaker.free_pass();
-    let failure = Verdict::Failure { in_row: true };
-    agreed.breaker.judge(&policy, pass, failure, false, NOW);
+    open_breaker(&mut agreed, NOW);
     agreed.cool_down(NOW + DECAY);
     agreed.cool_down(NOW + Duration::from_secs(1));
     let mut state = state();
@@ -125,10 +135,7 @@ fn quiet_is_kept_whatever_breaker_and_health_say() {
 
 #[test]
 fn the_breaker_is_asked_before_health() {
-    let policy = BreakerPolicy {
-        failure_threshold: 1,
-        ..BreakerPolicy::default()
-    };
+    let policy = strict();
     let mut state = state();
     assert_eq!(state.exclusion(&policy, NOW), None);
     let mut agreed = Agreed::default();
@@ -136,9 +143,7 @@ fn the_breaker_is_asked_before_health() {
     agreed.health.take_finding(&checks, Finding::Unhealthy, NOW);
     state.agree(agreed.clone());
     assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::Unhealthy));
-    let failure = Verdict::Failure { in_row: true };
-    let pass = agreed.breaker.free_pass();
-    agreed.breaker.judge(&policy, pass, failure, false, NOW);
+    open_breaker(&mut agreed, NOW);
     state.agree(agreed.clone());
     assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::BreakerOpen));
     let later = NOW + policy.timeout;
@@ -161,23 +166,13 @@ fn statistics_end_with_the_breakers_state() {
     state.agree(Agreed::default());
     assert_eq!(state.counts(NOW).failures, 1, "nothing has changed");
     let mut agreed = Agreed::default();
-    let policy = BreakerPolicy {
-        failure_threshold: 1,
-        ..BreakerPolicy::default()
-    };
-    let pass = agreed.breaker.free_pass();
-    let failure = Verdict::Failure { in_row: true };
-    agreed.breaker.judge(&policy, pass, failure, false, NOW);
+    open_breaker(&mut agreed, NOW);
     state.agree(agreed);
     assert_eq!(state.counts(NOW).failures, 0);
 }
 
 #[test]
 fn what_is_kept_between_choices_is_what_would_be_found_anew() {
-    let policy = BreakerPolicy {
-        failure_threshold: 1,
-        ..BreakerPolicy::default()
-    };
     for seed in 0..200 {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let (mut state, mut agreed) = (state(), Agreed::default());
@@ -199,9 +194,7 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
                     ..Others::default()
                 }),
                 4 if rng.random_bool(0.2) => {
-                    let pass = agreed.breaker.free_pass();
-                    let failure = Verdict::Failure { in_row: true };
-                    agreed.breaker.judge(&policy, pass, failure, false, now);
+                    open_breaker(&mut agreed, now);
                     state.agree(agreed.clone());
                 }
                 _ => {
