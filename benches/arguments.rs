@@ -28,7 +28,7 @@ Options:
                         full, every, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
   --json FILE           all figures, also of single rounds
-  --svg FILE            a chart of `scale`
+  --svg FILE            charts of `scale`
   --markdown            tables as Markdown
   --check               fail when a figure cannot be right, whatever the machine
   --help                this

@@ -21,10 +21,11 @@ use steerage_harness::serde_json::{Value, json};
 
 use crate::arguments::Arguments;
 use crate::contenders::{Contender, Kind, Running, contenders};
-use crate::load::{Client, Report};
+use crate::load::Client;
 use crate::machine::Machine;
 use crate::statistics::{Spread, count, percentile};
 use crate::table::Table;
+use crate::turns::{self, TURN, Turns};
 use crate::upstream::Server;
 use crate::{Failed, Findings};
 
@@ -67,23 +68,6 @@ struct Seat {
     starts_in: Duration,
     busy: Turns,
     steady: Turns,
-}
-
-/// Turns under one kind of load.
-#[derive(Debug, Default)]
-struct Turns {
-    report: Report,
-    cpu: Duration,
-}
-
-impl Turns {
-    fn cpu_micros(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / count(self.report.total())
-    }
-
-    fn per_second(&self) -> f64 {
-        count(self.report.total()) / self.report.elapsed.as_secs_f64()
-    }
 }
 
 impl Seat {
@@ -144,7 +128,7 @@ async fn take_turns(
     rate: f64,
 ) -> Result<(), Failed> {
     for load in [None, Some(rate)] {
-        let (lasting, order) = turns(seats.len(), round, during);
+        let (lasting, order) = turns::order(seats.len(), round, during);
         for position in order {
             if let Some(seat) = seats.get_mut(position) {
                 seat.turn(load, lasting).await?;
@@ -152,27 +136,6 @@ async fn take_turns(
         }
     }
     Ok(())
-}
-
-/// How long a turn lasts, about half a second, and whose each is until everybody had `during` in all. Each time
-/// another one begins. Who is alone has it all at once.
-///
-/// Three in the first round, for one second: turns of 0.5 s of 1, 2, 0 and 2, 0, 1.
-pub(crate) fn turns(
-    seats: usize,
-    round: u32,
-    during: Duration,
-) -> (Duration, impl Iterator<Item = usize>) {
-    let turns = match seats {
-        1 => 1,
-        _ => (during.as_millis() / TURN.as_millis()).max(1),
-    };
-    let turns = u32::try_from(turns).unwrap_or(u32::MAX);
-    let order = (0..turns).flat_map(move |turn| {
-        let first = usize::try_from(round + turn).unwrap_or(0);
-        (0..seats).map(move |position| (position + first) % seats)
-    });
-    (during / turns, order)
 }
 
 /// Of one contender, a value for each round.
@@ -332,26 +295,5 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64, check: boo
 /// As many as an ordinary client of a proxy keeps.
 const CONNECTIONS: usize = 16;
 
-const TURN: Duration = Duration::from_millis(500);
-
 /// Requests before the first figures.
 const WARM: u64 = 20_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everybody_has_as_many_turns_and_another_begins_each_time() {
-        let (lasting, order) = turns(3, 1, Duration::from_secs(1));
-        assert_eq!(lasting, TURN);
-        assert_eq!(order.collect::<Vec<_>>(), [1, 2, 0, 2, 0, 1]);
-        let (lasting, order) = turns(2, 0, Duration::from_millis(100));
-        assert_eq!(lasting, Duration::from_millis(100));
-        assert_eq!(order.collect::<Vec<_>>(), [0, 1]);
-        let (lasting, order) = turns(1, 5, Duration::from_secs(2));
-        assert_eq!(lasting, Duration::from_secs(2));
-        assert_eq!(order.collect::<Vec<_>>(), [0]);
-        assert_eq!(turns(0, 0, TURN).1.count(), 0);
-    }
-}

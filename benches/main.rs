@@ -9,10 +9,11 @@
 //! | [`arguments`] | the command line |
 //! | [`contenders`], `contenders/` | who is compared, and how each is configured |
 //! | [`upstream`], [`load`] | the servers and the client |
+//! | [`turns`] | taking turns |
 //! | [`cost`] | processor time, throughput, latency, start |
 //! | [`memory`] | what is held while requests are under way |
 //! | [`quality`] | what an illness of one cluster does to clients |
-//! | [`scale`], [`series`], [`plot`] | how the cost grows; what is varied; a chart of it |
+//! | [`scale`], [`series`], [`plot`] | how the cost grows; what is varied; charts of it |
 //! | [`statistics`], [`table`] | medians, ratios; how they are shown |
 //! | [`machine`] | on what all this was measured |
 //!
@@ -34,6 +35,7 @@ mod scale;
 mod series;
 mod statistics;
 mod table;
+mod turns;
 mod upstream;
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How the cost of a request grows with what is configured and with what is under way: a chart of [`series`].
+//! How the cost of a request grows with what is configured and with what is under way: charts of [`series`].
 //!
 //! A Steerage for each case, at its defaults but for what is varied, and processor time a request as in [`cost`].
 //! Cases take turns of half a second, so that a bad moment of the machine is one of all. Those with many requests
@@ -16,13 +16,14 @@ use steerage_harness::serde_json::{Value, json};
 use steerage_harness::{Cluster, Envoy, repository};
 
 use crate::arguments::Arguments;
-use crate::cost::{turns, warm_up};
+use crate::cost::warm_up;
 use crate::load::{Client, Report};
 use crate::machine::Machine;
 use crate::plot::{self, Line, Plot};
 use crate::series::{self, Base, Case, Series, names};
-use crate::statistics::{Spread, count};
+use crate::statistics::Spread;
 use crate::table::Table;
+use crate::turns::{self, Turns};
 use crate::upstream::{Conduct, Server};
 use crate::{Failed, Findings};
 
@@ -87,21 +88,22 @@ async fn in_turns(
     arguments: &Arguments,
     machine: &Machine,
 ) -> Result<Vec<String>, Failed> {
-    for server in servers {
-        server.set(Conduct::Prompt);
-    }
+    let have = |conduct: &Conduct| {
+        for server in servers {
+            server.set(conduct.clone());
+        }
+    };
+    have(&Conduct::Prompt);
     let addresses = servers.each_ref().map(Server::addr);
     let mut seats = Vec::new();
     for point in &group {
         seats.push(Seat::take(point.case, &addresses, arguments, machine).await?);
     }
     for (point, seat) in group.iter().zip(&mut seats) {
-        for server in servers {
-            server.set(point.case.conduct.clone());
-        }
+        have(&point.case.conduct);
         seat.fill(point.case).await;
     }
-    let (lasting, order) = turns(seats.len(), round, arguments.during);
+    let (lasting, order) = turns::order(seats.len(), round, arguments.during);
     for position in order {
         if let (Some(seat), Some(point)) = (seats.get_mut(position), group.get(position)) {
             seat.turn(lasting.max(2 * point.case.takes)).await?;
@@ -113,7 +115,7 @@ async fn in_turns(
             let (name, number) = (point.series.name, point.case.number);
             wrong.push(format!("{name} {number}: {why}"));
         }
-        point.micros.push(seat.micros());
+        point.micros.push(seat.turns.cpu_micros());
     }
     Ok(wrong)
 }
@@ -123,8 +125,7 @@ async fn in_turns(
 struct Seat {
     envoy: Envoy,
     client: Client,
-    report: Report,
-    cpu: Duration,
+    turns: Turns,
 }
 
 impl Seat {
@@ -140,8 +141,7 @@ impl Seat {
         Ok(Self {
             envoy,
             client,
-            report: Report::default(),
-            cpu: Duration::ZERO,
+            turns: Turns::default(),
         })
     }
 
@@ -153,13 +153,9 @@ impl Seat {
 
     async fn turn(&mut self, lasting: Duration) -> Result<(), Failed> {
         let before = self.envoy.cpu_time()?;
-        self.report.add(self.client.closed(lasting).await);
-        self.cpu += self.envoy.cpu_time()?.saturating_sub(before);
+        self.turns.report.add(self.client.closed(lasting).await);
+        self.turns.cpu += self.envoy.cpu_time()?.saturating_sub(before);
         Ok(())
-    }
-
-    fn micros(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / count(self.report.total())
     }
 
     /// What came beside the answers that should.
@@ -172,9 +168,9 @@ impl Seat {
             statuses,
             first_error,
             ..
-        } = &self.report;
+        } = &self.turns.report;
         let as_expected = statuses.get(&expected).copied();
-        (as_expected != Some(self.report.total())).then(|| {
+        (as_expected != Some(self.turns.report.total())).then(|| {
             let error = first_error.as_deref().unwrap_or_default();
             format!("not all {expected}: {statuses:?} {error}")
         })
@@ -203,6 +199,7 @@ async fn start(
     };
     let mut builder = match &case.config {
         Some(config) => builder.wasm(module).config(config.clone()),
+        // One cluster is not what is wanted: the whole route is replaced.
         None => builder.without_filter("").merge_manager(spreading(&names)),
     };
     for (name, addr) in names.into_iter().zip(servers.iter().cycle()) {
