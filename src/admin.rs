@@ -24,7 +24,7 @@ use core::str;
 use steerage_config::ConfigErrors;
 use steerage_config::admin::Admin;
 use steerage_config::operator::{self, Subject};
-use steerage_policy::operator::Word;
+use steerage_policy::endpoint::operator::Override;
 use steerage_shared::agreement::{Agreement, Lost};
 use steerage_shared::census;
 use steerage_shared::key;
@@ -169,7 +169,7 @@ fn receive_word(
 /// Does what an operator says, if it makes sense.
 fn obey(
     target: &Target,
-    word: Result<Word, ConfigErrors>,
+    word: Result<Override, ConfigErrors>,
     store: &impl Store,
     clock: Clock,
 ) -> Reply {
@@ -197,7 +197,7 @@ fn obey(
     for pool in &pools {
         let mut agreement = Agreement::new(key::agreement(&pool.name));
         let (_, written) = agreement.change(store, &target.cluster, |agreed| {
-            agreed.operator.hear(word, clock.now);
+            agreed.operator.apply(word, clock.now);
         });
         if let Err(lost) = written {
             let reason = match lost {

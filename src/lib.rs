@@ -32,9 +32,9 @@ mod extensions;
 
 pub use extensions::Extensions;
 pub use interceptors::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
-pub use steerage_policy::backoff::Backoff;
 pub use steerage_policy::balance::{Balancer, Candidate, Candidates, HashKey};
 pub use steerage_policy::endpoint::{Endpoint, EndpointIndex, EndpointState};
+pub use steerage_policy::retry::backoff::Backoff;
 pub use steerage_policy::time::Instant;
 
 /// The random numbers that a [`Balancer`] is handed.

@@ -10,10 +10,10 @@ use steerage_policy::breaker::{BreakerPolicy, StateName};
 use steerage_policy::endpoint::Exclusion;
 use steerage_policy::health::Health;
 use steerage_policy::limit;
-use steerage_policy::quantile;
-use steerage_policy::reason::Denial;
+use steerage_policy::retry::reason::Denial;
+use steerage_policy::stats::quantile;
+use steerage_policy::stats::totals::PoolTotals;
 use steerage_policy::time::Instant;
-use steerage_policy::totals::PoolTotals;
 use steerage_shared::census::{EndpointCensus, PoolCensus};
 use steerage_shared::description::Description;
 
@@ -115,7 +115,7 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
     let exclusion = exclusion(pool, census, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);
-    let row = agreed.breaker.streak();
+    let consecutive_failures = agreed.breaker.consecutive_failures();
     let date = |instant: Option<Instant>| instant.map(|instant| clock.date(instant));
     Endpoint {
         pool: &pool.name,
@@ -131,9 +131,13 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
         success_rate: success_rate(successes, failures),
         average_response_time: totals.mean_seconds(),
         last_response_time: counted.last.map_or(0.0, |(_, took)| took.as_secs_f64()),
-        consecutive_failures: row,
+        consecutive_failures,
         // The workers hear of a failure elsewhere only with their next round.
-        consecutive_successes: if row > 0 { 0 } else { counted.successes_in_row },
+        consecutive_successes: if consecutive_failures > 0 {
+            0
+        } else {
+            counted.consecutive_successes
+        },
         circuit_breaker_open: circuit == StateName::Open,
         circuit_breaker_state: circuit.name(),
         circuit_breaker_open_until: date(agreed.open_until(now)),

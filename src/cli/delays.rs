@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use rand::{SeedableRng as _, rngs::SmallRng};
 use serde_json::{Value, json};
-use steerage_policy::backoff::{Backoff as _, Delays};
-use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::backoff::{Backoff as _, Delays};
+use steerage_policy::retry::jitter::{Bounds, Jitter};
 
 use crate::Finished;
 use crate::arguments::{self, Format};

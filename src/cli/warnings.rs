@@ -21,13 +21,13 @@
 use serde_json::Value;
 use steerage_config::Config;
 use steerage_config::place::item;
-use steerage_policy::backoff::Backoff as _;
 use steerage_policy::balance::Strategy;
-use steerage_policy::hedge::HedgeDelay;
-use steerage_policy::idempotency::Methods;
-use steerage_policy::jitter::Jitter;
 use steerage_policy::matching::Matcher;
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::backoff::Backoff as _;
+use steerage_policy::retry::hedge::HedgeDelay;
+use steerage_policy::retry::idempotency::Methods;
+use steerage_policy::retry::jitter::Jitter;
 
 use crate::source::{path_in, pools};
 use crate::text::{decimal, span};

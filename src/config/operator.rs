@@ -5,10 +5,10 @@
 //!
 //! ```
 //! use steerage_config::operator::{self, Subject};
-//! use steerage_policy::operator::{Circuit, Word};
+//! use steerage_policy::endpoint::operator::{Circuit, Override};
 //!
 //! let word = operator::read(Subject::Circuit, br#"{"state": "open"}"#)?;
-//! assert_eq!(word, Word::Circuit(Some((Circuit::Open, None))));
+//! assert_eq!(word, Override::Circuit(Some((Circuit::Open, None))));
 //!
 //! let errors = operator::read(Subject::Health, br#"{"health": "ill"}"#).unwrap_err();
 //! assert_eq!(
@@ -20,8 +20,8 @@
 
 use core::str;
 
+use steerage_policy::endpoint::operator::{Circuit, Override};
 use steerage_policy::health::Health;
-use steerage_policy::operator::{Circuit, Word};
 
 use crate::check;
 use crate::error::{ConfigError, ConfigErrors, Problem};
@@ -42,7 +42,7 @@ pub enum Subject {
 ///
 /// # Errors
 /// [`ConfigErrors`]: everything that is wrong with it.
-pub fn read(subject: Subject, body: &[u8]) -> Result<Word, ConfigErrors> {
+pub fn read(subject: Subject, body: &[u8]) -> Result<Override, ConfigErrors> {
     let json = str::from_utf8(body).ok().map(serde_json::from_str::<Json>);
     match json {
         Some(Ok(Json::Object(object))) => word(subject, &object),
@@ -58,7 +58,7 @@ pub fn read(subject: Subject, body: &[u8]) -> Result<Word, ConfigErrors> {
 ///
 /// # Errors
 /// [`ConfigErrors`]: everything that is wrong with it.
-pub fn read_query(subject: Subject, query: &str) -> Result<Word, ConfigErrors> {
+pub fn read_query(subject: Subject, query: &str) -> Result<Override, ConfigErrors> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let object = pairs.map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -72,7 +72,7 @@ pub fn read_query(subject: Subject, query: &str) -> Result<Word, ConfigErrors> {
     word(subject, &Object(object.collect()))
 }
 
-fn word(subject: Subject, object: &Object) -> Result<Word, ConfigErrors> {
+fn word(subject: Subject, object: &Object) -> Result<Override, ConfigErrors> {
     let section = match subject {
         Subject::Health => &HEALTH_WORD,
         Subject::Circuit => &CIRCUIT_WORD,
@@ -90,17 +90,17 @@ fn word(subject: Subject, object: &Object) -> Result<Word, ConfigErrors> {
     }
 }
 
-fn health(fields: &Fields<'_>) -> Result<Word, Reported> {
+fn health(fields: &Fields<'_>) -> Result<Override, Reported> {
     let health = match fields.text("health")?.ok_or(Reported)? {
         "healthy" => Some(Health::Healthy),
         "degraded" => Some(Health::Degraded),
         "unhealthy" => Some(Health::Unhealthy),
         _ => None,
     };
-    Ok(Word::Health(health))
+    Ok(Override::Health(health))
 }
 
-fn circuit(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Word, Reported> {
+fn circuit(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Override, Reported> {
     let state = fields.text("state")?.ok_or(Reported)?;
     let lasts = fields.span("timeout")?;
     let circuit = match state {
@@ -110,10 +110,10 @@ fn circuit(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Word, R
             if lasts.is_some() {
                 errors.push(fields.error("timeout", Problem::WithoutEnd));
             }
-            return Ok(Word::Circuit(None));
+            return Ok(Override::Circuit(None));
         }
     };
-    Ok(Word::Circuit(Some((circuit, lasts))))
+    Ok(Override::Circuit(Some((circuit, lasts))))
 }
 
 #[cfg(test)]
@@ -135,49 +135,49 @@ mod tests {
                 Subject::Health,
                 r#"{"health": "healthy"}"#,
                 "health=healthy",
-                Word::Health(Some(Health::Healthy)),
+                Override::Health(Some(Health::Healthy)),
             ),
             (
                 Subject::Health,
                 r#"{"health": "degraded"}"#,
                 "health=degraded",
-                Word::Health(Some(Health::Degraded)),
+                Override::Health(Some(Health::Degraded)),
             ),
             (
                 Subject::Health,
                 r#"{"health": "unhealthy"}"#,
                 "health=unhealthy",
-                Word::Health(Some(Health::Unhealthy)),
+                Override::Health(Some(Health::Unhealthy)),
             ),
             (
                 Subject::Health,
                 r#"{"health": "auto"}"#,
                 "health=auto",
-                Word::Health(None),
+                Override::Health(None),
             ),
             (
                 Subject::Circuit,
                 r#"{"state": "open", "timeout": 60.0}"#,
                 "state=open&timeout=60",
-                Word::Circuit(Some((Circuit::Open, minute))),
+                Override::Circuit(Some((Circuit::Open, minute))),
             ),
             (
                 Subject::Circuit,
                 r#"{"state": "open", "timeout": "1m"}"#,
                 "state=open&timeout=1m",
-                Word::Circuit(Some((Circuit::Open, minute))),
+                Override::Circuit(Some((Circuit::Open, minute))),
             ),
             (
                 Subject::Circuit,
                 r#"{"state": "closed"}"#,
                 "state=closed",
-                Word::Circuit(Some((Circuit::Closed, None))),
+                Override::Circuit(Some((Circuit::Closed, None))),
             ),
             (
                 Subject::Circuit,
                 r#"{"state": "auto"}"#,
                 "state=auto",
-                Word::Circuit(None),
+                Override::Circuit(None),
             ),
         ] {
             assert_eq!(read(subject, body.as_bytes()).ok(), Some(word), "{body}");

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use steerage_policy::backoff::{Backoff as _, MAX_ATTEMPTS};
 use steerage_policy::endpoint::MAX_ENDPOINTS;
+use steerage_policy::retry::backoff::{Backoff as _, MAX_ATTEMPTS};
 
 use crate::parse;
 use crate::schema::{

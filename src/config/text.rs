@@ -2,9 +2,9 @@
 //!
 //! Example: [`TextRule::PathPrefix`] takes `/v1`, and refuses `v1`, `/v1/` and `/v1?a=b`.
 
-use steerage_policy::backoff::{Delays, MAX_RETRIES};
 use steerage_policy::headers::{self, is_changeable};
 use steerage_policy::matching::{HostPattern, PathRegex};
+use steerage_policy::retry::backoff::{Delays, MAX_RETRIES};
 
 use crate::error::Problem;
 use crate::expression::Expression;

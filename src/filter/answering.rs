@@ -11,7 +11,7 @@ use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
-use steerage_policy::reason::Denial;
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::classify::{self, DEGRADED};

@@ -9,12 +9,12 @@ use core::time::Duration;
 
 use rand::Rng;
 use steerage_policy::balance::Strategy;
-use steerage_policy::condition::{AnswerHead, Failed};
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
-use steerage_policy::retry::{Decision, Ending, is_heard};
+use steerage_policy::retry::condition::{AnswerHead, Failed};
+use steerage_policy::retry::{Decision, Ending, may_request_cool_down};
 use steerage_policy::time::Instant;
 
 use super::answering::{REASON, Reason, mark_response};
@@ -54,9 +54,9 @@ impl Worker {
         steered.record(id, &attempt, Some(&stream.request), end, now);
         stream.last_attempt = LastAttempt::ended(&attempt, now);
         let headers = head.headers.as_ref();
-        let asked =
+        let requested =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
-        let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
+        let ending = steered.ending(&attempt, outcome, requested, &stream.request, headers, now);
         if steered.pool.retry.covers(outcome) && !stream.calls.is_empty() {
             // A hedge may do better.
             steered.state.end(attempt);
@@ -112,14 +112,14 @@ impl SteeredPool {
         let failing = headers.get(FAILING).is_some();
         self.hear_answer(endpoint, degraded, failing, now);
         let retry = &self.pool.retry;
-        if !is_heard(outcome) {
+        if !may_request_cool_down(outcome) {
             return None;
         }
-        let asked = retry_after::asked(headers.iter(), host::wall_time());
-        if let Some(quiet) = retry.quiet(outcome, asked) {
-            self.change(endpoint, now, |_, agreed| agreed.cool_down(now + quiet));
+        let requested = retry_after::asked(headers.iter(), host::wall_time());
+        if let Some(cool_down) = retry.cool_down(outcome, requested) {
+            self.change(endpoint, now, |_, agreed| agreed.cool_down(now + cool_down));
         }
-        asked
+        requested
     }
 
     /// What an attempt has come to, for the decision on another. `headers` are those of the upstream's
@@ -128,7 +128,7 @@ impl SteeredPool {
         &self,
         attempt: &Attempt,
         outcome: Outcome,
-        asked: Option<Duration>,
+        requested: Option<Duration>,
         request: &Request,
         headers: Option<&HeaderMap>,
         now: Instant,
@@ -141,7 +141,7 @@ impl SteeredPool {
         };
         Ending {
             outcome,
-            asked,
+            requested,
             conditions_hold: self.pool.retry.conditions.hold(&failed),
         }
     }
@@ -205,7 +205,7 @@ impl Head {
             // The host's own headers are nobody's word.
             headers = None;
         } else if headers.is_none()
-            && (is_heard(outcome) || (retried && pool.retry.conditions.reads_answer()))
+            && (may_request_cool_down(outcome) || (retried && pool.retry.conditions.reads_answer()))
         {
             match host::header_map(Map::Response) {
                 Ok(read) => headers = Some(read),

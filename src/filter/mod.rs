@@ -24,13 +24,13 @@ mod sharing;
 
 mod classify;
 mod request;
-mod retry_after;
 mod steering;
 
 mod intercepting;
 mod judging;
 
 mod hedging;
+mod retry_after;
 mod retrying;
 
 mod answering;

@@ -8,8 +8,8 @@ use core::ops::Range;
 use core::time::Duration;
 
 use steerage_policy::headers::{is_control, is_hop_by_hop};
-use steerage_policy::idempotency::Obstacle;
 use steerage_policy::matching::RequestHead;
+use steerage_policy::retry::idempotency::Obstacle;
 
 use crate::host::{self, Body, HeaderMap};
 use crate::metrics::hostcall_refused;

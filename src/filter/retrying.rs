@@ -11,8 +11,8 @@ use core::time::Duration;
 use steerage_policy::exchange::{Attempt, Declined};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Outcome};
-use steerage_policy::reason::Denial;
 use steerage_policy::retry::Decision;
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::answering::Answer;
@@ -133,7 +133,7 @@ impl Worker {
         steered.record(id, &attempt, request, End::Outcome(outcome), now);
         let headers = answer.as_ref().filter(|answer| answer.is_upstreams());
         let headers = headers.map(Answer::head);
-        let asked =
+        let requested =
             headers.and_then(|headers| steered.hear(attempt.endpoint(), outcome, headers, now));
         let Some(stream) = stream.filter(|stream| stream.awaits(token)) else {
             // The client has left, or has had another answer.
@@ -154,7 +154,7 @@ impl Worker {
             steered.log_ended(&first, Some(&stream.request), End::Overtaken, now);
             steered.state.overtaken(&steered.pool, first, now);
         }
-        let ending = steered.ending(&attempt, outcome, asked, &stream.request, headers, now);
+        let ending = steered.ending(&attempt, outcome, requested, &stream.request, headers, now);
         stream.keep_better(answer);
         let exchange = &mut stream.exchange;
         let decision = steered.decide(id, exchange, ending, now, &mut self.rng);

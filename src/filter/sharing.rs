@@ -66,11 +66,13 @@ impl Worker {
                 metrics,
                 ..
             } = steered;
-            state.budget.hear(self.slots.spending(&pool.name, now));
+            state
+                .budget
+                .set_others(self.slots.spending(&pool.name, now));
             let endpoints = pool.endpoints.iter().zip(state.endpoints_mut());
             for (position, (endpoint, state)) in endpoints.enumerate() {
                 let cluster = &endpoint.cluster;
-                state.hear(self.slots.others(&pool.name, cluster, position, now));
+                state.set_others(self.slots.others(&pool.name, cluster, position, now));
             }
             if let Some(metrics) = metrics {
                 metrics.tell(state, self.slots.speaks_for(&pool.name, now), now);

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use steerage_policy::balance::{HashKey, HashOn};
 use steerage_policy::endpoint::Endpoint;
 use steerage_policy::exchange::{Attempt, Exchange};
-use steerage_policy::idempotency::Repeatability;
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Class;
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::idempotency::Repeatability;
 
 use super::answering::{Reason, tell_access_log};
 use super::callbacks::Action;

@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use steerage_policy::condition::AnswerHead;
+use steerage_policy::retry::condition::AnswerHead;
 
 /// The headers of a message, in their order, repeats included.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use steerage_policy::endpoint::{EndpointIndex, EndpointState};
 use steerage_policy::health::{Finding, Health};
 use steerage_policy::outcome::Kind;
 use steerage_policy::pool::{Pool, PoolState};
-use steerage_policy::reason::{Denial, Trigger};
+use steerage_policy::retry::reason::{Denial, Trigger};
 use steerage_policy::time::Instant;
 
 use super::{hostcall_refused, name};

@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::retry::Statuses;
+use crate::retry::statuses::Statuses;
 use crate::time::Instant;
 
 /// The verdict on one endpoint.
@@ -174,8 +174,8 @@ impl Finding {
 pub struct HealthRecord {
     verdict: Health,
     /// Good or bad findings in a row, whichever the newest was.
-    row: u32,
-    row_is_good: bool,
+    consecutive: u32,
+    consecutive_are_good: bool,
     /// When the newest check ended.
     checked: Option<Instant>,
     /// When the next check is due; at once if there is none yet.
@@ -238,24 +238,24 @@ impl HealthRecord {
     /// Takes in what a check has found.
     pub fn take_finding(&mut self, policy: &CheckPolicy, finding: Finding, now: Instant) {
         let good = finding.is_good();
-        self.row = if good == self.row_is_good {
-            self.row.saturating_add(1)
+        self.consecutive = if good == self.consecutive_are_good {
+            self.consecutive.saturating_add(1)
         } else {
             1
         };
-        self.row_is_good = good;
+        self.consecutive_are_good = good;
         self.checked = Some(now);
         let first = self.verdict == Health::Unknown;
         match finding {
             Finding::Unhealthy => {
-                if first || self.row >= policy.unhealthy_threshold {
+                if first || self.consecutive >= policy.unhealthy_threshold {
                     self.verdict = Health::Unhealthy;
                 }
             }
             Finding::Healthy | Finding::Degraded => {
                 // Between healthy and degraded no row is needed: both are usable.
                 let usable = self.verdict != Health::Unhealthy;
-                if first || usable || self.row >= policy.healthy_threshold {
+                if first || usable || self.consecutive >= policy.healthy_threshold {
                     if !usable {
                         self.usable_since = Some(now);
                     }
@@ -287,8 +287,8 @@ impl HealthRecord {
     /// say otherwise.
     pub const fn fail_immediately(&mut self) {
         self.verdict = Health::Unhealthy;
-        self.row = 0;
-        self.row_is_good = false;
+        self.consecutive = 0;
+        self.consecutive_are_good = false;
     }
 }
 

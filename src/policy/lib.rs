@@ -14,10 +14,10 @@
 //! configuration: values arrive valid, because their constructors refuse what is not.
 //!
 //! ## Reading order
-//! [`time`], [`outcome`] and [`endpoint`] are the words; [`latency`], [`quantile`], [`window`], [`health`]
-//! and [`breaker`] what is known of an endpoint, [`limit`] how much it takes; [`balance`] chooses; [`backoff`], [`jitter`], [`idempotency`],
-//! [`budget`] and [`retry`] judge a failure, [`hedge`] does not wait for one; [`matching`] and [`pool`] tie them together; [`exchange`] walks one
-//! request through all of it.
+//! [`time`], [`outcome`] and [`endpoint`] define the terms. [`stats`], [`health`] and [`breaker`] hold
+//! what is known of an endpoint, [`limit`] how many attempts it takes at a time. [`balance`] chooses
+//! one. [`retry`] decides what follows a failure. [`matching`] finds the [`pool`] of a request, and
+//! [`exchange`] takes one request through all of it.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -26,34 +26,16 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod time;
-
-pub mod endpoint;
-pub mod health;
-pub mod latency;
-pub mod limit;
-pub mod outcome;
-pub mod quantile;
-pub mod window;
-
-pub mod breaker;
-pub mod operator;
-
-pub mod totals;
-
 pub mod balance;
-
-pub mod backoff;
-pub mod budget;
-pub mod condition;
-pub mod headers;
-pub mod hedge;
-pub mod idempotency;
-pub mod jitter;
-pub mod reason;
-pub mod retry;
-
-pub mod matching;
-pub mod pool;
-
+pub mod breaker;
+pub mod endpoint;
 pub mod exchange;
+pub mod headers;
+pub mod health;
+pub mod limit;
+pub mod matching;
+pub mod outcome;
+pub mod pool;
+pub mod retry;
+pub mod stats;
+pub mod time;

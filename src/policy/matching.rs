@@ -15,7 +15,7 @@ use core::fmt;
 
 use regex_lite::Regex;
 
-use crate::idempotency::Methods;
+use crate::retry::idempotency::Methods;
 
 /// The head of a request, as matching and hashing read it. Values are bytes: nothing promises that
 /// a client sends UTF-8.

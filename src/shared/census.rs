@@ -7,8 +7,8 @@
 //! Cost: every slot is read and decoded, so this is for operators and not for requests.
 
 use steerage_policy::endpoint::{Agreed, Others};
+use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
-use steerage_policy::totals::{PoolTotals, Totals};
 
 use crate::agreement::Agreement;
 use crate::description::Description;
@@ -26,7 +26,7 @@ pub struct PoolCensus {
     pub description: Description,
     /// What has been counted since the beginning.
     pub totals: PoolTotals,
-    /// How long requests of late took: buckets of [`steerage_policy::quantile`], in their order, each once
+    /// How long requests of late took: buckets of [`steerage_policy::stats::quantile`], in their order, each once
     /// for every worker that has something in it.
     pub times: Vec<(u16, u32)>,
     /// Its endpoints, in the order of the configuration.
@@ -146,7 +146,7 @@ mod tests {
     use crate::testing::Memory;
     use core::time::Duration;
     use steerage_policy::endpoint::Endpoint;
-    use steerage_policy::operator::Circuit;
+    use steerage_policy::endpoint::operator::Circuit;
     use steerage_policy::outcome::{Class, Outcome};
     use steerage_policy::pool::{Pool, PoolState};
 

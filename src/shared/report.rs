@@ -1,11 +1,11 @@
 //! What one worker tells the others, of a pool and of each of its endpoints.
 
 use serde::{Deserialize, Serialize};
-use steerage_policy::budget::Spending;
 use steerage_policy::endpoint::Others;
 use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::stats::spending::Spending;
+use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
-use steerage_policy::totals::{PoolTotals, Totals};
 
 /// What a worker tells of one pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct PoolReport {
     pub spending: Spending,
     /// What it has counted since it began; in the slot, since the slot began.
     pub totals: PoolTotals,
-    /// How long its requests of late took, as [`steerage_policy::quantile::Quantiles::counts`] has it.
+    /// How long its requests of late took, as [`steerage_policy::stats::quantile::Quantiles::counts`] has it.
     pub times: Vec<(u16, u32)>,
     /// Its endpoints.
     pub endpoints: Vec<EndpointReport>,

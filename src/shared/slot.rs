@@ -21,10 +21,10 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use steerage_policy::budget::Spending;
 use steerage_policy::endpoint::Others;
+use steerage_policy::stats::spending::Spending;
+use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
-use steerage_policy::totals::{PoolTotals, Totals};
 
 use crate::report::{EndpointReport, PoolReport, find};
 use crate::store::{NotWritten, Store, Version, Versioned};

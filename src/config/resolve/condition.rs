@@ -7,10 +7,10 @@
 //! Example: `[{"response_header": {"x-should-retry": "true"}}, {"faster_than": 2.0}]` makes two
 //! conditions; `[{}]` is the error that `retry_policy.retry_when[0]` must have a field.
 
-use steerage_policy::condition::{Condition, Conditions, FailureKind};
-use steerage_policy::idempotency::Methods;
 use steerage_policy::matching::HeaderRule;
 use steerage_policy::retry::Statuses;
+use steerage_policy::retry::condition::{Condition, Conditions, FailureKind};
+use steerage_policy::retry::idempotency::Methods;
 
 use super::matching;
 use crate::check;

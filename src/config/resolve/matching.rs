@@ -1,7 +1,7 @@
 //! Which requests belong to a pool.
 
-use steerage_policy::idempotency::Methods;
 use steerage_policy::matching::{HeaderRule, HostPattern, Matcher, PathRegex};
+use steerage_policy::retry::idempotency::Methods;
 
 use crate::fields::{Fields, Reported};
 use crate::json::{Json, Object};

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use steerage_policy::backoff::Delays;
-use steerage_policy::budget::BudgetPolicy;
-use steerage_policy::hedge::{HedgeDelay, HedgePolicy};
-use steerage_policy::idempotency::Methods;
-use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::outcome::Transport;
+use steerage_policy::retry::backoff::Delays;
+use steerage_policy::retry::budget::BudgetPolicy;
+use steerage_policy::retry::hedge::{HedgeDelay, HedgePolicy};
+use steerage_policy::retry::idempotency::Methods;
+use steerage_policy::retry::jitter::{Bounds, Jitter};
 use steerage_policy::retry::{RetryPolicy, Statuses};
 
 use crate::duration;
@@ -38,7 +38,7 @@ pub(super) fn policy(
         bounds,
         throttling_bounds,
         conditions: conditions?,
-        max_quiet: max_quiet(fields, default.max_quiet)?,
+        max_cool_down: max_cool_down(fields, default.max_cool_down)?,
         budget: budget(fields)?,
         hedge: hedge(fields)?,
         stop_nested: fields.flag("stop_nested")?.unwrap_or(default.stop_nested),
@@ -120,7 +120,10 @@ fn throttling_bounds(
 }
 
 /// `respect_retry_after` and `max_retry_after`.
-fn max_quiet(fields: &Fields<'_>, default: Option<Duration>) -> Result<Option<Duration>, Reported> {
+fn max_cool_down(
+    fields: &Fields<'_>,
+    default: Option<Duration>,
+) -> Result<Option<Duration>, Reported> {
     let max = fields.span("max_retry_after")?.or(default);
     let respected = fields.flag("respect_retry_after")?.unwrap_or(true);
     Ok(max.filter(|_| respected))

@@ -4,7 +4,7 @@ use super::*;
 use crate::interceptors::Interceptors;
 use crate::testing::{check, pool};
 use steerage_policy::balance::Strategy;
-use steerage_policy::jitter::{Bounds, Jitter};
+use steerage_policy::retry::jitter::{Bounds, Jitter};
 
 #[test]
 fn the_smallest_configuration_has_the_defaults() {

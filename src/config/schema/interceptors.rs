@@ -1,6 +1,6 @@
 //! `interceptors` and what is inside it.
 
-use steerage_policy::backoff::MAX_ATTEMPTS;
+use steerage_policy::retry::backoff::MAX_ATTEMPTS;
 
 use super::{
     HEADER_RULES, Kind, SPAN, SPAN_OR_ZERO, STATUS, Section, TextRule, any_number_of, field, some,

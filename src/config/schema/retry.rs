@@ -1,7 +1,7 @@
 //! `retry_policy` and what is inside it.
 
-use steerage_policy::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 use steerage_policy::outcome::Transport;
+use steerage_policy::retry::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 
 use super::{
     HEADER_RULES, Kind, METHOD, SHARE, SHARE_OR_ZERO, SPAN, SPAN_OR_ZERO, STATUS, STATUSES,

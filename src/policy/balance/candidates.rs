@@ -8,10 +8,7 @@
 //! with a weight before a drained one; then the tiers. Not being tried comes first because a second try
 //! on the endpoint that has just failed is the least promising of all, drained or not.
 //!
-//! **Tiers** of priority take over from each other by degrees, as in Envoy: a tier that has lost some of
-//! its weight gives up traffic only when what is left of it, times [`OVERPROVISIONING`], is not all of it,
-//! because endpoints are rarely run so near to their limits that the others could not carry one more.
-//! <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/load_balancing/priority>
+//! **Tiers** of priority take over from each other by degrees (`tiers`).
 //!
 //! **Panic**: when less than the pool's threshold of its weight is available, then availability says more of
 //! those who judge than of the endpoints, and is ignored: a few would be crushed by the load of all.
@@ -30,9 +27,10 @@
 
 use twox_hash::XxHash64;
 
+use super::rules::Rules;
+use super::tiers::{self, Weights};
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
-use crate::exchange::Tried;
-use crate::pool::Pool;
+use crate::exchange::tried::Tried;
 use crate::time::Instant;
 
 /// One endpoint that may be chosen.
@@ -52,11 +50,11 @@ pub struct Candidate<'a> {
 /// The endpoints that a strategy may choose from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
-    pool: &'a Pool,
+    rules: Rules<'a>,
     states: &'a [EndpointState],
     tried: &'a Tried,
     /// What chance decides this choice by.
-    luck: u64,
+    draw: u64,
     now: Instant,
     /// Whether availability is ignored.
     panics: bool,
@@ -65,7 +63,7 @@ pub struct Candidates<'a> {
     /// Whether endpoints that have just come back may be left out.
     thins: bool,
     /// Whether all endpoints are candidates, so that none has to be looked at again.
-    everyone: bool,
+    are_all: bool,
 }
 
 /// What makes one available endpoint preferable to another; smaller is better.
@@ -77,22 +75,23 @@ struct Rank {
 }
 
 impl<'a> Candidates<'a> {
-    /// The candidates of a pool. `states` belong to its endpoints by position; `luck` is a number drawn for
-    /// this choice, see [`Candidates::need_luck`].
+    /// The candidates of a pool. `states` belong to its endpoints by position; `draw` is a number drawn for
+    /// this choice, see [`Candidates::needs_draw`].
     #[must_use]
     pub fn new(
-        pool: &'a Pool,
+        pool: impl Into<Rules<'a>>,
         states: &'a [EndpointState],
         tried: &'a Tried,
-        luck: u64,
+        draw: u64,
         now: Instant,
     ) -> Self {
-        let mut candidates = Self::everyone(pool, states, tried, now);
-        if candidates.is_nobody_set_apart() {
+        let pool = pool.into();
+        let mut candidates = Self::all(pool, states, tried, now);
+        if candidates.are_all_alike() {
             return candidates;
         }
-        candidates.everyone = false;
-        candidates.luck = luck;
+        candidates.are_all = false;
+        candidates.draw = draw;
         candidates.panics = candidates.is_panic();
         candidates.best = candidates
             .usable()
@@ -109,18 +108,19 @@ impl<'a> Candidates<'a> {
     }
 
     /// All endpoints of a pool, which are known to be available and alike. A pool has at least one.
-    pub(crate) fn everyone(
-        pool: &'a Pool,
+    pub(crate) fn all(
+        pool: impl Into<Rules<'a>>,
         states: &'a [EndpointState],
         tried: &'a Tried,
         now: Instant,
     ) -> Self {
+        let pool = pool.into();
         let first = pool.endpoints.first();
         Self {
-            pool,
+            rules: pool,
             states,
             tried,
-            luck: 0,
+            draw: 0,
             now,
             panics: false,
             best: first.map(|first| Rank {
@@ -129,18 +129,19 @@ impl<'a> Candidates<'a> {
                 priority: first.priority,
             }),
             thins: false,
-            everyone: true,
+            are_all: true,
         }
     }
 
     /// Whether they are all endpoints of the pool.
-    pub(crate) const fn are_everyone(&self) -> bool {
-        self.everyone
+    pub(crate) const fn are_all(&self) -> bool {
+        self.are_all
     }
 
     /// Whether a choice among the endpoints of `pool` depends on chance before a strategy comes to it.
     #[must_use]
-    pub fn need_luck(pool: &Pool) -> bool {
+    pub fn needs_draw(pool: impl Into<Rules<'a>>) -> bool {
+        let pool = pool.into();
         let mut priorities = pool.endpoints.iter().map(|endpoint| endpoint.priority);
         let first = priorities.next();
         !pool.slow_start.is_zero() || priorities.any(|priority| Some(priority) != first)
@@ -162,12 +163,13 @@ impl<'a> Candidates<'a> {
     #[must_use]
     pub fn contains(&self, index: EndpointIndex) -> bool {
         let position = index.position();
-        if self.everyone {
+        if self.are_all {
             return position < self.states.len();
         }
-        let (Some(endpoint), Some(state)) =
-            (self.pool.endpoints.get(position), self.states.get(position))
-        else {
+        let (Some(endpoint), Some(state)) = (
+            self.rules.endpoints.get(position),
+            self.states.get(position),
+        ) else {
             return false;
         };
         self.is_usable(state)
@@ -207,7 +209,7 @@ impl<'a> Candidates<'a> {
                 let until = state.cooling_until(self.now)?;
                 state
                     .agreed()
-                    .exclusion(&self.pool.breaker, until)
+                    .exclusion(self.rules.breaker, until)
                     .is_none()
                     .then_some(until)
             })
@@ -216,24 +218,24 @@ impl<'a> Candidates<'a> {
 
     /// Whether all endpoints are available and of the same rank: at the first attempt, without anything that
     /// sets them apart.
-    fn is_nobody_set_apart(&self) -> bool {
+    fn are_all_alike(&self) -> bool {
         let priority = self.best.map(|best| best.priority);
         let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
             Some(endpoint.priority) != priority
                 || endpoint.weight.is_drained()
                 || self.exclusion(state).is_some()
         };
-        let mut endpoints = self.pool.endpoints.iter().zip(self.states);
-        self.pool.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
+        let mut endpoints = self.rules.endpoints.iter().zip(self.states);
+        self.rules.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
     }
 
     /// Those of the best rank.
     fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         let is_best = |(index, endpoint, state): &(EndpointIndex, &Endpoint, &EndpointState)| {
-            self.everyone
+            self.are_all
                 || (self.is_usable(state) && Some(self.rank(*index, endpoint)) == self.best)
         };
-        self.all()
+        self.endpoints()
             .filter(is_best)
             .map(|(index, endpoint, state)| candidate(index, endpoint, state))
     }
@@ -242,13 +244,14 @@ impl<'a> Candidates<'a> {
     fn usable(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + '_ {
-        self.all().filter(|(_, _, state)| self.is_usable(state))
+        self.endpoints()
+            .filter(|(_, _, state)| self.is_usable(state))
     }
 
-    fn all(
+    fn endpoints(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
-        let endpoints = self.pool.endpoints.iter().zip(self.states).enumerate();
+        let endpoints = self.rules.endpoints.iter().zip(self.states).enumerate();
         endpoints.filter_map(|(position, (endpoint, state))| {
             Some((EndpointIndex::new(position)?, endpoint, state))
         })
@@ -261,7 +264,7 @@ impl<'a> Candidates<'a> {
     }
 
     fn exclusion(&self, state: &EndpointState) -> Option<Exclusion> {
-        state.exclusion(&self.pool.breaker, self.now)
+        state.exclusion(self.rules.breaker, self.now)
     }
 
     fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
@@ -275,11 +278,11 @@ impl<'a> Candidates<'a> {
     /// Whether so little of the pool is available that availability is ignored. An endpoint at its limit is
     /// well; one that an operator has taken out is not counted.
     fn is_panic(&self) -> bool {
-        if self.pool.panic_threshold <= 0.0 {
+        if self.rules.panic_threshold <= 0.0 {
             return false;
         }
         let (mut available, mut all) = (0.0, 0.0);
-        for (_, endpoint, state) in self.all() {
+        for (_, endpoint, state) in self.endpoints() {
             let weight = endpoint.weight.value();
             match self.exclusion(state) {
                 Some(Exclusion::Operator) => {}
@@ -290,68 +293,25 @@ impl<'a> Candidates<'a> {
                 Some(_) => all += weight,
             }
         }
-        available < self.pool.panic_threshold * all
+        available < self.rules.panic_threshold * all
     }
 
-    /// The tier that this choice falls into, of those with candidates that differ from `best` in their tier
-    /// only; `None` if all endpoints are in one.
+    /// The tier that this choice falls into, of those with candidates that differ from `best` in their
+    /// tier only; `None` if all endpoints are in one.
     fn tier(&self, best: Rank) -> Option<u32> {
-        let lowest = self.next_tier(None)?;
-        self.next_tier(Some(lowest))?;
-        let mut total = 0.0;
-        let mut share = 1.0;
-        let mut tier = Some(lowest);
-        while let Some(priority) = tier {
-            total += self.load(best, priority, &mut share);
-            tier = self.next_tier(tier);
-        }
-        let mut wanted = fraction(self.luck) * total;
-        let mut share = 1.0;
-        let mut tier = Some(lowest);
-        let mut last = None;
-        while let Some(priority) = tier {
-            let load = self.load(best, priority, &mut share);
-            if load > 0.0 {
-                last = Some(priority);
-                if wanted < load {
-                    break;
-                }
-                wanted -= load;
-            }
-            tier = self.next_tier(tier);
-        }
-        last
-    }
-
-    /// The lowest priority above `priority`.
-    fn next_tier(&self, priority: Option<u32>) -> Option<u32> {
-        let priorities = self.pool.endpoints.iter().map(|endpoint| endpoint.priority);
-        priorities
-            .filter(|next| priority.is_none_or(|priority| *next > priority))
-            .min()
-    }
-
-    /// The share of the traffic that a tier takes, of the `share` that the ones before have left over, which
-    /// becomes less by that. Nothing is taken if no endpoint of it is as good as `best`.
-    fn load(&self, best: Rank, priority: u32, share: &mut f64) -> f64 {
-        let (mut usable, mut all, mut is_in_question) = (0.0, 0.0, false);
-        for (index, endpoint, state) in self.all() {
-            if endpoint.priority == priority {
-                all += endpoint.weight.value();
-                if self.is_usable(state) {
-                    usable += endpoint.weight.value();
-                    is_in_question |= self.rank(index, endpoint) == Rank { priority, ..best };
+        tiers::choose(self.rules.endpoints, fraction(self.draw), |priority| {
+            let mut weights = Weights::default();
+            for (index, endpoint, state) in self.endpoints() {
+                if endpoint.priority == priority {
+                    weights.all += endpoint.weight.value();
+                    if self.is_usable(state) {
+                        weights.usable += endpoint.weight.value();
+                        weights.has_best |= self.rank(index, endpoint) == Rank { priority, ..best };
+                    }
                 }
             }
-        }
-        let health = if all > 0.0 {
-            (OVERPROVISIONING * usable / all).min(1.0)
-        } else {
-            0.0
-        };
-        let load = health.min(*share);
-        *share -= load;
-        if is_in_question { load } else { 0.0 }
+            weights
+        })
     }
 
     /// Whether an endpoint takes part in this choice: always, unless it has just come back.
@@ -360,9 +320,9 @@ impl<'a> Candidates<'a> {
             return true;
         };
         let back = self.now.since(returned).as_secs_f64();
-        let ramp = (back / self.pool.slow_start.as_secs_f64()).max(LEAST_PART);
+        let ramp = (back / self.rules.slow_start.as_secs_f64()).max(LEAST_PART);
         let position = candidate.index.position().to_le_bytes();
-        ramp >= 1.0 || fraction(XxHash64::oneshot(self.luck, &position)) < ramp
+        ramp >= 1.0 || fraction(XxHash64::oneshot(self.draw, &position)) < ramp
     }
 }
 
@@ -388,9 +348,6 @@ fn candidate<'a>(
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
-
-/// By how much a tier may lose weight before it gives up traffic: Envoy's default.
-const OVERPROVISIONING: f64 = 1.4;
 
 /// The part that an endpoint takes at the moment that it comes back: Envoy's default.
 const LEAST_PART: f64 = 0.1;

@@ -13,8 +13,11 @@ use core::time::Duration;
 
 use rand::Rng;
 
+use super::balancer::Balancer;
+use super::candidates::{Candidate, Candidates};
+use super::key::HashKey;
 use super::least_response_time::mean_seconds;
-use super::{Balancer, Candidate, Candidates, HashKey, random};
+use super::random;
 use crate::endpoint::{EndpointIndex, LEAST_SECONDS};
 use crate::time::Instant;
 

@@ -8,7 +8,10 @@
 
 use rand::Rng;
 
-use super::{Balancer, Candidates, HashKey, random};
+use super::balancer::Balancer;
+use super::candidates::Candidates;
+use super::key::HashKey;
+use super::random;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 

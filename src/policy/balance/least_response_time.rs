@@ -1,7 +1,7 @@
 //! By response time: a draw in which each endpoint has the chance weight / (time × load), and
 //! from which those are left out that are far slower than the best.
 //!
-//! - **time**: the average of [`crate::latency`] divided by the success rate, because it takes 1/p
+//! - **time**: the average of [`crate::stats::latency`] divided by the success rate, because it takes 1/p
 //!   attempts to get a good answer from an endpoint whose attempts succeed with chance p. A failure counts
 //!   as a slow answer, so failing fast does not attract.
 //! - **load**: 1 + attempts under way in all workers, for its weight.
@@ -40,7 +40,11 @@ use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use super::{Balancer, Candidates, HashKey, least_connections::load, random};
+use super::balancer::Balancer;
+use super::candidates::Candidates;
+use super::key::HashKey;
+use super::least_connections::load;
+use super::random;
 use crate::endpoint::EndpointIndex;
 use crate::time::{Instant, from_seconds};
 
@@ -50,12 +54,12 @@ pub(super) struct LeastResponseTime {
     /// Time constant of the response-time averages.
     decay: Duration,
     /// The candidates of the choice at hand; the memory is used again for the next one.
-    looked_at: Vec<Look>,
+    scores: Vec<Score>,
 }
 
 /// What one look at a candidate tells.
 #[derive(Debug)]
-struct Look {
+struct Score {
     index: EndpointIndex,
     /// How long a good answer takes; infinite if that is not known.
     seconds: f64,
@@ -71,7 +75,7 @@ impl LeastResponseTime {
     pub(super) const fn new(decay: Duration) -> Self {
         Self {
             decay,
-            looked_at: Vec::new(),
+            scores: Vec::new(),
         }
     }
 }
@@ -86,8 +90,8 @@ impl Balancer for LeastResponseTime {
     ) -> Option<EndpointIndex> {
         let patience = from_seconds(self.decay.as_secs_f64() * (1.0 + rng.random::<f64>()));
         let known_since = now.before(patience);
-        let looks = &mut self.looked_at;
-        looks.clear();
+        let scores = &mut self.scores;
+        scores.clear();
         let (mut best, mut weights) = (f64::INFINITY, 0.0);
         for candidate in candidates.iter() {
             let recent = candidate.state.recent(now);
@@ -98,7 +102,7 @@ impl Balancer for LeastResponseTime {
             weights += candidate.weight;
             let active = candidate.state.active();
             let is_unknown = recent.is_new || recent.updated < Some(known_since);
-            looks.push(Look {
+            scores.push(Score {
                 index: candidate.index,
                 seconds,
                 weight: candidate.weight,
@@ -108,11 +112,11 @@ impl Balancer for LeastResponseTime {
             });
         }
         let slowest = best * FAR;
-        let is_drawn = |look: &Look| look.seconds.is_finite() && look.seconds <= slowest;
-        let explored = looks
+        let is_drawn = |score: &Score| score.seconds.is_finite() && score.seconds <= slowest;
+        let explored = scores
             .iter()
-            .filter(|look| look.wants_exploring && !is_drawn(look))
-            .map(|look| (look.index, 0.0));
+            .filter(|score| score.wants_exploring && !is_drawn(score))
+            .map(|score| (score.index, 0.0));
         if let Some(explored) = random::cheapest(explored, rng) {
             return Some(explored);
         }
@@ -123,21 +127,21 @@ impl Balancer for LeastResponseTime {
             clippy::cast_precision_loss,
             reason = "a pool has at most 1,000 endpoints"
         )]
-        let mean_weight = weights / looks.len() as f64;
+        let mean_weight = weights / scores.len() as f64;
         let mut total = 0.0;
-        looks.retain_mut(|look| {
+        scores.retain_mut(|score| {
             // 1 on average, so that only the ratio of weights matters.
-            let weight = (look.weight / mean_weight).max(f64::MIN_POSITIVE);
-            let load = 1.0 + f64::from(look.active) / weight;
+            let weight = (score.weight / mean_weight).max(f64::MIN_POSITIVE);
+            let load = 1.0 + f64::from(score.active) / weight;
             // In units of the best, lest a product of very small numbers be none.
-            look.chance = weight * (best / look.seconds) / load;
-            let is_drawn = is_drawn(look);
+            score.chance = weight * (best / score.seconds) / load;
+            let is_drawn = is_drawn(score);
             if is_drawn {
-                total += look.chance;
+                total += score.chance;
             }
             is_drawn
         });
-        let chances = || looks.iter().map(|look| (look.index, look.chance));
+        let chances = || scores.iter().map(|score| (score.index, score.chance));
         random::drawn_of(total, chances, rng)
     }
 }

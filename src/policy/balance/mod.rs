@@ -4,23 +4,28 @@
 //! available, tried and preferred. A [`Balancer`] then applies the strategy; each has a file of its own, and
 //! others may be written elsewhere: what they choose is checked.
 
-mod candidates;
+pub(crate) mod balancer;
+pub(crate) mod candidates;
 mod consistent_hash;
 mod health_based;
+mod key;
 mod least_connections;
 mod least_response_time;
 mod random;
 mod round_robin;
+pub(crate) mod rules;
+mod tiers;
 mod weighted_round_robin;
 
 use alloc::boxed::Box;
-use core::fmt::Debug;
 use core::time::Duration;
 
 use rand::Rng;
 
+pub use balancer::Balancer;
 pub use candidates::{Candidate, Candidates};
-pub use consistent_hash::{HashKey, HashOn};
+pub use key::{HashKey, HashOn};
+pub use rules::Rules;
 
 use consistent_hash::ConsistentHash;
 use health_based::HealthBased;
@@ -106,55 +111,6 @@ impl Strategy {
             Self::ConsistentHash(_) => Box::new(ConsistentHash),
         }
     }
-}
-
-/// A strategy together with what it must remember between choices.
-///
-/// Each worker has one for each pool, so what it remembers is what this worker has chosen. The state
-/// of a candidate is of all workers together where they share it.
-///
-/// ```
-/// use rand::Rng;
-/// use steerage_policy::balance::{Balancer, Candidates, HashKey};
-/// use steerage_policy::endpoint::EndpointIndex;
-/// use steerage_policy::time::Instant;
-///
-/// /// The first one of the configuration that has fewer than so many attempts under way.
-/// #[derive(Debug)]
-/// struct FillUp(u32);
-///
-/// impl Balancer for FillUp {
-///     fn pick(
-///         &mut self,
-///         candidates: &Candidates<'_>,
-///         _key: Option<HashKey>,
-///         _now: Instant,
-///         _rng: &mut dyn Rng,
-///     ) -> Option<EndpointIndex> {
-///         let mut candidates = candidates.iter();
-///         let free = candidates.find(|candidate| candidate.state.active() < self.0)?;
-///         Some(free.index)
-///     }
-/// }
-///
-/// # use steerage_policy::{endpoint::Endpoint, pool::{Pool, PoolState}};
-/// let pool = Pool::new("models", ["own", "rented"].map(Endpoint::new).to_vec());
-/// let state = PoolState::new(&pool).balanced_by(Box::new(FillUp(2)));
-/// # drop(state);
-/// ```
-pub trait Balancer: Debug {
-    /// Chooses one of the candidates, of which there is at least one. What is none of them counts as
-    /// no choice, and then one is drawn by weight.
-    ///
-    /// `key` is the request's hash key, where the configuration says what to hash: `hash_on`, with
-    /// the strategy `consistent_hash`.
-    fn pick(
-        &mut self,
-        candidates: &Candidates<'_>,
-        key: Option<HashKey>,
-        now: Instant,
-        rng: &mut dyn Rng,
-    ) -> Option<EndpointIndex>;
 }
 
 /// Has `balancer` choose, and sees to it that one is chosen if there is any; `None` if there is none.

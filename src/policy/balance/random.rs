@@ -7,7 +7,9 @@
 
 use rand::{Rng, RngExt as _};
 
-use super::{Balancer, Candidates, HashKey};
+use super::balancer::Balancer;
+use super::candidates::Candidates;
+use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 

@@ -8,7 +8,9 @@
 
 use rand::Rng;
 
-use super::{Balancer, Candidates, HashKey};
+use super::balancer::Balancer;
+use super::candidates::Candidates;
+use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 

@@ -25,7 +25,9 @@ use alloc::vec::Vec;
 
 use rand::Rng;
 
-use super::{Balancer, Candidates, HashKey};
+use super::balancer::Balancer;
+use super::candidates::Candidates;
+use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 

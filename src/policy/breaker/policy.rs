@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use crate::window::Counts;
+use crate::stats::window::Counts;
 
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ impl Default for BreakerPolicy {
             failure_threshold: 5,
             failure_rate: 0.5,
             minimum_requests: 20,
-            window: crate::window::DEFAULT_LENGTH,
+            window: crate::stats::window::DEFAULT_LENGTH,
             slow_calls: None,
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(300),

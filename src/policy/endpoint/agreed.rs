@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
+use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
-use crate::operator::{Circuit, Operator};
 use crate::time::Instant;
 
 /// Why an endpoint may not be selected now. When several hold, the first of this list is told.
@@ -137,11 +137,11 @@ impl Agreed {
     /// From when on nothing of this keeps the endpoint from being selected, whatever the time; `None` if
     /// something may. Most endpoints are like this most of the time, and it is asked of each for every
     /// choice.
-    pub(crate) fn calm_from(&self) -> Option<Instant> {
-        let is_calm = self.operator == Operator::default()
+    pub(crate) fn selectable_from(&self) -> Option<Instant> {
+        let is_selectable = self.operator == Operator::default()
             && self.breaker.name() == StateName::Closed
             && !self.health.is_unhealthy();
-        is_calm.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
+        is_selectable.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
     }
 
     /// It asks to be left alone until then. Of several wishes the longest holds: a later answer of
@@ -166,7 +166,7 @@ mod tests {
     fn bad(policy: &BreakerPolicy) -> Agreed {
         let mut agreed = Agreed::default();
         let pass = agreed.breaker.free_pass();
-        let failure = Verdict::Failure { in_row: true };
+        let failure = Verdict::Failure { consecutive: true };
         agreed.breaker.judge(policy, pass, failure, true, NOW);
         agreed.cool_down(NOW + MINUTE);
         agreed.health.fail_immediately();

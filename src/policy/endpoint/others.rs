@@ -5,8 +5,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::Share;
+use crate::stats::window::Counts;
 use crate::time::Instant;
-use crate::window::Counts;
 
 /// What one worker tells the others of an endpoint, or what several have told, put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Others {
     /// The newest response time, and when it ended.
     pub last: Option<(Instant, Duration)>,
     /// Successes since the last failure.
-    pub successes_in_row: u32,
+    pub consecutive_successes: u32,
     /// The part in its limit.
     pub share: Share,
 }
@@ -38,7 +38,9 @@ impl Others {
         self.counts += other.counts;
         self.updated = self.updated.max(other.updated);
         self.last = self.last.max(other.last);
-        self.successes_in_row = self.successes_in_row.saturating_add(other.successes_in_row);
+        self.consecutive_successes = self
+            .consecutive_successes
+            .saturating_add(other.consecutive_successes);
         self.share.merge(&other.share);
     }
 }

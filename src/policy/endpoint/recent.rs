@@ -4,9 +4,9 @@
 //! adds up a window and weighs averages; asking again is two comparisons.
 
 use super::others::{Others, weighted};
-use crate::latency::Average;
+use crate::stats::latency::Average;
+use crate::stats::window::Window;
 use crate::time::Instant;
-use crate::window::Window;
 
 /// What is known of late, in all workers, and how long that holds.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Where an exchange has been.
 
-use crate::backoff::MAX_ATTEMPTS;
 use crate::endpoint::EndpointIndex;
+use crate::retry::backoff::MAX_ATTEMPTS;
 
 /// The endpoints that an exchange has tried, in order; repeats included.
 #[derive(Clone, Debug, Default)]

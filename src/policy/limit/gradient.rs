@@ -30,8 +30,8 @@
 
 use core::time::Duration;
 
-use crate::limit::Share;
-use crate::limit::unloaded::Baseline;
+use super::share::Share;
+use super::unloaded::Baseline;
 use crate::time::Instant;
 
 /// One worker's limit of one endpoint.
@@ -157,7 +157,7 @@ impl Gradient {
             self.round = Round::new(now, ended.active);
             return;
         }
-        self.unloaded.hear(others, now);
+        self.unloaded.merge(others, now);
         let round = &mut self.round;
         round.failures += u32::from(ended.failed);
         // Who was sent before the last change says nothing of it.

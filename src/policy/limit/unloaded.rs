@@ -18,44 +18,8 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::limit::Share;
+use super::share::{Share, Unloaded};
 use crate::time::{Instant, from_seconds};
-
-/// Response times of an endpoint that was not busy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unloaded {
-    /// When they were measured. Those of one time belong together.
-    pub at: Instant,
-    /// Their sum, in seconds.
-    pub seconds: f64,
-    /// How many they are, at least 1.
-    pub count: u32,
-}
-
-impl Unloaded {
-    const fn one(at: Instant, seconds: f64) -> Self {
-        Self {
-            at,
-            seconds,
-            count: 1,
-        }
-    }
-
-    /// The newer of two, or both if they were measured at the same time.
-    #[must_use]
-    pub fn merged(self, other: Self) -> Self {
-        if self.at != other.at {
-            return if other.at > self.at { other } else { self };
-        }
-        Self {
-            at: self.at,
-            seconds: self.seconds + other.seconds,
-            count: self.count.saturating_add(other.count),
-        }
-    }
-}
 
 /// What a worker knows of the unloaded time of one endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +113,7 @@ impl Baseline {
     }
 
     /// Takes over what others have measured, and what they doubt: it is measured by all or not at all.
-    pub(crate) fn hear(&mut self, others: &Share, now: Instant) {
+    pub(crate) fn merge(&mut self, others: &Share, now: Instant) {
         if let Some(theirs) = others.unloaded {
             self.adopt(theirs, now);
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::breaker::TrialId;
+use crate::time::Instant;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -30,11 +30,11 @@ fn ended(outcome: Outcome) -> Ended {
 }
 
 /// An answer that asks for so much quiet.
-fn asking(status: u16, quiet: Duration) -> Ended {
+fn asking(status: u16, cool_down: Duration) -> Ended {
     let outcome = Outcome::Answered(status);
     Ended {
         ending: Ending {
-            asked: Some(quiet),
+            requested: Some(cool_down),
             ..outcome.into()
         },
         ..ended(outcome)
@@ -138,7 +138,7 @@ fn a_refused_connection_moves_on_at_once_if_there_is_somewhere_to_go() {
 }
 
 #[test]
-fn who_asks_for_quiet_is_left_for_another() {
+fn an_endpoint_that_requests_a_cool_down_is_left_for_another() {
     let policy = policy();
     let throttled = asking(429, Duration::from_secs(2));
     check(&policy, &throttled, Decision::Again(Duration::ZERO));
@@ -164,17 +164,17 @@ fn who_asks_for_quiet_is_left_for_another() {
     let usual = Decision::Again(Duration::from_millis(25));
     check(&policy, &asking(429, Duration::ZERO), usual);
     let deaf = RetryPolicy {
-        max_quiet: None,
+        max_cool_down: None,
         ..policy
     };
     check(&deaf, &throttled, usual);
 }
 
 #[test]
-fn quiet_is_given_to_those_who_may_ask_and_up_to_a_limit() {
+fn a_cool_down_is_given_where_it_may_be_requested_and_up_to_a_limit() {
     let policy = policy();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    for (status, asked, quiet) in [
+    for (status, requested, cool_down) in [
         (429, seconds(2), seconds(2)),
         (503, seconds(1_000_000), seconds(300)),
         (503, seconds(0), None),
@@ -183,7 +183,11 @@ fn quiet_is_given_to_those_who_may_ask_and_up_to_a_limit() {
         (200, seconds(2), None),
     ] {
         let outcome = Outcome::Answered(status);
-        assert_eq!(policy.quiet(outcome, asked), quiet, "{status} {asked:?}");
+        assert_eq!(
+            policy.cool_down(outcome, requested),
+            cool_down,
+            "{status} {requested:?}"
+        );
     }
 }
 

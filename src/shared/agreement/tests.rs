@@ -34,13 +34,13 @@ fn pool_key() -> String {
 
 /// One more failure in the row.
 fn fail(agreed: &mut Agreed) {
-    let failure = Verdict::Failure { in_row: true };
+    let failure = Verdict::Failure { consecutive: true };
     let pass = agreed.breaker.free_pass();
     agreed.breaker.judge(&policy(), pass, failure, false, NOW);
 }
 
 fn row(agreement: &Agreement, endpoint: &str) -> u32 {
-    agreement.get(endpoint).breaker.row()
+    agreement.get(endpoint).breaker.failures_while_closed()
 }
 
 /// The row that a worker which has not looked before reads.
@@ -124,7 +124,8 @@ fn what_changes_nothing_is_not_written() {
     let mut one = worker();
     one.change(&store, "a", fail).1.unwrap();
     let writes = store.writes();
-    let (answer, written) = one.change(&store, "a", |agreed| agreed.breaker.row());
+    let (answer, written) =
+        one.change(&store, "a", |agreed| agreed.breaker.failures_while_closed());
     assert_eq!((answer, written), (1, Ok(())));
     one.change(&store, "b", |_| ()).1.unwrap();
     assert_eq!(store.writes(), writes);
@@ -142,9 +143,9 @@ fn a_change_that_was_overtaken_is_made_again_on_the_newest_state() {
     let mut seen = Vec::new();
     let mut slower = worker();
     let (answer, written) = slower.change(&store, "a", |agreed| {
-        seen.push(agreed.breaker.row());
+        seen.push(agreed.breaker.failures_while_closed());
         fail(agreed);
-        agreed.breaker.row()
+        agreed.breaker.failures_while_closed()
     });
     assert_eq!(seen, [1, 2]);
     assert_eq!((answer, written), (3, Ok(())), "the answer of the last try");
@@ -169,7 +170,7 @@ fn a_change_that_the_newest_state_makes_needless_is_no_loss() {
         pass.and_then(|pass| pass.trial())
     };
     let open = |agreed: &mut Agreed| {
-        let failure = Verdict::Failure { in_row: true };
+        let failure = Verdict::Failure { consecutive: true };
         let pass = agreed.breaker.free_pass();
         agreed.breaker.judge(&policy(), pass, failure, true, NOW);
     };

@@ -22,7 +22,7 @@ fn check_retry(fields: &str, expected: &[&str]) {
 }
 
 #[test]
-fn quiet_is_given_up_to_a_limit_or_not_at_all() {
+fn a_cool_down_is_given_up_to_a_limit_or_not_at_all() {
     for (fields, seconds) in [
         ("", Some(300)),
         (r#""respect_retry_after": true"#, Some(300)),
@@ -34,8 +34,8 @@ fn quiet_is_given_up_to_a_limit_or_not_at_all() {
             None,
         ),
     ] {
-        let quiet = seconds.map(Duration::from_secs);
-        assert_eq!(retry(fields).max_quiet, quiet, "{fields}");
+        let cool_down = seconds.map(Duration::from_secs);
+        assert_eq!(retry(fields).max_cool_down, cool_down, "{fields}");
     }
 }
 

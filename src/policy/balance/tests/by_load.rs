@@ -10,8 +10,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::exchange::{Attempt, Exchange};
-use crate::idempotency::Repeatability;
 use crate::pool::{Pool, PoolState};
+use crate::retry::idempotency::Repeatability;
 
 #[test]
 fn least_connections_takes_the_fewest_under_way() {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::endpoint::Exclusion;
+use crate::endpoint::operator::Circuit;
 use crate::limit::Limit;
-use crate::operator::Circuit;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -26,7 +26,7 @@ use crate::exchange::Tried;
 use crate::health::{CheckPolicy, Finding, Health};
 use crate::outcome::Outcome;
 use crate::pool::Pool;
-use crate::window::DEFAULT_LENGTH;
+use crate::stats::window::DEFAULT_LENGTH;
 
 const DECAY: Duration = Duration::from_secs(10);
 
@@ -73,12 +73,12 @@ impl Scene {
     }
 
     fn pick(&mut self) -> Option<EndpointIndex> {
-        let luck = if Candidates::need_luck(&self.pool) {
+        let draw = if Candidates::needs_draw(&self.pool) {
             self.rng.random()
         } else {
             0
         };
-        let candidates = Candidates::new(&self.pool, &self.states, &self.tried, luck, self.now);
+        let candidates = Candidates::new(&self.pool, &self.states, &self.tried, draw, self.now);
         self.balancer
             .pick(&candidates, self.key, self.now, &mut self.rng)
     }

@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// Failures in a row, looking back from the newest event of the period.
-    pub(super) fn row(&self) -> u32 {
+    pub(super) fn failures_while_closed(&self) -> u32 {
         if self.name() != StateName::Closed {
             return 0;
         }
@@ -115,7 +115,7 @@ impl Model {
             .iter()
             .rev()
             .take_while(|verdict| **verdict != Verdict::Success);
-        let row = row.filter(|verdict| **verdict == Verdict::Failure { in_row: true });
+        let row = row.filter(|verdict| **verdict == Verdict::Failure { consecutive: true });
         u32::try_from(row.count()).unwrap()
     }
 
@@ -147,7 +147,7 @@ impl Model {
         let verdict = |event: &Event| match event {
             Event::Ended { sent, verdict, .. } if *sent >= first => Some(*verdict),
             Event::Checked { good: true } => Some(Verdict::Success),
-            Event::Checked { good: false } => Some(Verdict::Failure { in_row: true }),
+            Event::Checked { good: false } => Some(Verdict::Failure { consecutive: true }),
             Event::Ended { .. } | Event::Sent { .. } => None,
         };
         self.history
@@ -174,7 +174,8 @@ impl Model {
                     }) => *exceeded && *sent >= first && *verdict != Verdict::Neutral,
                     _ => false,
                 };
-                if exceeded || self.row() >= self.policy.failure_threshold.max(1) {
+                if exceeded || self.failures_while_closed() >= self.policy.failure_threshold.max(1)
+                {
                     self.open(now);
                 }
             }

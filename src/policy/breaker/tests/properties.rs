@@ -11,7 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::model::Model;
 use super::*;
-use crate::window::Counts;
+use crate::stats::window::Counts;
 
 /// The same cases in every run, so that a failure seen once is seen again; natively the variable
 /// `PROPTEST_RNG_SEED` asks for others, `PROPTEST_CASES` for more.
@@ -48,8 +48,8 @@ enum Step {
 fn verdict() -> impl Generator<Value = Verdict> {
     prop_oneof![
         4 => Just(Verdict::Success),
-        6 => Just(Verdict::Failure { in_row: true }),
-        1 => Just(Verdict::Failure { in_row: false }),
+        6 => Just(Verdict::Failure { consecutive: true }),
+        1 => Just(Verdict::Failure { consecutive: false }),
         1 => Just(Verdict::Neutral),
     ]
 }
@@ -240,7 +240,7 @@ proptest! {
             let Pair { breaker, model, now, .. } = &pair;
             prop_assert_eq!(breaker.name(), model.name(), "after {:?}: {:?}", step, model);
             prop_assert_eq!(breaker.open_until(), model.open_until(), "{:?}", model);
-            prop_assert_eq!(breaker.row(), model.row(), "{:?}", model);
+            prop_assert_eq!(breaker.failures_while_closed(), model.failures_while_closed(), "{:?}", model);
             let admission = breaker.admission(&policy, *now);
             prop_assert_eq!(admission, model.admission(*now), "{:?}", model);
         }
@@ -324,7 +324,7 @@ proptest! {
         let mut pair = Pair::new(&policy);
         for step in steps {
             pair.take(step);
-            prop_assert!(pair.breaker.row() < policy.failure_threshold.max(1));
+            prop_assert!(pair.breaker.failures_while_closed() < policy.failure_threshold.max(1));
         }
     }
 
@@ -352,7 +352,7 @@ proptest! {
             }
             let free = breaker.admission(&policy, now) == Admission::Free;
             prop_assert_eq!(free, breaker.name() == StateName::Closed);
-            prop_assert!(breaker.row() < policy.failure_threshold.max(1));
+            prop_assert!(breaker.failures_while_closed() < policy.failure_threshold.max(1));
         }
     }
 }

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::breaker::{TrialId, Verdict};
 use crate::health::{CheckPolicy, Finding};
-use crate::window::DEFAULT_LENGTH;
+use crate::stats::window::DEFAULT_LENGTH;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -38,7 +38,7 @@ fn strict() -> BreakerPolicy {
 /// It has failed.
 fn open_breaker(agreed: &mut Agreed, now: Instant) {
     let pass = agreed.breaker.free_pass();
-    let failure = Verdict::Failure { in_row: true };
+    let failure = Verdict::Failure { consecutive: true };
     agreed.breaker.judge(&strict(), pass, failure, false, now);
 }
 
@@ -48,7 +48,7 @@ fn active_never_goes_below_zero_and_counts_all_workers() {
     state.attempt_ended();
     assert_eq!(state.active(), 0);
     state.attempt_started();
-    state.hear(Others {
+    state.set_others(Others {
         active: 2,
         ..Others::default()
     });
@@ -101,12 +101,12 @@ fn averages_of_workers_are_weighted_by_their_attempts() {
             seconds: Some(seconds),
             updated: Some(NOW + DECAY),
             last: Some((NOW, DECAY)),
-            successes_in_row: 3,
+            consecutive_successes: 3,
             share: Share::default(),
         });
     }
-    assert_eq!((others.active, others.successes_in_row), (2, 6));
-    state.hear(others);
+    assert_eq!((others.active, others.consecutive_successes), (2, 6));
+    state.set_others(others);
     let seconds = state.seconds(NOW).unwrap();
     assert!(
         (seconds - (0.001 + 0.004 + 2.0 * 0.007) / 4.0).abs() < 1e-12,
@@ -117,7 +117,7 @@ fn averages_of_workers_are_weighted_by_their_attempts() {
 }
 
 #[test]
-fn quiet_is_kept_whatever_breaker_and_health_say() {
+fn a_cool_down_is_kept_whatever_breaker_and_health_say() {
     let policy = strict();
     let mut agreed = Agreed::default();
     open_breaker(&mut agreed, NOW);
@@ -184,7 +184,7 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
                 // A clock may step back.
                 1 => now = now.before(time),
                 2 => state.overtaken(time, now, DECAY),
-                3 => state.hear(Others {
+                3 => state.set_others(Others {
                     counts: Counts {
                         successes: rng.random_range(0..3),
                         failures: rng.random_range(0..3),

@@ -11,8 +11,8 @@ use crate::breaker::{Breaker, BreakerPolicy};
 use crate::endpoint::{EndpointState, Others, Took};
 use crate::limit::Limit;
 use crate::outcome::Outcome;
+use crate::stats::window::DEFAULT_LENGTH;
 use crate::time::Instant;
-use crate::window::DEFAULT_LENGTH;
 
 /// How an endpoint behaves, and how much it is sent.
 #[derive(Clone, Copy, Debug)]
@@ -199,6 +199,6 @@ impl World {
                 others.merge(report);
             }
         }
-        self.workers[worker].hear(others);
+        self.workers[worker].set_others(others);
     }
 }

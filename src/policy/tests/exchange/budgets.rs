@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::prop_assert;
 use proptest::proptest;
-use steerage_policy::budget::BudgetPolicy;
+use steerage_policy::retry::budget::BudgetPolicy;
 use steerage_policy::retry::{Decision, Stop};
 use steerage_policy::time::Instant;
 #[cfg(target_arch = "wasm32")]

@@ -9,15 +9,15 @@ use std::time::Duration;
 use proptest::prelude::{Just, any, prop_oneof};
 use proptest::strategy::Strategy as Generator;
 use proptest::{collection, option, sample};
-use steerage_policy::backoff::Delays;
 use steerage_policy::balance::{HashOn, Strategy};
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
-use steerage_policy::budget::BudgetPolicy;
 use steerage_policy::endpoint::{Endpoint, Weight};
-use steerage_policy::idempotency::{Obstacle, Repeatability};
-use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::outcome::{Outcome, Transport};
 use steerage_policy::pool::{Pool, Timeouts};
+use steerage_policy::retry::backoff::Delays;
+use steerage_policy::retry::budget::BudgetPolicy;
+use steerage_policy::retry::idempotency::{Obstacle, Repeatability};
+use steerage_policy::retry::jitter::{Bounds, Jitter};
 use steerage_policy::retry::{RetryPolicy, Statuses};
 
 /// One request and its fate.

@@ -20,10 +20,10 @@ use std::time::Duration;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq};
 use proptest::proptest;
 use proptest::test_runner::RngSeed;
-use steerage_policy::backoff::Backoff as _;
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::jitter::Jitter;
 use steerage_policy::outcome::{Outcome, Transport};
+use steerage_policy::retry::backoff::Backoff as _;
+use steerage_policy::retry::jitter::Jitter;
 use steerage_policy::retry::{Decision, Stop};
 
 use cases::Case;

@@ -18,10 +18,10 @@ use steerage_policy::balance::HashKey;
 use steerage_policy::breaker::{Admission, Generation, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex, EndpointState, Others};
 use steerage_policy::exchange::{Attempt, Exchange};
-use steerage_policy::idempotency::Repeatability;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::Decision;
+use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::time::Instant;
 
 use crate::cases::{Case, Fate};
@@ -140,7 +140,7 @@ impl<'a> World<'a> {
             let index = EndpointIndex::new(position).unwrap();
             let state = worker.state.endpoint_mut(index).unwrap();
             state.agree(agreed.clone());
-            state.hear(others);
+            state.set_others(others);
             worker.told[position] = state.report(now);
         }
         self.workers[number].synced = now;

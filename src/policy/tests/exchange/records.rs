@@ -3,9 +3,9 @@
 use steerage_policy::breaker::{Admission, StateName};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::Declined;
-use steerage_policy::idempotency::Repeatability;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::retry::Decision;
+use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::time::Instant;
 
 /// One attempt, from beginning to end, and what was decided then.

@@ -8,10 +8,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
 use steerage_policy::exchange::{Attempt, Declined, Exchange};
-use steerage_policy::idempotency::Repeatability;
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::Decision;
+use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::{Agreement, News};
 use steerage_shared::key;
@@ -109,9 +109,11 @@ impl Worker {
         let endpoints = pool.endpoints.iter().zip(self.state.endpoints_mut());
         for (position, (endpoint, state)) in endpoints.enumerate() {
             let cluster = &endpoint.cluster;
-            state.hear(self.slots.others(&pool.name, cluster, position, now));
+            state.set_others(self.slots.others(&pool.name, cluster, position, now));
         }
-        self.state.budget.hear(self.slots.spending(&pool.name, now));
+        self.state
+            .budget
+            .set_others(self.slots.spending(&pool.name, now));
         self.agreement.forget_unless(store, |endpoint| {
             self.slots.is_configured(&pool.name, endpoint, now)
         });

@@ -23,11 +23,11 @@ use crate::time::Instant;
 pub struct Operator {
     /// What its health is said to be.
     pub health: Option<Health>,
-    circuit: Option<CircuitWord>,
+    circuit: Option<CircuitOverride>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct CircuitWord {
+struct CircuitOverride {
     circuit: Circuit,
     /// `None`: until it is taken back.
     until: Option<Instant>,
@@ -44,7 +44,7 @@ pub enum Circuit {
 
 /// What an operator says at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum Override {
     /// Of the endpoint's health; `None` takes the word back.
     Health(Option<Health>),
     /// Of its circuit, for so long or until it is said otherwise; `None` takes the word back.
@@ -53,17 +53,17 @@ pub enum Word {
 
 impl Operator {
     /// Obeys from `now` on.
-    pub fn hear(&mut self, word: Word, now: Instant) {
-        match word {
-            Word::Health(health) => self.health = health,
-            Word::Circuit(None) => self.release_circuit(),
-            Word::Circuit(Some((circuit, lasts))) => self.set_circuit(circuit, lasts, now),
+    pub fn apply(&mut self, change: Override, now: Instant) {
+        match change {
+            Override::Health(health) => self.health = health,
+            Override::Circuit(None) => self.release_circuit(),
+            Override::Circuit(Some((circuit, lasts))) => self.set_circuit(circuit, lasts, now),
         }
     }
 
     /// The circuit is to be like this, for so long or until it is said otherwise.
     pub fn set_circuit(&mut self, circuit: Circuit, lasts: Option<Duration>, now: Instant) {
-        self.circuit = Some(CircuitWord {
+        self.circuit = Some(CircuitOverride {
             circuit,
             until: lasts.map(|lasts| now + lasts),
         });
@@ -77,14 +77,14 @@ impl Operator {
     /// What is said of the circuit and counts `now`.
     #[must_use]
     pub fn circuit(&self, now: Instant) -> Option<Circuit> {
-        Some(self.word(now)?.circuit)
+        Some(self.in_force(now)?.circuit)
     }
 
     /// Until when the circuit is said to be open; `None` if it is not, or without an end.
     #[must_use]
     pub fn open_until(&self, now: Instant) -> Option<Instant> {
-        let word = self.word(now)?;
-        word.until.filter(|_| word.circuit == Circuit::Open)
+        let in_force = self.in_force(now)?;
+        in_force.until.filter(|_| in_force.circuit == Circuit::Open)
     }
 
     /// Whether it keeps traffic away `now`.
@@ -93,9 +93,9 @@ impl Operator {
         self.circuit(now) == Some(Circuit::Open) || self.health == Some(Health::Unhealthy)
     }
 
-    fn word(&self, now: Instant) -> Option<CircuitWord> {
+    fn in_force(&self, now: Instant) -> Option<CircuitOverride> {
         self.circuit
-            .filter(|word| word.until.is_none_or(|until| now < until))
+            .filter(|it| it.until.is_none_or(|until| now < until))
     }
 }
 
@@ -120,9 +120,9 @@ mod tests {
         operator.set_circuit(Circuit::Closed, None, at(70));
         assert_eq!(operator.circuit(at(1_000_000)), Some(Circuit::Closed));
         assert_eq!(operator.open_until(at(71)), None);
-        operator.hear(Word::Health(Some(Health::Degraded)), at(71));
-        operator.hear(Word::Circuit(None), at(71));
-        operator.hear(Word::Health(None), at(71));
+        operator.apply(Override::Health(Some(Health::Degraded)), at(71));
+        operator.apply(Override::Circuit(None), at(71));
+        operator.apply(Override::Health(None), at(71));
         assert_eq!(operator, Operator::default());
     }
 

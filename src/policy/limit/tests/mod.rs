@@ -4,11 +4,11 @@ mod world;
 
 use super::*;
 use crate::breaker::{Breaker, BreakerPolicy};
+use crate::endpoint::operator::Circuit;
 use crate::endpoint::{Agreed, EndpointState, Exclusion, Others, Took};
 use crate::health::Health;
-use crate::operator::Circuit;
 use crate::outcome::Outcome;
-use crate::window::DEFAULT_LENGTH;
+use crate::stats::window::DEFAULT_LENGTH;
 use alloc::vec::Vec;
 use proptest::prelude::{ProptestConfig, prop, prop_assert};
 use proptest::proptest;
@@ -200,7 +200,7 @@ fn a_new_worker_begins_where_the_others_are() {
     }
     let mut state = EndpointState::new(DEFAULT_LENGTH).limited(DYNAMIC, 8);
     assert_eq!(state.limit(), DEFAULT_START);
-    state.hear(others);
+    state.set_others(others);
     state.attempt_started();
     let mean = others.share.limit / 3;
     let own = state.limit() - others.share.limit;

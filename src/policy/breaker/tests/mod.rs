@@ -33,9 +33,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState};
 use crate::exchange::{Attempt, Exchange};
-use crate::idempotency::Repeatability;
 use crate::outcome::Outcome;
 use crate::pool::{Pool, PoolState};
+use crate::retry::idempotency::Repeatability;
 
 /// The endpoint opens by its row only: 1 s, 2 s, 4 s, 5 s.
 fn by_row() -> BreakerPolicy {
@@ -309,7 +309,7 @@ fn what_says_nothing_opens_nothing_however_slow_it_is() {
     let mut others = scene.endpoint().report(scene.now);
     others.active = 0;
     let first = EndpointIndex::new(0).unwrap();
-    scene.state.endpoint_mut(first).unwrap().hear(others);
+    scene.state.endpoint_mut(first).unwrap().set_others(others);
     assert_eq!(scene.play("x:n |"), "closed");
 }
 

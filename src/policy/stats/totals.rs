@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::breaker::StateName;
 use crate::health::Finding;
 use crate::outcome::{Class, Kind, Outcome};
-use crate::reason::{Denial, Trigger};
+use crate::retry::reason::{Denial, Trigger};
 
 /// What has been counted of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,13 +8,13 @@ use super::others::Others;
 use super::recent::Recent;
 use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
 use crate::health::Health;
-use crate::latency::{self, Average};
 use crate::limit::{self, Ended, Gradient, Limit, Share};
 use crate::outcome::{Class, Outcome};
-use crate::quantile::Quantiles;
+use crate::stats::latency::{self, Average};
+use crate::stats::quantile::Quantiles;
+use crate::stats::totals::Totals;
+use crate::stats::window::{Counts, Window};
 use crate::time::Instant;
-use crate::totals::Totals;
-use crate::window::{Counts, Window};
 
 /// What is known of one endpoint: what this worker saw itself, what the other workers have
 /// published of late, and a copy of what all of them agree on.
@@ -29,14 +29,14 @@ pub struct EndpointState {
     window: Window,
     totals: Totals,
     last: Option<(Instant, Duration)>,
-    successes_in_row: u32,
+    consecutive_successes: u32,
     limit: Limit,
     /// Where the limit is dynamic.
     gradient: Option<Gradient>,
     others: Others,
     agreed: Agreed,
-    /// See [`Agreed::calm_from`].
-    calm_from: Option<Instant>,
+    /// See [`Agreed::selectable_from`].
+    selectable_from: Option<Instant>,
     /// Put together when it is asked for, and kept while it stays true: it is asked for with every choice.
     recent: Cell<Recent>,
 }
@@ -52,12 +52,12 @@ impl EndpointState {
             window: Window::new(window),
             totals: Totals::default(),
             last: None,
-            successes_in_row: 0,
+            consecutive_successes: 0,
             limit: Limit::Fixed(u32::MAX),
             gradient: None,
             others: Others::default(),
             agreed: Agreed::default(),
-            calm_from: Agreed::default().calm_from(),
+            selectable_from: Agreed::default().selectable_from(),
             recent: Cell::new(Recent::FORGOTTEN),
         }
     }
@@ -224,7 +224,7 @@ impl EndpointState {
     /// Why it may not be selected now; `None` when it is available.
     #[must_use]
     pub fn exclusion(&self, policy: &BreakerPolicy, now: Instant) -> Option<Exclusion> {
-        let excluded = match self.calm_from {
+        let excluded = match self.selectable_from {
             Some(from) if from <= now => None,
             _ => self.agreed.exclusion(policy, now),
         };
@@ -246,7 +246,7 @@ impl EndpointState {
             seconds: self.response_time.seconds(),
             updated: self.response_time.updated(),
             last: self.last,
-            successes_in_row: self.successes_in_row,
+            consecutive_successes: self.consecutive_successes,
             share: match &self.gradient {
                 Some(gradient) if self.has_served() => gradient.share(&self.others.share),
                 _ => Share {
@@ -258,7 +258,7 @@ impl EndpointState {
     }
 
     /// Takes in what the other workers tell.
-    pub fn hear(&mut self, others: Others) {
+    pub fn set_others(&mut self, others: Others) {
         self.recent.set(Recent::FORGOTTEN);
         self.others = others;
     }
@@ -273,11 +273,13 @@ impl EndpointState {
             self.window.clear();
             self.response_time = Average::default();
         }
-        if is_new_state || agreed.breaker.streak() > self.agreed.breaker.streak() {
+        if is_new_state
+            || agreed.breaker.consecutive_failures() > self.agreed.breaker.consecutive_failures()
+        {
             // It has failed somewhere.
-            self.successes_in_row = 0;
+            self.consecutive_successes = 0;
         }
-        self.calm_from = agreed.calm_from();
+        self.selectable_from = agreed.selectable_from();
         self.agreed = agreed;
     }
 
@@ -322,8 +324,8 @@ impl EndpointState {
             gradient.ended(ended, &self.others.share, now);
         }
         self.last = Some((now, took.time));
-        self.successes_in_row = if success {
-            self.successes_in_row.saturating_add(1)
+        self.consecutive_successes = if success {
+            self.consecutive_successes.saturating_add(1)
         } else {
             0
         };

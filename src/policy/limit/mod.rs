@@ -20,15 +20,12 @@
 //! full. The other has ended its 3 and has heard of 7: it may begin 3, or 5 if the first had 9.
 
 mod gradient;
+mod share;
 mod unloaded;
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::time::Instant;
-
-pub use unloaded::Unloaded;
+pub use share::{Share, Unloaded};
 
 pub(crate) use gradient::{Ended, Gradient};
 
@@ -115,35 +112,6 @@ pub fn keepalive_size(connections: u32) -> u32 {
 }
 
 const MOST_KEPT: u32 = 50;
-
-/// What a worker tells the others of its part in an endpoint's limit, or what several have told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Share {
-    /// Workers that have ever sent an attempt there. The proxy's main thread never does.
-    pub workers: u32,
-    /// The sum of their limits, if these are dynamic.
-    pub limit: u32,
-    /// When one of them last needed more than half of its limit.
-    pub pressed: Option<Instant>,
-    /// The newest measurement of the response time without load.
-    pub unloaded: Option<Unloaded>,
-    /// Since when one of them doubts that.
-    pub doubted: Option<Instant>,
-}
-
-impl Share {
-    /// Puts what another worker has told to it.
-    pub fn merge(&mut self, other: &Self) {
-        self.workers = self.workers.saturating_add(other.workers);
-        self.limit = self.limit.saturating_add(other.limit);
-        self.pressed = self.pressed.max(other.pressed);
-        self.doubted = self.doubted.max(other.doubted);
-        self.unloaded = match (self.unloaded, other.unloaded) {
-            (Some(one), Some(other)) => Some(one.merged(other)),
-            (one, other) => one.or(other),
-        };
-    }
-}
 
 /// Whether a fixed limit is reached. `own` attempts of this worker are under way and `all` of all
 /// workers, of which `workers` use the endpoint.

@@ -15,7 +15,7 @@
 
 use core::time::Duration;
 
-use crate::budget::{Spending, has_room};
+use crate::stats::spending::{Spending, has_room};
 
 /// When hedges are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,21 +17,31 @@
 //! again after 100 ms. Attempt 2 is refused at t = 110 ms, and an endpoint is untried: again at
 //! once. Attempt 3 answers 503: stop, [`Stop::Exhausted`].
 
+pub mod backoff;
+pub mod budget;
+pub mod condition;
+pub mod hedge;
+pub mod idempotency;
+pub mod jitter;
+pub mod reason;
+pub(crate) mod statuses;
+
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use rand::Rng;
 
-use crate::backoff::{Backoff, Delays, MAX_ATTEMPTS};
-use crate::budget::BudgetPolicy;
-use crate::condition::Conditions;
-use crate::hedge::HedgePolicy;
-use crate::idempotency::{Methods, Obstacle, Refusal, Repeatability};
-use crate::jitter::{Bounds, Jitter};
 use crate::outcome::{Outcome, Transport};
-use crate::reason::Denial;
+use crate::retry::backoff::{Backoff, Delays, MAX_ATTEMPTS};
+use crate::retry::budget::BudgetPolicy;
+use crate::retry::condition::Conditions;
+use crate::retry::hedge::HedgePolicy;
+use crate::retry::idempotency::{Methods, Obstacle, Refusal, Repeatability};
+use crate::retry::jitter::{Bounds, Jitter};
+use crate::retry::reason::Denial;
 use crate::time::Instant;
+
+pub use statuses::Statuses;
 
 /// When and how often failed attempts are repeated.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +59,7 @@ pub struct RetryPolicy {
     /// The ends of their spread.
     pub throttling_bounds: Bounds,
     /// The longest quiet that an endpoint gets; `None` if its wishes are not heard.
-    pub max_quiet: Option<Duration>,
+    pub max_cool_down: Option<Duration>,
     /// How many retries there may be for so many requests; `None`: any number.
     pub budget: Option<BudgetPolicy>,
     /// When a second attempt goes elsewhere before the first has failed; `None`: never.
@@ -95,9 +105,9 @@ impl RetryPolicy {
     /// For how long an endpoint is left alone that has answered with a wish for `asked`; `None`: not
     /// at all.
     #[must_use]
-    pub fn quiet(&self, outcome: Outcome, asked: Option<Duration>) -> Option<Duration> {
-        let quiet = asked?.min(self.max_quiet?);
-        (is_heard(outcome) && !quiet.is_zero()).then_some(quiet)
+    pub fn cool_down(&self, outcome: Outcome, requested: Option<Duration>) -> Option<Duration> {
+        let cool_down = requested?.min(self.max_cool_down?);
+        (may_request_cool_down(outcome) && !cool_down.is_zero()).then_some(cool_down)
     }
 }
 
@@ -115,7 +125,7 @@ impl Default for RetryPolicy {
             bounds,
             throttling_backoff: Delays::exponential(bounds.base, 2.0, bounds.max),
             throttling_bounds: bounds,
-            max_quiet: Some(Duration::from_secs(300)),
+            max_cool_down: Some(Duration::from_secs(300)),
             budget: Some(BudgetPolicy::default()),
             hedge: None,
             conditions: Conditions::default(),
@@ -131,33 +141,8 @@ impl Default for RetryPolicy {
 
 /// Whether an answer may ask for quiet.
 #[must_use]
-pub const fn is_heard(outcome: Outcome) -> bool {
+pub const fn may_request_cool_down(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered(429 | 503))
-}
-
-/// A set of HTTP statuses, as ranges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statuses(Vec<RangeInclusive<u16>>);
-
-impl Statuses {
-    /// The statuses of these ranges.
-    #[must_use]
-    pub const fn new(ranges: Vec<RangeInclusive<u16>>) -> Self {
-        Self(ranges)
-    }
-
-    /// Whether `status` is among them.
-    #[must_use]
-    pub fn contains(&self, status: u16) -> bool {
-        self.0.iter().any(|range| range.contains(&status))
-    }
-}
-
-impl Default for Statuses {
-    /// 429, 500, 502, 503, 504: no room, or a failure that another endpoint may not have.
-    fn default() -> Self {
-        Self::new([429..=429, 500..=500, 502..=504].to_vec())
-    }
 }
 
 /// What an attempt has come to, with what its answer says of another.
@@ -166,7 +151,7 @@ pub struct Ending {
     /// What it came to.
     pub outcome: Outcome,
     /// The quiet that its answer asks for, which may be none at all.
-    pub asked: Option<Duration>,
+    pub requested: Option<Duration>,
     /// Whether the conditions of the policy hold.
     pub conditions_hold: bool,
 }
@@ -176,7 +161,7 @@ impl From<Outcome> for Ending {
     fn from(outcome: Outcome) -> Self {
         Self {
             outcome,
-            asked: None,
+            requested: None,
             conditions_hold: true,
         }
     }
@@ -275,13 +260,16 @@ pub fn decide(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn R
 }
 
 fn delay(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -> Duration {
-    let Ending { outcome, asked, .. } = ended.ending;
+    let Ending {
+        outcome, requested, ..
+    } = ended.ending;
     let refused = outcome == Outcome::ConnectFailure;
-    let cools = policy.quiet(outcome, asked).is_some();
+    let cools = policy.cool_down(outcome, requested).is_some();
     if ended.untried_left && (cools || (refused && policy.immediate_failover)) {
         return Duration::ZERO;
     }
-    let throttles = outcome == Outcome::Answered(429) || (is_heard(outcome) && asked.is_some());
+    let throttles = outcome == Outcome::Answered(429)
+        || (may_request_cool_down(outcome) && requested.is_some());
     let (backoff, bounds) = if throttles && !cools {
         (&policy.throttling_backoff, policy.throttling_bounds)
     } else {

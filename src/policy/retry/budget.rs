@@ -18,14 +18,12 @@
 //! Example: `ratio` 0.2, `min_per_second` 10, `ttl` 10 s. After 500 requests within ten seconds there
 //! may be 0.2 × 500 + 10 × 10 = 200 retries in these ten seconds; the 201st is denied.
 
-use core::ops::AddAssign;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::hedge::HedgePolicy;
+use crate::retry::hedge::HedgePolicy;
+use crate::stats::spending::{Spending, has_room};
+use crate::stats::window::Window;
 use crate::time::Instant;
-use crate::window::Window;
 
 /// The rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,25 +53,6 @@ impl Default for BudgetPolicy {
             min_per_second: 10.0,
             ttl: Duration::from_secs(10),
         }
-    }
-}
-
-/// What has come and what has been spent within the trailing `ttl`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spending {
-    /// Requests that have arrived.
-    pub requests: u64,
-    /// Retries that were decided on, hedges included.
-    pub retries: u64,
-    /// Hedges among them.
-    pub hedges: u64,
-}
-
-impl AddAssign for Spending {
-    fn add_assign(&mut self, other: Self) {
-        self.requests = self.requests.saturating_add(other.requests);
-        self.retries = self.retries.saturating_add(other.retries);
-        self.hedges = self.hedges.saturating_add(other.hedges);
     }
 }
 
@@ -144,7 +123,7 @@ impl Budget {
     }
 
     /// Takes in what the others tell, summed up.
-    pub const fn hear(&mut self, others: Spending) {
+    pub const fn set_others(&mut self, others: Spending) {
         self.others = others;
     }
 }
@@ -154,16 +133,6 @@ const RETRY: Spending = Spending {
     retries: 1,
     hedges: 0,
 };
-
-/// Whether one more than `spent` is within `ratio` of the requests and a reserve.
-pub(crate) fn has_room(spent: u64, requests: u64, ratio: f64, reserve: f64) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let (spent, requests) = (spent as f64, requests as f64);
-    spent + 1.0 <= ratio * requests + reserve + ROUNDING
-}
-
-/// 0.2 × 5 must allow one retry, whatever the product of the two comes to in binary.
-const ROUNDING: f64 = 1e-9;
 
 #[cfg(test)]
 mod tests {
@@ -233,7 +202,7 @@ mod tests {
         };
         let mut budget = Budget::new(policy.ttl);
         assert!(!budget.pay(&policy, second(1)));
-        budget.hear(Spending {
+        budget.set_others(Spending {
             requests: 10,
             ..RETRY
         });

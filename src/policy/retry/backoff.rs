@@ -30,7 +30,7 @@ pub const MAX_RETRIES: usize = MAX_ATTEMPTS as usize - 1;
 ///
 /// ```
 /// use core::time::Duration;
-/// use steerage_policy::backoff::{Backoff, Delays};
+/// use steerage_policy::retry::backoff::{Backoff, Delays};
 ///
 /// /// One second, three, six, ten …
 /// #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! traffic has taught about it.
 
 mod agreed;
+pub mod operator;
 mod others;
 mod recent;
 mod state;

@@ -21,10 +21,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::idempotency::Methods;
 use crate::matching::{HeaderRule, RequestHead};
 use crate::outcome::{Outcome, Transport};
-use crate::retry::Statuses;
+use crate::retry::idempotency::Methods;
+use crate::retry::statuses::Statuses;
 
 /// The head of an upstream's answer, as conditions read it.
 pub trait AnswerHead {

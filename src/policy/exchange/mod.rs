@@ -16,7 +16,8 @@
 //! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
 //! deadline ([`Exchange::expired_with`]), and if it fails the client gets the 504 of the deadline.
 
-mod tried;
+pub(crate) mod attempt;
+pub(crate) mod tried;
 
 use core::time::Duration;
 
@@ -25,15 +26,16 @@ use rand::{Rng, RngExt as _};
 use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
-use crate::hedge::HedgeDelay;
-use crate::idempotency::Repeatability;
 use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
-use crate::reason::{Denial, Trigger};
+use crate::retry::hedge::HedgeDelay;
+use crate::retry::idempotency::Repeatability;
+use crate::retry::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending, Stop};
 use crate::time::Instant;
 
+pub use attempt::Attempt;
 pub use tried::Tried;
 
 /// The state of one exchange.
@@ -120,20 +122,19 @@ impl Exchange {
         if now >= self.deadline {
             return Err(Declined::TimeIsUp);
         }
-        let luck = match self.key {
-            _ if !state.needs_luck => 0,
+        let draw = match self.key {
+            _ if !state.needs_draw => 0,
             Some(key) => key.value(),
             None => rng.random(),
         };
-        let look = || Candidates::new(pool, &state.endpoints, &self.tried, luck, now);
-        let candidates = if state.everyone_is_available && self.tried.is_empty() {
-            debug_assert!(look().are_everyone(), "something has happened since");
-            Candidates::everyone(pool, &state.endpoints, &self.tried, now)
+        let look = || Candidates::new(pool, &state.endpoints, &self.tried, draw, now);
+        let candidates = if state.all_available && self.tried.is_empty() {
+            debug_assert!(look().are_all(), "something has happened since");
+            Candidates::all(pool, &state.endpoints, &self.tried, now)
         } else {
             let candidates = look();
             // A dynamic limit moves with time, without anything happening.
-            state.everyone_is_available =
-                candidates.are_everyone() && matches!(pool.limit, Limit::Fixed(_));
+            state.all_available = candidates.are_all() && matches!(pool.limit, Limit::Fixed(_));
             candidates
         };
         let balancer = &mut *state.balancer;
@@ -167,7 +168,7 @@ impl Exchange {
     ) -> Attempt {
         if let Some(begun) = state.endpoints.get_mut(endpoint.position()) {
             begun.attempt_started();
-            state.everyone_is_available &= !begun.is_full(now);
+            state.all_available &= !begun.is_full(now);
         }
         self.tried.add(endpoint);
         self.attempts = self.attempts.saturating_add(1);
@@ -322,55 +323,6 @@ pub struct Choice {
     pub endpoint: EndpointIndex,
     /// What the attempt is admitted as; `None` if it takes a permit for a trial.
     pub free_pass: Option<Pass>,
-}
-
-/// A request under way to one endpoint.
-#[derive(Debug)]
-#[must_use = "an attempt that does not reach `PoolState::end` counts as active for ever"]
-pub struct Attempt {
-    endpoint: EndpointIndex,
-    pass: Pass,
-    number: u8,
-    sent: Instant,
-    timeout: Duration,
-}
-
-impl Attempt {
-    /// Where it goes.
-    #[must_use]
-    pub const fn endpoint(&self) -> EndpointIndex {
-        self.endpoint
-    }
-
-    /// What the endpoint's breaker admitted it as.
-    #[must_use]
-    pub const fn pass(&self) -> Pass {
-        self.pass
-    }
-
-    /// Its number in the exchange, from 1.
-    #[must_use]
-    pub const fn number(&self) -> u8 {
-        self.number
-    }
-
-    /// When all of the request was sent, as far as is known.
-    #[must_use]
-    pub const fn sent(&self) -> Instant {
-        self.sent
-    }
-
-    /// How long the endpoint may take to begin its answer: the read timeout, or what is left of
-    /// the exchange if that is less.
-    #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// The client's request has been sent to its end only now: the endpoint's time starts here.
-    pub fn request_completed(&mut self, now: Instant) {
-        self.sent = self.sent.max(now);
-    }
 }
 
 /// Why there is no attempt.

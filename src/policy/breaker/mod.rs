@@ -50,9 +50,9 @@ pub struct Breaker {
     /// When this state began.
     since: Instant,
     /// Failures in a row while closed.
-    row: u32,
+    failures_while_closed: u32,
     /// Failures in a row in whatever state, for people.
-    streak: u32,
+    consecutive_failures: u32,
     /// Openings without recovery in between.
     openings: u32,
     /// How long it was open last.
@@ -132,7 +132,7 @@ pub enum Verdict {
     Failure {
         /// Whether it counts in the row. An endpoint that says 429 has no room but is alive: that
         /// counts in the rate only. As a trial it fails all the same.
-        in_row: bool,
+        consecutive: bool,
     },
     /// Nothing can be said.
     Neutral,
@@ -223,7 +223,7 @@ impl Breaker {
     #[must_use]
     pub const fn is_concerned(&self, pass: Pass, verdict: Verdict, exceeded: bool) -> bool {
         match verdict {
-            Verdict::Success => pass.trial.is_some() || self.row > 0 || exceeded,
+            Verdict::Success => pass.trial.is_some() || self.failures_while_closed > 0 || exceeded,
             Verdict::Failure { .. } => {
                 self.generation.0 == pass.generation.0 || pass.trial.is_some()
             }
@@ -246,17 +246,17 @@ impl Breaker {
             State::Closed if current => {
                 match verdict {
                     Verdict::Success => {
-                        self.row = 0;
-                        self.streak = 0;
+                        self.failures_while_closed = 0;
+                        self.consecutive_failures = 0;
                     }
-                    Verdict::Failure { in_row: true } => {
-                        self.row = self.row.saturating_add(1);
-                        self.streak = self.streak.saturating_add(1);
+                    Verdict::Failure { consecutive: true } => {
+                        self.failures_while_closed = self.failures_while_closed.saturating_add(1);
+                        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
                     }
-                    Verdict::Failure { in_row: false } => {}
+                    Verdict::Failure { consecutive: false } => {}
                     Verdict::Neutral => return,
                 }
-                if exceeded || self.row >= policy.failure_threshold.max(1) {
+                if exceeded || self.failures_while_closed >= policy.failure_threshold.max(1) {
                     self.open(policy, now);
                 }
             }
@@ -271,10 +271,10 @@ impl Breaker {
                         if *successes >= policy.success_threshold {
                             self.enter(State::Closed, now);
                         }
-                        self.streak = 0;
+                        self.consecutive_failures = 0;
                     }
                     Verdict::Failure { .. } => {
-                        self.streak = self.streak.saturating_add(1);
+                        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
                         self.open(policy, now);
                     }
                     Verdict::Neutral => {}
@@ -291,7 +291,7 @@ impl Breaker {
         let verdict = if good {
             Verdict::Success
         } else {
-            Verdict::Failure { in_row: true }
+            Verdict::Failure { consecutive: true }
         };
         let pass = match self.admission(policy, now) {
             Admission::Free => self.free_pass(),
@@ -345,14 +345,14 @@ impl Breaker {
 
     /// Failures in a row that it has been judged by, those before it opened and those of trials included.
     #[must_use]
-    pub const fn streak(&self) -> u32 {
-        self.streak
+    pub const fn consecutive_failures(&self) -> u32 {
+        self.consecutive_failures
     }
 
     /// Failures in a row while it is closed.
     #[must_use]
-    pub const fn row(&self) -> u32 {
-        self.row
+    pub const fn failures_while_closed(&self) -> u32 {
+        self.failures_while_closed
     }
 
     fn open(&mut self, policy: &BreakerPolicy, now: Instant) {
@@ -371,7 +371,7 @@ impl Breaker {
         self.state = state;
         self.generation = Generation(self.generation.0.wrapping_add(1));
         self.since = now;
-        self.row = 0;
+        self.failures_while_closed = 0;
     }
 }
 

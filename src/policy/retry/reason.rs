@@ -11,21 +11,21 @@ pub enum Denial {
     Budget,
     /// See [`crate::retry::Stop::Method`].
     Method,
-    /// See [`crate::idempotency::Obstacle::BodyTooLarge`].
+    /// See [`crate::retry::idempotency::Obstacle::BodyTooLarge`].
     BodyTooLarge,
     /// See [`crate::retry::Stop::Deadline`].
     Deadline,
     /// See [`crate::retry::Stop::Exhausted`].
     Exhausted,
-    /// See [`crate::idempotency::Obstacle::Grpc`].
+    /// See [`crate::retry::idempotency::Obstacle::Grpc`].
     Grpc,
-    /// See [`crate::idempotency::Obstacle::IncompleteRequest`].
+    /// See [`crate::retry::idempotency::Obstacle::IncompleteRequest`].
     IncompleteRequest,
-    /// See [`crate::idempotency::Obstacle::Upgrade`].
+    /// See [`crate::retry::idempotency::Obstacle::Upgrade`].
     Upgrade,
-    /// See [`crate::idempotency::Obstacle::Trailers`].
+    /// See [`crate::retry::idempotency::Obstacle::Trailers`].
     Trailers,
-    /// See [`crate::idempotency::Obstacle::Nested`].
+    /// See [`crate::retry::idempotency::Obstacle::Nested`].
     Nested,
     /// See [`crate::retry::Stop::Condition`].
     Condition,

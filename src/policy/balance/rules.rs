@@ -1,0 +1,19 @@
+//! What of a pool decides which of its endpoints may be chosen.
+
+use core::time::Duration;
+
+use crate::breaker::BreakerPolicy;
+use crate::endpoint::Endpoint;
+
+/// What of a pool decides which of its endpoints may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The endpoints, in the order of the configuration.
+    pub endpoints: &'a [Endpoint],
+    /// When their breakers open, and how they close again.
+    pub breaker: &'a BreakerPolicy,
+    /// For how long an endpoint that comes back gets less than its share; zero: not at all.
+    pub slow_start: Duration,
+    /// When less than this share of the pool is available, 0.0..=1.0, availability is ignored; 0: never.
+    pub panic_threshold: f64,
+}

@@ -1,0 +1,56 @@
+//! A request under way to one endpoint.
+
+use core::time::Duration;
+
+use crate::breaker::Pass;
+use crate::endpoint::EndpointIndex;
+use crate::time::Instant;
+
+/// A request under way to one endpoint.
+#[derive(Debug)]
+#[must_use = "an attempt that does not reach `PoolState::end` counts as active for ever"]
+pub struct Attempt {
+    pub(super) endpoint: EndpointIndex,
+    pub(super) pass: Pass,
+    pub(super) number: u8,
+    pub(super) sent: Instant,
+    pub(super) timeout: Duration,
+}
+
+impl Attempt {
+    /// Where it goes.
+    #[must_use]
+    pub const fn endpoint(&self) -> EndpointIndex {
+        self.endpoint
+    }
+
+    /// What the endpoint's breaker admitted it as.
+    #[must_use]
+    pub const fn pass(&self) -> Pass {
+        self.pass
+    }
+
+    /// Its number in the exchange, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// When all of the request was sent, as far as is known.
+    #[must_use]
+    pub const fn sent(&self) -> Instant {
+        self.sent
+    }
+
+    /// How long the endpoint may take to begin its answer: the read timeout, or what is left of
+    /// the exchange if that is less.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The client's request has been sent to its end only now: the endpoint's time starts here.
+    pub fn request_completed(&mut self, now: Instant) {
+        self.sent = self.sent.max(now);
+    }
+}

@@ -1,0 +1,113 @@
+//! A pool: a set of endpoints with one policy, and what its traffic has taught.
+//!
+//! [`Pool`] is the configuration's part and never changes; [`PoolState`] is the worker's part. They
+//! are apart so that a decision can borrow the one and change the other.
+
+mod state;
+mod timeouts;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::balance::Strategy;
+use crate::balance::rules::Rules;
+use crate::breaker::{BreakerPolicy, StateName};
+use crate::endpoint::{Agreed, Endpoint, EndpointIndex};
+use crate::health::CheckPolicy;
+use crate::limit::{Keepalive, Limit};
+use crate::matching::Matcher;
+use crate::retry::RetryPolicy;
+
+pub use state::{Judgement, PoolState};
+pub use timeouts::{Timeouts, TotalTooShort};
+
+/// A pool as configured.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Unique among the pools of a configuration.
+    pub name: Box<str>,
+    /// Which requests belong to it.
+    pub matcher: Matcher,
+    /// At least one, at most [`crate::endpoint::MAX_ENDPOINTS`].
+    pub endpoints: Vec<Endpoint>,
+    /// How endpoints are chosen.
+    pub strategy: Strategy,
+    /// Time constant of the response-time averages.
+    pub decay: Duration,
+    /// When failed attempts are repeated.
+    pub retry: RetryPolicy,
+    /// Limits in time.
+    pub timeouts: Timeouts,
+    /// When an endpoint's breaker opens, and how it closes again.
+    pub breaker: BreakerPolicy,
+    /// For how long an endpoint that comes back gets less than its share; zero: not at all.
+    pub slow_start: Duration,
+    /// When less than this share of the pool is available, 0.0..=1.0, availability is ignored; 0: never.
+    pub panic_threshold: f64,
+    /// How the endpoints are checked; `None` if they are not.
+    pub checks: Option<CheckPolicy>,
+    /// How many attempts each endpoint takes at a time.
+    pub limit: Limit,
+    /// What the clusters should do with idle connections.
+    pub keepalive: Keepalive,
+    /// Whether the client is told the endpoint and the number of attempts.
+    pub response_headers: bool,
+}
+
+impl Pool {
+    /// A pool of these endpoints with the default policy, which matches every request.
+    #[must_use]
+    pub fn new(name: &str, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            name: name.into(),
+            matcher: Matcher::default(),
+            endpoints,
+            strategy: Strategy::RoundRobin,
+            decay: DEFAULT_DECAY,
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+            breaker: BreakerPolicy::default(),
+            slow_start: Duration::ZERO,
+            panic_threshold: 0.0,
+            checks: None,
+            limit: Limit::DEFAULT,
+            keepalive: Keepalive::default(),
+            response_headers: false,
+        }
+    }
+
+    /// The endpoint at `index`.
+    #[must_use]
+    pub fn endpoint(&self, index: EndpointIndex) -> Option<&Endpoint> {
+        self.endpoints.get(index.position())
+    }
+
+    /// Takes back that a breaker has opened, if then more of the pool would be open than is allowed.
+    /// `before` is what was agreed on before, and `others_open` are its other breakers that are not
+    /// closed. The next failure asks again.
+    pub fn limit_open(&self, before: &Agreed, agreed: &mut Agreed, others_open: usize) {
+        let was_closed = before.breaker.name() == StateName::Closed;
+        let has_opened = agreed.breaker.name() == StateName::Open;
+        if was_closed && has_opened && !self.breaker.may_open(others_open, self.endpoints.len()) {
+            agreed.breaker = before.breaker.clone();
+        }
+    }
+}
+
+impl<'a> From<&'a Pool> for Rules<'a> {
+    fn from(pool: &'a Pool) -> Self {
+        Self {
+            endpoints: &pool.endpoints,
+            breaker: &pool.breaker,
+            slow_start: pool.slow_start,
+            panic_threshold: pool.panic_threshold,
+        }
+    }
+}
+
+/// `load_balancer.decay` unless given.
+pub const DEFAULT_DECAY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
