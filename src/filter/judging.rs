@@ -14,6 +14,7 @@ use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::condition::{AnswerHead, Failed};
+use steerage_policy::retry::retry_after;
 use steerage_policy::retry::{Decision, Ending, may_request_cool_down};
 use steerage_policy::time::Instant;
 
@@ -23,7 +24,6 @@ use super::classify::{self, DEGRADED, FAILING};
 use super::debugging;
 use super::intercepting::LastAttempt;
 use super::request::Request;
-use super::retry_after;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
 use crate::host::{self, HeaderMap, Map};
@@ -115,7 +115,7 @@ impl SteeredPool {
         if !may_request_cool_down(outcome) {
             return None;
         }
-        let requested = retry_after::asked(headers.iter(), host::wall_time());
+        let requested = retry_after::requested(headers.iter(), host::wall_time());
         if let Some(cool_down) = retry.cool_down(outcome, requested) {
             self.change(endpoint, now, |_, agreed| agreed.cool_down(now + cool_down));
         }

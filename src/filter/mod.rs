@@ -30,7 +30,6 @@ mod intercepting;
 mod judging;
 
 mod hedging;
-mod retry_after;
 mod retrying;
 
 mod answering;

@@ -21,9 +21,11 @@ pub mod backoff;
 pub mod budget;
 pub mod condition;
 pub mod hedge;
+mod http_date;
 pub mod idempotency;
 pub mod jitter;
 pub mod reason;
+pub mod retry_after;
 pub(crate) mod statuses;
 
 use alloc::vec::Vec;

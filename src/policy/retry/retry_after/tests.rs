@@ -1,6 +1,12 @@
 //! For how long each kind of header asks for quiet, and that junk asks for nothing.
 
 use super::*;
+use std::borrow::ToOwned as _;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples.
 const THEN: u64 = 784_111_777;
@@ -16,7 +22,7 @@ fn check(now: u64, headers: &str, expected: Option<u64>) {
         (name.as_bytes(), value.as_bytes())
     });
     assert_eq!(
-        asked(pairs, Duration::from_secs(now)),
+        requested(pairs, Duration::from_secs(now)),
         expected.map(Duration::from_millis),
         "{headers:.200}"
     );
@@ -42,7 +48,7 @@ fn milliseconds_have_decimals() {
     }
     let headers = [(&b"retry-after-ms"[..], &b"0.25"[..])];
     assert_eq!(
-        asked(headers.into_iter(), Duration::ZERO),
+        requested(headers.into_iter(), Duration::ZERO),
         Some(Duration::from_micros(250))
     );
 }
@@ -253,7 +259,7 @@ fn junk_asks_for_nothing() {
         }
     }
     let headers = [(&b"retry-after"[..], &b"5\xff"[..])];
-    assert_eq!(asked(headers.into_iter(), Duration::ZERO), None);
+    assert_eq!(requested(headers.into_iter(), Duration::ZERO), None);
 }
 
 #[test]

@@ -32,7 +32,8 @@
 //! only the tokens count: 90.5 s. With `retry-after: 20` as well, it is 20 s.
 
 use core::time::Duration;
-use std::time::SystemTime;
+
+use super::http_date;
 
 /// The longest that an answer can ask for: a year stands for all that is absurd.
 const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -71,7 +72,8 @@ const EACH_LIMIT: Way = ("x-ratelimit-reset-", Some("x-ratelimit-remaining-"), m
 /// How long the answer with these `headers` asks its endpoint to be left alone, at `now`: names are
 /// in lower case, `now` is the wall time since the Unix epoch. `None`: it asks for nothing.
 /// `Some(ZERO)`: it asks, but for a time that has passed.
-pub(super) fn asked<'a>(
+#[must_use]
+pub fn requested<'a>(
     headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     now: Duration,
 ) -> Option<Duration> {
@@ -97,7 +99,7 @@ pub(super) fn asked<'a>(
     WAYS.iter()
         .find_map(|way| by(*way, b""))
         .or_else(|| endings.filter_map(|ending| by(EACH_LIMIT, ending)).max())
-        .map(|asked| asked.min(MOST))
+        .map(|requested| requested.min(MOST))
 }
 
 fn seconds(text: &str, _now: Duration) -> Option<Duration> {
@@ -161,9 +163,7 @@ fn unquoted(text: &str, by: char) -> impl Iterator<Item = &str> {
 
 /// The time until an HTTP date, in any of its three formats (RFC 9110 §5.6.7).
 fn date(text: &str, now: Duration) -> Option<Duration> {
-    let date = httpdate::parse_http_date(text).ok()?;
-    let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(since_epoch.saturating_sub(now))
+    Some(http_date::since_epoch(text)?.saturating_sub(now))
 }
 
 /// What Go prints for a duration: numbers, each with a unit.
