@@ -25,7 +25,7 @@ use steerage_config::interceptors::Interceptors;
 
 pub use edits::Headers;
 pub(crate) use edits::{Edits, Source};
-pub(crate) use logging::{AttemptLog, End};
+pub(crate) use logging::AttemptLog;
 
 /// Looks at attempts, and changes their headers.
 ///

@@ -6,10 +6,10 @@
 
 use core::time::Duration;
 
-use steerage_policy::exchange::{Declined, Exchange};
+use steerage_policy::exchange::Exchange;
 use steerage_policy::headers::is_hop_by_hop;
 use steerage_policy::matching::RequestHead as _;
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
@@ -20,7 +20,6 @@ use super::steering::attempts;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Body, HeaderMap, Map, Refused};
-use crate::interceptors::End;
 use crate::metrics::hostcall_refused;
 
 /// Why the filter answered by itself, for the client.
@@ -44,11 +43,11 @@ impl Reason {
     }
 
     /// Why a request without a first attempt is answered.
-    pub(super) const fn of(declined: Declined) -> Self {
-        match declined {
-            Declined::Overloaded => Self::Overloaded,
+    pub(super) const fn of(denial: Denial) -> Self {
+        match denial {
+            Denial::Overloaded => Self::Overloaded,
             // No time is over when a request arrives.
-            Declined::Unavailable | Declined::TimeIsUp => Self::NoEndpointAvailable,
+            _ => Self::NoEndpointAvailable,
         }
     }
 
@@ -203,12 +202,12 @@ impl Worker {
             && let Some(steered) = self.pools.get_mut(stream.pool)
         {
             // An endpoint that waits for the client's request is not to blame.
-            let end = if client_is_late {
-                End::WriteTimeout
+            let outcome = if client_is_late {
+                Outcome::Neutral(Neutral::WriteTimeout)
             } else {
-                End::Outcome(Outcome::Timeout)
+                Outcome::Timeout
             };
-            steered.record(id, &attempt, Some(&stream.request), end, now);
+            steered.record(id, &attempt, Some(&stream.request), outcome, now);
             stream.last_attempt = LastAttempt::ended(&attempt, now);
             steered.state.end(attempt);
         }

@@ -9,7 +9,7 @@
 //! answer of an upstream, to a request whose body was still on its way; then only the host's own words
 //! in the body tell.
 
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Neutral, Outcome};
 
 use crate::host::HeaderMap;
 
@@ -31,7 +31,7 @@ pub(super) fn routed(status: u16, details: &[u8]) -> Outcome {
         _ => match details.strip_prefix(BEFORE_RESPONSE) {
             Some(reason) => reset(reason),
             // Another filter answered: the endpoint was not asked.
-            None => Outcome::Neutral,
+            None => Outcome::Neutral(Neutral::Unknown),
         },
     }
 }

@@ -19,7 +19,7 @@ use steerage_policy::endpoint::{Agreed, Endpoint, EndpointIndex};
 use steerage_policy::exchange::Attempt;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState};
-use steerage_policy::retry::{Decision, Stop};
+use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
 use super::timers::StreamId;
@@ -67,10 +67,9 @@ pub(super) fn decided(id: StreamId, decision: Decision) {
             log::debug!("event=retry exchange={id} delay={}", Seconds(delay));
         }
         // Most often it was a success, and there was nothing to decide.
-        Decision::Stop(Stop::NotRetriable) => {}
-        Decision::Stop(stop) => {
-            let reason = stop.denial().map_or("none", |denial| denial.name());
-            log::debug!("event=stop exchange={id} reason={reason}");
+        Decision::Stop(None) => {}
+        Decision::Stop(Some(denial)) => {
+            log::debug!("event=stop exchange={id} reason={}", denial.name());
         }
     }
 }

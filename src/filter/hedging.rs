@@ -18,7 +18,6 @@ use steerage_policy::time::Instant;
 use super::retrying::send;
 use super::timers::StreamId;
 use super::worker::{Phase, Worker};
-use crate::interceptors::End;
 
 impl Worker {
     /// The router has the first attempt: waits for whatever comes first besides its answer.
@@ -60,8 +59,8 @@ impl Worker {
                 }
                 Err(refused) => {
                     log::debug!("hedge {} was not sent: {refused:?}", attempt.number());
-                    let end = End::Outcome(Outcome::ConnectFailure);
-                    steered.record(id, &attempt, Some(&stream.request), end, now);
+                    let outcome = Outcome::ConnectFailure;
+                    steered.record(id, &attempt, Some(&stream.request), outcome, now);
                     steered.state.end(attempt);
                 }
             }

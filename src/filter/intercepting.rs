@@ -8,13 +8,14 @@ use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::Attempt;
+use steerage_policy::outcome::Outcome;
 use steerage_policy::time::Instant;
 
 use super::classify;
 use super::request::Request;
 use super::worker::{SteeredPool, Stream};
 use crate::host::{self, Map};
-use crate::interceptors::{AnswerInfo, AttemptInfo, Edits, End, Source};
+use crate::interceptors::{AnswerInfo, AttemptInfo, Edits, Source};
 use crate::metrics::hostcall_refused;
 
 /// The last attempt of a stream, as far as it says something of the answer.
@@ -112,12 +113,12 @@ impl SteeredPool {
         &self,
         attempt: &Attempt,
         request: Option<&Request>,
-        end: End,
+        outcome: Outcome,
         now: Instant,
     ) {
         if let Some(log) = &self.chains.log {
             let took = now.since(attempt.sent());
-            log.ended(&self.attempt_info(attempt), request, end, took);
+            log.ended(&self.attempt_info(attempt), request, outcome, took);
         }
     }
 

@@ -11,7 +11,7 @@ use rand::Rng;
 use steerage_policy::balance::Strategy;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::condition::{AnswerHead, Failed};
 use steerage_policy::retry::retry_after;
@@ -27,7 +27,6 @@ use super::request::Request;
 use super::timers::StreamId;
 use super::worker::{Phase, SteeredPool, Worker};
 use crate::host::{self, HeaderMap, Map};
-use crate::interceptors::End;
 use crate::metrics::hostcall_refused;
 
 impl Worker {
@@ -50,8 +49,7 @@ impl Worker {
         let now = host::now();
         let head = Head::read(&steered.pool, stream.request.is_stream());
         let outcome = head.outcome;
-        let end = End::Outcome(outcome);
-        steered.record(id, &attempt, Some(&stream.request), end, now);
+        steered.record(id, &attempt, Some(&stream.request), outcome, now);
         stream.last_attempt = LastAttempt::ended(&attempt, now);
         let headers = head.headers.as_ref();
         let requested =
@@ -221,7 +219,7 @@ impl Head {
 
     const fn unknown() -> Self {
         Self {
-            outcome: Outcome::Neutral,
+            outcome: Outcome::Neutral(Neutral::Unknown),
             status: None,
             headers: None,
         }

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use steerage_policy::headers::{is_control, is_hop_by_hop};
 use steerage_policy::matching::RequestHead;
-use steerage_policy::retry::idempotency::Obstacle;
+use steerage_policy::retry::reason::Denial;
 
 use crate::host::{self, Body, HeaderMap};
 use crate::metrics::hostcall_refused;
@@ -32,7 +32,7 @@ pub(crate) struct Request {
     control: Vec<Range<usize>>,
     body: Vec<u8>,
     /// Why the request cannot be repeated, as far as its arrival has shown.
-    obstacle: Option<Obstacle>,
+    obstacle: Option<Denial>,
     complete: bool,
 }
 
@@ -102,8 +102,8 @@ impl Request {
         }
         request.obstacle = match request.kind {
             Kind::Plain => None,
-            Kind::Grpc => Some(Obstacle::Grpc),
-            Kind::Upgrade => Some(Obstacle::Upgrade),
+            Kind::Grpc => Some(Denial::Grpc),
+            Kind::Upgrade => Some(Denial::Upgrade),
         };
         request
     }
@@ -111,14 +111,14 @@ impl Request {
     /// Forbids a repeat if the body is known to be larger than `limit` bytes.
     pub(crate) fn limit_body(&mut self, limit: usize) {
         if self.content_length.is_some_and(|length| length > limit) {
-            self.give_up(Obstacle::BodyTooLarge);
+            self.give_up(Denial::BodyTooLarge);
         }
     }
 
     /// Forbids a repeat if the request is somebody else's retry already.
     pub(crate) fn stop_nested(&mut self) {
         if self.is_retry {
-            self.give_up(Obstacle::Nested);
+            self.give_up(Denial::Nested);
         }
     }
 
@@ -140,7 +140,7 @@ impl Request {
             return;
         }
         if self.body.len().saturating_add(size) > limit {
-            self.give_up(Obstacle::BodyTooLarge);
+            self.give_up(Denial::BodyTooLarge);
             return;
         }
         match host::body(Body::Request, size) {
@@ -148,7 +148,7 @@ impl Request {
             Ok(chunk) => self.body.extend_from_slice(&chunk),
             Err(refused) => {
                 hostcall_refused("to read a request's body", refused);
-                self.give_up(Obstacle::IncompleteRequest);
+                self.give_up(Denial::IncompleteRequest);
             }
         }
     }
@@ -156,7 +156,7 @@ impl Request {
     /// Trailers have arrived: the request is complete and cannot be repeated.
     pub(crate) fn trailers_arrived(&mut self) {
         self.complete = true;
-        self.give_up(Obstacle::Trailers);
+        self.give_up(Denial::Trailers);
     }
 
     /// Whether the client has sent all of it.
@@ -171,11 +171,11 @@ impl Request {
     }
 
     /// Why the request cannot be sent again now; `None` when it can.
-    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+    pub(crate) fn obstacle(&self) -> Option<Denial> {
         if self.obstacle.is_some() {
             self.obstacle
         } else if !self.complete {
-            Some(Obstacle::IncompleteRequest)
+            Some(Denial::IncompleteRequest)
         } else {
             None
         }
@@ -231,7 +231,7 @@ impl Request {
         }
     }
 
-    fn give_up(&mut self, obstacle: Obstacle) {
+    fn give_up(&mut self, obstacle: Denial) {
         self.obstacle.get_or_insert(obstacle);
         self.body = Vec::new();
     }

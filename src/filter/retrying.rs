@@ -8,9 +8,9 @@
 use core::mem;
 use core::time::Duration;
 
-use steerage_policy::exchange::{Attempt, Declined};
+use steerage_policy::exchange::Attempt;
 use steerage_policy::matching::RequestHead as _;
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::retry::Decision;
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
@@ -21,7 +21,6 @@ use super::steering::{ATTEMPT_COUNT, TRY_TIMEOUT, attempts};
 use super::timers::StreamId;
 use super::worker::{Call, Phase, SteeredPool, Stream, Worker};
 use crate::host::{self, Refused, Token};
-use crate::interceptors::End;
 
 impl Worker {
     /// A stream's retry is due. Clusters that refuse it at once, because they are unknown, empty or
@@ -33,7 +32,8 @@ impl Worker {
         {
             let attempt = match steered.attempt(id, &mut stream.exchange, now, &mut self.rng) {
                 Ok(attempt) => attempt,
-                Err(declined @ (Declined::Unavailable | Declined::Overloaded)) => {
+                Err(Denial::Deadline) => return self.expire(id, now),
+                Err(denial) => {
                     let (pool, state) = (&steered.pool, &steered.state);
                     // They may all have asked for quiet while this retry was waiting.
                     if let Some(cooled) = stream.exchange.cooled(pool, state, now)
@@ -42,18 +42,10 @@ impl Worker {
                         return self.wait_until(id, Some(cooled), now);
                     }
                     let (exchange, state) = (&mut stream.exchange, &mut steered.state);
-                    exchange.deny(
-                        state,
-                        if declined == Declined::Overloaded {
-                            Denial::Overloaded
-                        } else {
-                            Denial::NoEndpointAvailable
-                        },
-                    );
+                    exchange.deny(state, denial);
                     exchange.answered(state, Class::Failure, now);
                     return self.finish(id, now);
                 }
-                Err(Declined::TimeIsUp) => return self.expire(id, now),
             };
             match send(steered, &self.cluster_header, stream, &attempt, now) {
                 Ok(token) => {
@@ -67,8 +59,7 @@ impl Worker {
                 Err(refused) => {
                     log::debug!("attempt {} was not sent: {refused:?}", attempt.number());
                     let outcome = Outcome::ConnectFailure;
-                    let end = End::Outcome(outcome);
-                    steered.record(id, &attempt, Some(&stream.request), end, now);
+                    steered.record(id, &attempt, Some(&stream.request), outcome, now);
                     stream.last_attempt = LastAttempt::ended(&attempt, now);
                     let ending =
                         steered.ending(&attempt, outcome, None, &stream.request, None, now);
@@ -130,7 +121,7 @@ impl Worker {
         let outcome = answer.as_ref().map_or(Outcome::Reset, Answer::outcome);
         let stream = self.streams.get_mut(&id);
         let request = stream.as_ref().map(|stream| &stream.request);
-        steered.record(id, &attempt, request, End::Outcome(outcome), now);
+        steered.record(id, &attempt, request, outcome, now);
         let headers = answer.as_ref().filter(|answer| answer.is_upstreams());
         let headers = headers.map(Answer::head);
         let requested =
@@ -151,7 +142,12 @@ impl Worker {
             return steered.state.end(attempt);
         }
         if let Phase::Routed(first) = mem::replace(&mut stream.phase, Phase::Calling) {
-            steered.log_ended(&first, Some(&stream.request), End::Overtaken, now);
+            steered.log_ended(
+                &first,
+                Some(&stream.request),
+                Outcome::Neutral(Neutral::Overtaken),
+                now,
+            );
             steered.state.overtaken(&steered.pool, first, now);
         }
         let ending = steered.ending(&attempt, outcome, requested, &stream.request, headers, now);

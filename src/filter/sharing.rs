@@ -9,9 +9,10 @@ use core::time::Duration;
 use rand::{Rng, RngExt as _};
 use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
-use steerage_policy::exchange::{Attempt, Declined, Exchange};
-use steerage_policy::outcome::Class;
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::Lost;
 use steerage_shared::description::Description;
@@ -22,7 +23,6 @@ use super::request::Request;
 use super::timers::StreamId;
 use super::worker::{SteeredPool, Worker};
 use crate::host::{self, SharedData};
-use crate::interceptors::End;
 use crate::metrics::{InternalError, PoolMetrics};
 
 impl Worker {
@@ -113,7 +113,7 @@ impl SteeredPool {
         exchange: &mut Exchange,
         now: Instant,
         rng: &mut dyn Rng,
-    ) -> Result<Attempt, Declined> {
+    ) -> Result<Attempt, Denial> {
         // A permit that is refused shows in the state, so the endpoint is not chosen again; the bound
         // is for a store that refuses to be written.
         for _ in 0..=self.pool.endpoints.len() {
@@ -129,7 +129,7 @@ impl SteeredPool {
                 return Ok(attempt);
             }
         }
-        Err(Declined::Unavailable)
+        Err(Denial::NoEndpointAvailable)
     }
 
     /// Learns what an attempt came to, logs it, and tells its breaker if that is concerned. `request` is
@@ -139,10 +139,9 @@ impl SteeredPool {
         id: StreamId,
         attempt: &Attempt,
         request: Option<&Request>,
-        end: End,
+        outcome: Outcome,
         now: Instant,
     ) {
-        let outcome = end.outcome();
         let took = now.since(attempt.sent());
         if let (Some(metrics), true) = (&mut self.metrics, outcome.class() != Class::Neutral) {
             metrics.took(attempt.endpoint(), took);
@@ -154,7 +153,7 @@ impl SteeredPool {
                 judgement.apply(pool, agreed, now);
             });
         }
-        self.log_ended(attempt, request, end, now);
+        self.log_ended(attempt, request, outcome, now);
     }
 
     /// Changes what the workers agree on for an endpoint.

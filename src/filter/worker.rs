@@ -14,6 +14,7 @@ use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::outcome::{Neutral, Outcome};
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::Agreement;
@@ -27,7 +28,7 @@ use super::request::Request;
 use super::timers::{StreamId, Timers};
 use crate::Extensions;
 use crate::host::{self, Token};
-use crate::interceptors::{Chains, End};
+use crate::interceptors::Chains;
 use crate::metrics::{PoolMetrics, hostcall_refused};
 
 /// The state of one worker under one configuration.
@@ -210,7 +211,13 @@ impl Worker {
             Phase::Routed(attempt) => {
                 // Nobody will know what it came to; if it was a trial, its permit is free again.
                 let request = Some(&stream.request);
-                steered.record(id, &attempt, request, End::ClientGone, host::now());
+                steered.record(
+                    id,
+                    &attempt,
+                    request,
+                    Outcome::Neutral(Neutral::ClientGone),
+                    host::now(),
+                );
                 steered.state.end(attempt);
             }
             Phase::Answering(Some(attempt)) => steered.state.end(attempt),

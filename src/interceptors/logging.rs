@@ -22,7 +22,7 @@ use core::time::Duration;
 
 use steerage_config::interceptors::Logging;
 use steerage_policy::matching::RequestHead;
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Neutral, Outcome};
 
 use super::{AttemptInfo, Seconds};
 use crate::host;
@@ -31,29 +31,6 @@ use crate::host;
 #[derive(Debug)]
 pub(crate) struct AttemptLog {
     logging: Logging,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum End {
-    /// It came to this.
-    Outcome(Outcome),
-    /// Another attempt was faster.
-    Overtaken,
-    /// The client left before.
-    ClientGone,
-    /// The client did not finish its request in time.
-    WriteTimeout,
-}
-
-impl End {
-    /// What it means for the endpoint: where it is not an outcome, nothing.
-    pub(crate) const fn outcome(self) -> Outcome {
-        match self {
-            Self::Outcome(outcome) => outcome,
-            Self::Overtaken | Self::ClientGone | Self::WriteTimeout => Outcome::Neutral,
-        }
-    }
 }
 
 impl AttemptLog {
@@ -74,14 +51,14 @@ impl AttemptLog {
         &self,
         attempt: &AttemptInfo<'_>,
         request: Option<&impl RequestHead>,
-        end: End,
+        outcome: Outcome,
         took: Duration,
     ) {
         let limit = self.logging.slower_than;
         if took > limit || limit.is_zero() {
             let mut line = line("attempt_ended", attempt, request);
             // OK to ignore because writing to a string does not fail.
-            let _ = write!(line, " {end} response_time={}", Seconds(took));
+            let _ = write!(line, " {} response_time={}", Shown(&outcome), Seconds(took));
             host::log(self.logging.level, &line);
         }
     }
@@ -102,18 +79,20 @@ fn line(event: &str, attempt: &AttemptInfo<'_>, request: Option<&impl RequestHea
     line
 }
 
-impl fmt::Display for End {
+/// An outcome as a line shows it: the status of an answer, or the name of another end.
+struct Shown<'a>(&'a Outcome);
+
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Outcome(Outcome::Answered(status)) => return write!(f, "status={status}"),
-            Self::Outcome(Outcome::ConnectFailure) => "outcome=connect_failure",
-            Self::Outcome(Outcome::Reset) => "outcome=reset",
-            Self::Outcome(Outcome::Timeout) => "outcome=timeout",
-            Self::Outcome(Outcome::Neutral) => "outcome=unknown",
-            Self::Overtaken => "outcome=overtaken",
-            Self::ClientGone => "outcome=client_gone",
-            Self::WriteTimeout => "outcome=write_timeout",
-        })
+        let name = match self.0 {
+            Outcome::Answered(status) => return write!(f, "status={status}"),
+            Outcome::Neutral(Neutral::Unknown) => "unknown",
+            Outcome::Neutral(Neutral::Overtaken) => "overtaken",
+            Outcome::Neutral(Neutral::ClientGone) => "client_gone",
+            Outcome::Neutral(Neutral::WriteTimeout) => "write_timeout",
+            Outcome::ConnectFailure | Outcome::Reset | Outcome::Timeout => self.0.kind().name(),
+        };
+        write!(f, "outcome={name}")
     }
 }
 

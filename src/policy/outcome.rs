@@ -1,67 +1,53 @@
-//! What an attempt came to.
+//! How an attempt ended, and what that says of its endpoint.
 //!
-//! Two questions are asked of every attempt, and they differ. *Was the endpoint at fault?* decides
-//! what is remembered of it: 5xx answers and transport failures are, 4xx answers are not, or one
-//! bad client would condemn a sound endpoint. *May the request be tried again?* is asked by
-//! [`crate::retry`] and depends on the policy.
+//! Every attempt has one [`Outcome`]. Two questions are asked of it, and they differ:
 //!
-//! Attempts that end for a reason that says nothing of the endpoint (the client went away, another
-//! filter answered) are [`Outcome::Neutral`] and leave no mark.
+//! - *Was the endpoint at fault?* ([`Class`]) That decides what is remembered of it. 5xx answers, 429
+//!   and transport failures are its fault. Other 4xx answers are not, or one client with bad requests
+//!   would condemn a sound endpoint.
+//! - *May the request be tried again?* [`crate::retry`] answers that, and it depends on the policy.
+//!
+//! An attempt may end for a reason that says nothing of the endpoint: the client has left, or another
+//! filter has answered. Its outcome is [`Outcome::Neutral`], which leaves no mark on the endpoint.
+//!
+//! Example: `Answered(404)` is a success of its endpoint, and is still tried again if the policy lists
+//! 404. `Neutral(ClientGone)` is neither, and never tried again.
 
 /// How one attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The endpoint answered with this status, whatever it is.
     Answered(u16),
-    /// No connection could be had, so nothing was sent: refused, timed out while connecting, no
-    /// host, unknown cluster, or the cluster's own limits are reached.
+    /// There was no connection, so nothing was sent: refused, timed out while connecting, no host,
+    /// unknown cluster, or the cluster's own limits are reached.
     ConnectFailure,
-    /// The connection broke after (part of) the request may have been sent.
+    /// The connection broke after the request, or part of it, may have been sent.
     Reset,
     /// The endpoint did not begin to answer in time.
     Timeout,
-    /// Nothing can be said of the endpoint.
-    Neutral,
+    /// The end says nothing of the endpoint.
+    Neutral(Neutral),
 }
 
-/// Failures below HTTP, by the names of the configuration's `retry_on`.
+/// Why an attempt says nothing of its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// `connect_failure`: nothing was sent.
-    ConnectFailure,
-    /// `reset`: the connection broke.
-    Reset,
-    /// `timeout`: no answer in time.
-    Timeout,
+pub enum Neutral {
+    /// The proxy or another filter answered, or the answer could not be read.
+    Unknown,
+    /// Another attempt of the same request was faster.
+    Overtaken,
+    /// The client left before the answer.
+    ClientGone,
+    /// The client did not finish its request in time.
+    WriteTimeout,
 }
 
-impl Transport {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::ConnectFailure, Self::Reset, Self::Timeout];
-
-    /// The name in configurations and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ConnectFailure => "connect_failure",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-        }
-    }
-
-    /// The kind with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// Outcomes as metrics tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Outcomes as metrics and configurations distinguish them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The endpoint did its work.
     Success,
-    /// It answered, and with a status that is its fault.
+    /// It answered with a status that is its fault.
     Status,
     /// Nothing was sent.
     ConnectFailure,
@@ -84,17 +70,34 @@ impl Kind {
         Self::Neutral,
     ];
 
-    /// The name in metrics.
+    /// The ways to fail, by the names of a condition's `outcome`, in the order of the documentation.
+    pub const FAILURES: [Self; 4] = [
+        Self::Status,
+        Self::ConnectFailure,
+        Self::Reset,
+        Self::Timeout,
+    ];
+
+    /// The failures below HTTP, by the names of `retry_on`, in the order of the documentation.
+    pub const TRANSPORT: [Self; 3] = [Self::ConnectFailure, Self::Reset, Self::Timeout];
+
+    /// The name in metrics and configurations.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Status => "status",
-            Self::ConnectFailure => Transport::ConnectFailure.name(),
-            Self::Reset => Transport::Reset.name(),
-            Self::Timeout => Transport::Timeout.name(),
+            Self::ConnectFailure => "connect_failure",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
             Self::Neutral => "neutral",
         }
+    }
+
+    /// The one of `kinds` with this name.
+    #[must_use]
+    pub fn named(name: &str, kinds: &[Self]) -> Option<Self> {
+        kinds.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// Whether the endpoint was at fault.
@@ -116,8 +119,7 @@ pub enum Class {
 }
 
 impl Outcome {
-    /// What this says of the endpoint: 5xx and transport failures are its fault; so is 429, which
-    /// says that it has no room.
+    /// What this says of the endpoint. 5xx, 429 (no capacity) and transport failures are its fault.
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
@@ -126,7 +128,7 @@ impl Outcome {
             | Self::Reset
             | Self::Timeout => Class::Failure,
             Self::Answered(_) => Class::Success,
-            Self::Neutral => Class::Neutral,
+            Self::Neutral(_) => Class::Neutral,
         }
     }
 
@@ -139,18 +141,20 @@ impl Outcome {
             (Self::ConnectFailure, _) => Kind::ConnectFailure,
             (Self::Reset, _) => Kind::Reset,
             (Self::Timeout, _) => Kind::Timeout,
-            (Self::Neutral, _) => Kind::Neutral,
+            (Self::Neutral(_), _) => Kind::Neutral,
         }
     }
 
-    /// The failure below HTTP, if it was one.
+    /// How the attempt failed, if it is tried again: one of [`Kind::FAILURES`]. Every answer counts as
+    /// [`Kind::Status`] here, because a policy may list any status. `None` for a neutral outcome.
     #[must_use]
-    pub const fn transport(self) -> Option<Transport> {
+    pub const fn failure(self) -> Option<Kind> {
         match self {
-            Self::ConnectFailure => Some(Transport::ConnectFailure),
-            Self::Reset => Some(Transport::Reset),
-            Self::Timeout => Some(Transport::Timeout),
-            Self::Answered(_) | Self::Neutral => None,
+            Self::Answered(_) => Some(Kind::Status),
+            Self::ConnectFailure => Some(Kind::ConnectFailure),
+            Self::Reset => Some(Kind::Reset),
+            Self::Timeout => Some(Kind::Timeout),
+            Self::Neutral(_) => None,
         }
     }
 }
@@ -177,9 +181,29 @@ mod tests {
 
     #[test]
     fn every_transport_failure_has_one_name() {
-        for kind in Transport::ALL {
-            assert_eq!(Transport::from_name(kind.name()), Some(kind));
+        for kind in Kind::TRANSPORT {
+            assert_eq!(Kind::named(kind.name(), &Kind::TRANSPORT), Some(kind));
         }
-        assert_eq!(Transport::from_name("no_such_failure"), None);
+        assert_eq!(Kind::named("no_such_failure", &Kind::TRANSPORT), None);
+        assert_eq!(Kind::named("status", &Kind::TRANSPORT), None);
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_endpoint_is_neutral() {
+        use Neutral::{ClientGone, Overtaken, Unknown, WriteTimeout};
+        for neutral in [Unknown, Overtaken, ClientGone, WriteTimeout] {
+            let outcome = Outcome::Neutral(neutral);
+            assert_eq!(outcome.class(), Class::Neutral, "{outcome:?}");
+            assert_eq!(outcome.kind(), Kind::Neutral, "{outcome:?}");
+            assert_eq!(outcome.failure(), None, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_tried_again_failed_by_its_status_whatever_that_is() {
+        for status in [200, 404, 503] {
+            assert_eq!(Outcome::Answered(status).failure(), Some(Kind::Status));
+        }
+        assert_eq!(Outcome::Reset.failure(), Some(Kind::Reset));
     }
 }

@@ -8,8 +8,9 @@
 //! conditions; `[{}]` is the error that `retry_policy.retry_when[0]` must have a field.
 
 use steerage_policy::matching::HeaderRule;
+use steerage_policy::outcome::Kind;
 use steerage_policy::retry::Statuses;
-use steerage_policy::retry::condition::{Condition, Conditions, FailureKind};
+use steerage_policy::retry::condition::{Condition, Conditions};
 use steerage_policy::retry::idempotency::Methods;
 
 use super::matching;
@@ -65,7 +66,7 @@ fn condition(
             .map(Methods::new),
         faster_than: fields.span("faster_than")?,
         outcomes: fields.read("outcome", |json| {
-            one_or_more(json, |json| FailureKind::from_name(json.text()?))
+            one_or_more(json, |json| Kind::named(json.text()?, &Kind::FAILURES))
         })?,
     })
 }
@@ -122,7 +123,7 @@ mod tests {
         let none = Condition::default;
         let x_a = || vec![("x-a".into(), HeaderRule::Exact("1".into()))];
         let methods = Some(Methods::new(["GET"]));
-        let reset = FailureKind::from_name("reset");
+        let reset = Some(Kind::Reset);
         for (object, expected) in [
             (
                 r#"{"status": [429, "500-504", "5xx"]}"#,
@@ -164,12 +165,7 @@ mod tests {
             (
                 r#"{"outcome": ["status", "reset"]}"#,
                 Condition {
-                    outcomes: Some(
-                        [Some(FailureKind::Status), reset]
-                            .into_iter()
-                            .flatten()
-                            .collect(),
-                    ),
+                    outcomes: Some([Some(Kind::Status), reset].into_iter().flatten().collect()),
                     ..none()
                 },
             ),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use steerage_policy::outcome::Transport;
+use steerage_policy::outcome::Kind;
 use steerage_policy::retry::backoff::Delays;
 use steerage_policy::retry::budget::BudgetPolicy;
 use steerage_policy::retry::hedge::{HedgeDelay, HedgePolicy};
@@ -46,7 +46,9 @@ pub(super) fn policy(
             .list("retry_on_status_codes", status::read)?
             .map_or(default.statuses, Statuses::new),
         transports: fields
-            .list("retry_on", |json| Transport::from_name(json.text()?))?
+            .list("retry_on", |json| {
+                Kind::named(json.text()?, &Kind::TRANSPORT)
+            })?
             .unwrap_or(default.transports),
         methods: fields
             .list("retry_methods", Json::text)?

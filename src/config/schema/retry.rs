@@ -1,6 +1,6 @@
 //! `retry_policy` and what is inside it.
 
-use steerage_policy::outcome::Transport;
+use steerage_policy::outcome::Kind as Failure;
 use steerage_policy::retry::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 
 use super::{
@@ -84,9 +84,9 @@ pub static RETRY_POLICY: Section = Section::of(&[
     field(
         "retry_on",
         any_number_of(&Kind::Choice(&[
-            Transport::ConnectFailure.name(),
-            Transport::Reset.name(),
-            Transport::Timeout.name(),
+            Failure::ConnectFailure.name(),
+            Failure::Reset.name(),
+            Failure::Timeout.name(),
         ])),
         "[\"connect_failure\", \"reset\", \"timeout\"]",
         "transport failures that are tried again",
@@ -194,9 +194,9 @@ pub static CONDITION: Section = Section::of(&[
 /// How an attempt can fail.
 const FAILURE: Kind = Kind::Choice(&[
     "status",
-    Transport::ConnectFailure.name(),
-    Transport::Reset.name(),
-    Transport::Timeout.name(),
+    Failure::ConnectFailure.name(),
+    Failure::Reset.name(),
+    Failure::Timeout.name(),
 ]);
 
 /// `retry_policy.budget`.

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! begin ─► choose, attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
-//!              │                             └────► Stop(reason): the last answer goes out
-//!              └► Declined: refuse the request, or give the last answer
+//!              │                             └────► Stop(denial): the last answer goes out
+//!              └► Denial: refuse the request, or give the last answer
 //! ```
 //!
 //! An [`Attempt`] stands for a request under way. It can be neither copied nor made up: every one
@@ -32,7 +32,7 @@ use crate::pool::{Pool, PoolState};
 use crate::retry::hedge::HedgeDelay;
 use crate::retry::idempotency::Repeatability;
 use crate::retry::reason::{Denial, Trigger};
-use crate::retry::{self, Decision, Ended, Ending, Stop};
+use crate::retry::{self, Decision, Ended, Ending};
 use crate::time::Instant;
 
 pub use attempt::Attempt;
@@ -111,16 +111,16 @@ impl Exchange {
     /// wants a trial, the shell first asks the other workers for a permit.
     ///
     /// # Errors
-    /// [`Declined`] if there is no endpoint or no time.
+    /// [`Denial::NoEndpointAvailable`], [`Denial::Overloaded`] or [`Denial::Deadline`].
     pub fn choose(
         &self,
         pool: &Pool,
         state: &mut PoolState,
         now: Instant,
         rng: &mut dyn Rng,
-    ) -> Result<Choice, Declined> {
+    ) -> Result<Choice, Denial> {
         if now >= self.deadline {
-            return Err(Declined::TimeIsUp);
+            return Err(Denial::Deadline);
         }
         let draw = match self.key {
             _ if !state.needs_draw => 0,
@@ -141,12 +141,14 @@ impl Exchange {
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
                 if candidates.overloaded() {
-                    Declined::Overloaded
+                    Denial::Overloaded
                 } else {
-                    Declined::Unavailable
+                    Denial::NoEndpointAvailable
                 }
             })?;
-        let chosen = state.endpoint(endpoint).ok_or(Declined::Unavailable)?;
+        let chosen = state
+            .endpoint(endpoint)
+            .ok_or(Denial::NoEndpointAvailable)?;
         Ok(Choice {
             endpoint,
             free_pass: match chosen.admission(&pool.breaker, now) {
@@ -196,7 +198,7 @@ impl Exchange {
     ) -> Decision {
         if !pool.retry.covers(ending.outcome) {
             // Most often a success: nobody has to be looked at.
-            return Decision::Stop(Stop::NotRetriable);
+            return Decision::Stop(None);
         }
         let candidates = self.candidates(pool, &state.endpoints, now);
         let ended = Ended {
@@ -212,18 +214,15 @@ impl Exchange {
         if let (Decision::Again(_), Some(budget)) = (decision, &pool.retry.budget)
             && !state.budget.pay(budget, now)
         {
-            decision = Decision::Stop(Stop::Budget);
+            decision = Decision::Stop(Some(Denial::Budget));
         }
         match decision {
             Decision::Again(delay) => {
                 self.waited = delay;
                 self.trigger = Trigger::after(ending.outcome);
             }
-            Decision::Stop(stop) => {
-                if let Some(denial) = stop.denial() {
-                    self.deny(state, denial);
-                }
-            }
+            Decision::Stop(Some(denial)) => self.deny(state, denial),
+            Decision::Stop(None) => {}
         }
         decision
     }
@@ -323,17 +322,6 @@ pub struct Choice {
     pub endpoint: EndpointIndex,
     /// What the attempt is admitted as; `None` if it takes a permit for a trial.
     pub free_pass: Option<Pass>,
-}
-
-/// Why there is no attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declined {
-    /// No endpoint of the pool may be selected now.
-    Unavailable,
-    /// None may be, because those that might be have as many attempts under way as they take.
-    Overloaded,
-    /// The exchange's deadline has passed: the timer of a retry came late.
-    TimeIsUp,
 }
 
 #[cfg(test)]

@@ -22,10 +22,10 @@ fn next(
     pool: &Pool,
     state: &mut PoolState,
     now: Instant,
-) -> Result<Attempt, Declined> {
+) -> Result<Attempt, Denial> {
     let mut rng = SmallRng::seed_from_u64(1);
     let choice = exchange.choose(pool, state, now, &mut rng)?;
-    let pass = choice.free_pass.ok_or(Declined::Unavailable)?;
+    let pass = choice.free_pass.ok_or(Denial::NoEndpointAvailable)?;
     Ok(exchange.attempt(pool, state, choice.endpoint, pass, now))
 }
 
@@ -77,7 +77,7 @@ fn without_an_available_endpoint_there_is_no_attempt() {
     let refused = next(&mut exchange, &pool, &mut state, at(0.0));
     assert_eq!(
         refused.map(|attempt| attempt.number()),
-        Err(Declined::Unavailable)
+        Err(Denial::NoEndpointAvailable)
     );
     assert_eq!(exchange.attempts(), 0);
 }
@@ -88,8 +88,5 @@ fn a_late_timer_begins_no_attempt_after_the_deadline() {
     let mut state = PoolState::new(&pool);
     let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
     let late = next(&mut exchange, &pool, &mut state, at(60.0));
-    assert_eq!(
-        late.map(|attempt| attempt.number()),
-        Err(Declined::TimeIsUp)
-    );
+    assert_eq!(late.map(|attempt| attempt.number()), Err(Denial::Deadline));
 }

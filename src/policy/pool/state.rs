@@ -10,7 +10,7 @@ use crate::balance::candidates::Candidates;
 use crate::breaker::{Pass, Verdict};
 use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Took};
 use crate::exchange::attempt::Attempt;
-use crate::outcome::{Class, Outcome};
+use crate::outcome::{Class, Neutral, Outcome};
 use crate::retry::budget::Budget;
 use crate::retry::hedge::HedgeDelay;
 use crate::stats::latency::Mean;
@@ -164,7 +164,9 @@ impl PoolState {
     pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) {
         if let Some(state) = self.endpoint_mut(attempt.endpoint()) {
             let took = now.since(attempt.sent());
-            state.totals_mut().ended(Outcome::Neutral, took);
+            state
+                .totals_mut()
+                .ended(Outcome::Neutral(Neutral::Overtaken), took);
             state.overtaken(took, now, pool.decay);
         }
         self.end(attempt);

@@ -22,7 +22,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::matching::{HeaderRule, RequestHead};
-use crate::outcome::{Outcome, Transport};
+use crate::outcome::{Kind, Outcome};
 use crate::retry::idempotency::Methods;
 use crate::retry::statuses::Statuses;
 
@@ -54,42 +54,6 @@ impl fmt::Debug for Failed<'_> {
     }
 }
 
-/// How an attempt can fail, by the names of a condition's `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// `status`: with an answer.
-    Status,
-    /// Below HTTP, by the names of `retry_on`.
-    Transport(Transport),
-}
-
-impl FailureKind {
-    /// The name in configurations.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::Transport(kind) => kind.name(),
-        }
-    }
-
-    /// The kind with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        if name == Self::Status.name() {
-            return Some(Self::Status);
-        }
-        Transport::from_name(name).map(Self::Transport)
-    }
-
-    fn is(self, outcome: Outcome) -> bool {
-        match self {
-            Self::Status => matches!(outcome, Outcome::Answered(_)),
-            Self::Transport(kind) => outcome.transport() == Some(kind),
-        }
-    }
-}
-
 /// Everything that is given must hold; the default one always does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -103,18 +67,18 @@ pub struct Condition {
     pub methods: Option<Methods>,
     /// The failed attempt took less.
     pub faster_than: Option<Duration>,
-    /// It failed in one of these ways.
-    pub outcomes: Option<Vec<FailureKind>>,
+    /// It failed in one of these ways, which are of [`Kind::FAILURES`].
+    pub outcomes: Option<Vec<Kind>>,
 }
 
 impl Condition {
     /// Whether it holds. What is cheap is asked first, headers last.
     fn holds(&self, failed: &Failed<'_>) -> bool {
         self.faster_than.is_none_or(|limit| failed.took < limit)
-            && self
-                .outcomes
-                .as_ref()
-                .is_none_or(|kinds| kinds.iter().any(|kind| kind.is(failed.outcome)))
+            && self.outcomes.as_ref().is_none_or(|kinds| {
+                let failure = failed.outcome.failure();
+                failure.is_some_and(|failure| kinds.contains(&failure))
+            })
             && self.statuses.as_ref().is_none_or(|statuses| {
                 matches!(failed.outcome, Outcome::Answered(status) if statuses.contains(status))
             })
@@ -171,6 +135,7 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Neutral;
     use alloc::vec;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -315,8 +280,8 @@ mod tests {
             .into_iter()
             .zip(FAILURES)
         {
-            let kind = FailureKind::from_name(name);
-            assert_eq!(kind.map(FailureKind::name), Some(name));
+            let kind = Kind::named(name, &Kind::FAILURES);
+            assert_eq!(kind.map(Kind::name), Some(name));
             let condition = Condition {
                 outcomes: Some(kind.into_iter().collect()),
                 ..Condition::default()
@@ -328,9 +293,9 @@ mod tests {
                     outcome == failure,
                 );
             }
-            check(&[condition], Outcome::Neutral, false);
+            check(&[condition], Outcome::Neutral(Neutral::Unknown), false);
         }
-        assert_eq!(FailureKind::from_name("refused"), None);
+        assert_eq!(Kind::named("refused", &Kind::FAILURES), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::reason::Denial;
 use crate::outcome::Outcome;
 
 /// Methods whose requests may be repeated, e.g. `GET`; compared exactly, as RFC 9110 §9.1 has it.
@@ -41,50 +42,24 @@ pub struct Repeatability {
     /// Its method is repeatable, or it carries an `Idempotency-Key`.
     pub allowed: bool,
     /// Why it cannot be repeated even where that is allowed; `None` when it can.
-    pub obstacle: Option<Obstacle>,
-}
-
-/// Why the proxy is not able to send a request again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// gRPC: its answer ends in trailers, which a replayed answer cannot carry.
-    Grpc,
-    /// An upgrade or CONNECT: the connection is a two-way stream.
-    Upgrade,
-    /// It has trailers, which a replayed request cannot carry.
-    Trailers,
-    /// Its body is larger than `max_request_bytes`.
-    BodyTooLarge,
-    /// The client has not sent all of it yet.
-    IncompleteRequest,
-    /// It is somebody else's retry already, and the policy leaves retries to them.
-    Nested,
+    pub obstacle: Option<Denial>,
 }
 
 impl Repeatability {
     /// Whether the request may be sent again after `outcome`; the reason when not.
     ///
     /// # Errors
-    /// The [`Refusal`] to repeat it.
-    pub const fn after(self, outcome: Outcome) -> Result<(), Refusal> {
+    /// The [`Denial`] of a repeat.
+    pub const fn after(self, outcome: Outcome) -> Result<(), Denial> {
         let nothing_was_sent = matches!(outcome, Outcome::ConnectFailure);
         if !self.allowed && !nothing_was_sent {
-            return Err(Refusal::Method);
+            return Err(Denial::Method);
         }
         match self.obstacle {
-            Some(obstacle) => Err(Refusal::Obstacle(obstacle)),
+            Some(obstacle) => Err(obstacle),
             None => Ok(()),
         }
     }
-}
-
-/// Why a request is not sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Its method does not allow it.
-    Method,
-    /// The proxy is not able to.
-    Obstacle(Obstacle),
 }
 
 #[cfg(test)]
@@ -102,7 +77,7 @@ mod tests {
     fn a_post_is_repeated_only_when_nothing_was_sent() {
         assert_eq!(POST.after(Outcome::ConnectFailure), Ok(()));
         for outcome in [Outcome::Answered(503), Outcome::Reset, Outcome::Timeout] {
-            assert_eq!(POST.after(outcome), Err(Refusal::Method), "{outcome:?}");
+            assert_eq!(POST.after(outcome), Err(Denial::Method), "{outcome:?}");
         }
     }
 
@@ -110,11 +85,10 @@ mod tests {
     fn an_obstacle_holds_whatever_the_outcome() {
         let streaming = Repeatability {
             allowed: true,
-            obstacle: Some(Obstacle::IncompleteRequest),
+            obstacle: Some(Denial::IncompleteRequest),
         };
         for outcome in [Outcome::ConnectFailure, Outcome::Answered(503)] {
-            let refusal = Refusal::Obstacle(Obstacle::IncompleteRequest);
-            assert_eq!(streaming.after(outcome), Err(refusal));
+            assert_eq!(streaming.after(outcome), Err(Denial::IncompleteRequest));
         }
     }
 

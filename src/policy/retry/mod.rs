@@ -15,7 +15,7 @@
 //!
 //! Example: `max_attempts` 3, exponential from 100 ms, no jitter. Attempt 1 answers 503 at t = 0:
 //! again after 100 ms. Attempt 2 is refused at t = 110 ms, and an endpoint is untried: again at
-//! once. Attempt 3 answers 503: stop, [`Stop::Exhausted`].
+//! once. Attempt 3 answers 503: stop, [`Denial::Exhausted`].
 
 pub mod backoff;
 pub mod budget;
@@ -33,12 +33,12 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use crate::outcome::{Outcome, Transport};
+use crate::outcome::{Kind, Outcome};
 use crate::retry::backoff::{Backoff, Delays, MAX_ATTEMPTS};
 use crate::retry::budget::BudgetPolicy;
 use crate::retry::condition::Conditions;
 use crate::retry::hedge::HedgePolicy;
-use crate::retry::idempotency::{Methods, Obstacle, Refusal, Repeatability};
+use crate::retry::idempotency::{Methods, Repeatability};
 use crate::retry::jitter::{Bounds, Jitter};
 use crate::retry::reason::Denial;
 use crate::time::Instant;
@@ -73,7 +73,7 @@ pub struct RetryPolicy {
     /// Answers that are tried again.
     pub statuses: Statuses,
     /// Transport failures that are tried again.
-    pub transports: Vec<Transport>,
+    pub transports: Vec<Kind>,
     /// Methods whose requests may be repeated.
     pub methods: Methods,
     /// Largest request body in bytes that is kept for a repeat.
@@ -98,9 +98,7 @@ impl RetryPolicy {
     pub fn covers(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Answered(status) => self.statuses.contains(status),
-            _ => outcome
-                .transport()
-                .is_some_and(|kind| self.transports.contains(&kind)),
+            _ => self.transports.contains(&outcome.kind()),
         }
     }
 
@@ -133,7 +131,7 @@ impl Default for RetryPolicy {
             conditions: Conditions::default(),
             stop_nested: false,
             statuses: Statuses::default(),
-            transports: Transport::ALL.to_vec(),
+            transports: Kind::TRANSPORT.to_vec(),
             methods: Methods::default(),
             max_request_bytes: 65_536,
             immediate_failover: true,
@@ -193,70 +191,29 @@ pub struct Ended {
 pub enum Decision {
     /// Another attempt, after this delay.
     Again(Duration),
-    /// No other attempt.
-    Stop(Stop),
-}
-
-/// Why no other attempt follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The outcome is not one that is tried again: most often a success.
-    NotRetriable,
-    /// A condition of `retry_when` does not hold.
-    Condition,
-    /// `max_attempts` are used up.
-    Exhausted,
-    /// The method forbids a repeat.
-    Method,
-    /// The proxy is not able to send the request again.
-    Obstacle(Obstacle),
-    /// The delay would not end before the deadline.
-    Deadline,
-    /// The pool's budget of retries is spent.
-    Budget,
-}
-
-impl Stop {
-    /// Why a retry that the policy would have made was denied; `None` if it would not have made any.
-    #[must_use]
-    pub const fn denial(self) -> Option<Denial> {
-        Some(match self {
-            Self::NotRetriable => return None,
-            Self::Condition => Denial::Condition,
-            Self::Exhausted => Denial::Exhausted,
-            Self::Method => Denial::Method,
-            Self::Obstacle(Obstacle::Grpc) => Denial::Grpc,
-            Self::Obstacle(Obstacle::Upgrade) => Denial::Upgrade,
-            Self::Obstacle(Obstacle::Trailers) => Denial::Trailers,
-            Self::Obstacle(Obstacle::BodyTooLarge) => Denial::BodyTooLarge,
-            Self::Obstacle(Obstacle::IncompleteRequest) => Denial::IncompleteRequest,
-            Self::Obstacle(Obstacle::Nested) => Denial::Nested,
-            Self::Deadline => Denial::Deadline,
-            Self::Budget => Denial::Budget,
-        })
-    }
+    /// No other attempt, for this reason; `None` if the outcome is not one that is tried again, most
+    /// often a success.
+    Stop(Option<Denial>),
 }
 
 /// Decides what follows an attempt that ended `now`.
 pub fn decide(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -> Decision {
     let outcome = ended.ending.outcome;
     if !policy.covers(outcome) {
-        return Decision::Stop(Stop::NotRetriable);
+        return Decision::Stop(None);
     }
     if !ended.ending.conditions_hold {
-        return Decision::Stop(Stop::Condition);
+        return Decision::Stop(Some(Denial::Condition));
     }
     if ended.attempt >= policy.max_attempts.min(MAX_ATTEMPTS) {
-        return Decision::Stop(Stop::Exhausted);
+        return Decision::Stop(Some(Denial::Exhausted));
     }
-    match ended.repeatability.after(outcome) {
-        Ok(()) => {}
-        Err(Refusal::Method) => return Decision::Stop(Stop::Method),
-        Err(Refusal::Obstacle(obstacle)) => return Decision::Stop(Stop::Obstacle(obstacle)),
+    if let Err(denial) = ended.repeatability.after(outcome) {
+        return Decision::Stop(Some(denial));
     }
     let delay = delay(policy, ended, now, rng);
     if now + delay >= ended.deadline {
-        return Decision::Stop(Stop::Deadline);
+        return Decision::Stop(Some(Denial::Deadline));
     }
     Decision::Again(delay)
 }

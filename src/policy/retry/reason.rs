@@ -1,37 +1,45 @@
-//! Why there was another attempt, or why there was none, as metrics and status tell it.
+//! Why there was another attempt, and why there was none.
 //!
-//! Both are closed lists with numbers, so that they can be counted in arrays and labels stay bounded.
+//! Both are closed lists, so they can be counted in arrays and the labels of metrics stay bounded.
+//! Their order and their names are part of metrics and status: new ones go to the end.
+//!
+//! Example: a POST is answered with 503. Its method forbids a repeat, so the retry is denied with
+//! [`Denial::Method`]. Had the connection been refused, the retry would have been made, and counted
+//! with [`Trigger::ConnectFailure`].
 
-use crate::outcome::{Outcome, Transport};
+use crate::outcome::{Kind, Outcome};
 
-/// Why a retry was denied, as metrics tell it.
+/// Why an attempt that was wanted was not made.
+///
+/// Most reasons are found when an attempt has failed. [`Denial::NoEndpointAvailable`],
+/// [`Denial::Overloaded`] and [`Denial::Deadline`] may also be found when the next attempt is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// See [`crate::retry::Stop::Budget`].
+    /// The pool's budget of retries is spent.
     Budget,
-    /// See [`crate::retry::Stop::Method`].
+    /// The request's method forbids a repeat, and it has no `Idempotency-Key`.
     Method,
-    /// See [`crate::retry::idempotency::Obstacle::BodyTooLarge`].
+    /// The request's body is larger than `max_request_bytes`, so the proxy does not have it any more.
     BodyTooLarge,
-    /// See [`crate::retry::Stop::Deadline`].
+    /// The delay would not end before the deadline of the request, or the deadline has passed.
     Deadline,
-    /// See [`crate::retry::Stop::Exhausted`].
+    /// All `max_attempts` attempts have been made.
     Exhausted,
-    /// See [`crate::retry::idempotency::Obstacle::Grpc`].
+    /// The request is gRPC: its answer ends in trailers, which a replayed answer cannot carry.
     Grpc,
-    /// See [`crate::retry::idempotency::Obstacle::IncompleteRequest`].
+    /// The client has not sent all of the request yet.
     IncompleteRequest,
-    /// See [`crate::retry::idempotency::Obstacle::Upgrade`].
+    /// The request is an upgrade or CONNECT: the connection is a two-way stream.
     Upgrade,
-    /// See [`crate::retry::idempotency::Obstacle::Trailers`].
+    /// The request has trailers, which a replayed request cannot carry.
     Trailers,
-    /// See [`crate::retry::idempotency::Obstacle::Nested`].
+    /// The request is a retry already, and the policy leaves retries to the sender (`stop_nested`).
     Nested,
-    /// See [`crate::retry::Stop::Condition`].
+    /// A condition of `retry_when` does not hold.
     Condition,
-    /// When the retry was due, no endpoint was available.
+    /// No endpoint of the pool may be selected now.
     NoEndpointAvailable,
-    /// When the retry was due, the endpoints that might be available were at their limits.
+    /// No endpoint may be selected now, and at least one only because it is at its limit.
     Overloaded,
 }
 
@@ -74,10 +82,10 @@ impl Denial {
     }
 }
 
-/// Why an attempt after the first was made, as metrics tell it.
+/// Why an attempt after the first was made, as metrics distinguish it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// The one before was answered with a status that is tried again.
+    /// The attempt before was answered with a status that is tried again.
     Status,
     /// Nothing could be sent.
     ConnectFailure,
@@ -85,7 +93,7 @@ pub enum Trigger {
     Reset,
     /// There was no answer in time.
     Timeout,
-    /// The one before is still under way.
+    /// The attempt before is still under way.
     Hedge,
 }
 
@@ -99,26 +107,32 @@ impl Trigger {
         Self::Hedge,
     ];
 
-    /// The reason after an attempt that came to this.
+    /// The reason for the attempt after one with this outcome.
     #[must_use]
-    pub const fn after(outcome: Outcome) -> Self {
-        match outcome.transport() {
-            None => Self::Status,
-            Some(Transport::ConnectFailure) => Self::ConnectFailure,
-            Some(Transport::Reset) => Self::Reset,
-            Some(Transport::Timeout) => Self::Timeout,
-        }
+    pub fn after(outcome: Outcome) -> Self {
+        let failed = outcome.failure();
+        let mut triggers = Self::ALL.into_iter();
+        let found = triggers.find(|trigger| failed.is_some() && trigger.kind() == failed);
+        found.unwrap_or(Self::Status)
     }
 
     /// The name in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::ConnectFailure => Transport::ConnectFailure.name(),
-            Self::Reset => Transport::Reset.name(),
-            Self::Timeout => Transport::Timeout.name(),
-            Self::Hedge => "hedge",
+        match self.kind() {
+            Some(kind) => kind.name(),
+            None => "hedge",
         }
+    }
+
+    /// How the attempt before it failed; `None` if it has not failed.
+    const fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Self::Status => Kind::Status,
+            Self::ConnectFailure => Kind::ConnectFailure,
+            Self::Reset => Kind::Reset,
+            Self::Timeout => Kind::Timeout,
+            Self::Hedge => return None,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What is decided on each kind of failure, and why.
 
 use super::*;
+use crate::outcome::Neutral;
 use rand::{SeedableRng as _, rngs::SmallRng};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -55,12 +56,12 @@ fn each_objection_has_its_reason() {
     check(
         &policy,
         &ended(Outcome::Answered(404)),
-        Decision::Stop(Stop::NotRetriable),
+        Decision::Stop(None),
     );
     check(
         &policy,
-        &ended(Outcome::Neutral),
-        Decision::Stop(Stop::NotRetriable),
+        &ended(Outcome::Neutral(Neutral::Unknown)),
+        Decision::Stop(None),
     );
     let unwanted = Ending {
         conditions_hold: false,
@@ -72,7 +73,7 @@ fn each_objection_has_its_reason() {
             ending: unwanted,
             ..failed
         },
-        Decision::Stop(Stop::Condition),
+        Decision::Stop(Some(Denial::Condition)),
     );
     check(
         &policy,
@@ -80,7 +81,7 @@ fn each_objection_has_its_reason() {
             attempt: 3,
             ..failed
         },
-        Decision::Stop(Stop::Exhausted),
+        Decision::Stop(Some(Denial::Exhausted)),
     );
     check(
         &policy,
@@ -91,18 +92,18 @@ fn each_objection_has_its_reason() {
             },
             ..failed
         },
-        Decision::Stop(Stop::Method),
+        Decision::Stop(Some(Denial::Method)),
     );
     check(
         &policy,
         &Ended {
             repeatability: Repeatability {
                 allowed: true,
-                obstacle: Some(Obstacle::Grpc),
+                obstacle: Some(Denial::Grpc),
             },
             ..failed
         },
-        Decision::Stop(Stop::Obstacle(Obstacle::Grpc)),
+        Decision::Stop(Some(Denial::Grpc)),
     );
     check(
         &policy,
@@ -110,7 +111,7 @@ fn each_objection_has_its_reason() {
             deadline: NOW + Duration::from_millis(25),
             ..failed
         },
-        Decision::Stop(Stop::Deadline),
+        Decision::Stop(Some(Denial::Deadline)),
     );
 }
 
@@ -158,7 +159,7 @@ fn an_endpoint_that_requests_a_cool_down_is_left_for_another() {
             deadline: NOW + Duration::from_secs(2),
             ..nowhere
         },
-        Decision::Stop(Stop::Deadline),
+        Decision::Stop(Some(Denial::Deadline)),
     );
     // A wish that is past, or not heard, is no reason to hurry.
     let usual = Decision::Again(Duration::from_millis(25));
@@ -236,7 +237,7 @@ fn a_backoff_of_ones_own_keeps_to_the_rules() {
         deadline: NOW + Duration::from_secs(8),
         ..second
     };
-    check(&plain, &short, Decision::Stop(Stop::Deadline));
+    check(&plain, &short, Decision::Stop(Some(Denial::Deadline)));
     let mut capped = policy();
     capped.bounds.max = Duration::from_secs(5);
     capped.throttling_bounds.base = Duration::from_secs(1);
@@ -255,7 +256,7 @@ fn a_backoff_of_ones_own_keeps_to_the_rules() {
 #[test]
 fn only_listed_transport_failures_are_tried_again() {
     let policy = RetryPolicy {
-        transports: [Transport::Reset].to_vec(),
+        transports: [Kind::Reset].to_vec(),
         ..policy()
     };
     assert!(policy.covers(Outcome::Reset));

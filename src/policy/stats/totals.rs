@@ -239,6 +239,7 @@ fn mean_seconds(micros: u64, count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Neutral;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -254,7 +255,7 @@ mod tests {
             Outcome::ConnectFailure,
             Outcome::Reset,
             Outcome::Timeout,
-            Outcome::Neutral,
+            Outcome::Neutral(Neutral::Unknown),
         ] {
             totals.ended(outcome, 3 * MS);
         }

@@ -146,7 +146,7 @@ fn what_is_tried_again() {
     assert_eq!(policy.max_attempts, 1);
     let statuses = Statuses::new(vec![404..=404, 500..=502, 100..=199]);
     assert_eq!(policy.statuses, statuses);
-    assert_eq!(policy.transports, [Transport::Reset]);
+    assert_eq!(policy.transports, [Kind::Reset]);
     assert_eq!(policy.methods, Methods::new(["POST"]));
     assert_eq!(policy.max_request_bytes, 0);
     assert!(!policy.immediate_failover);

@@ -33,7 +33,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState};
 use crate::exchange::{Attempt, Exchange};
-use crate::outcome::Outcome;
+use crate::outcome::{Neutral, Outcome};
 use crate::pool::{Pool, PoolState};
 use crate::retry::idempotency::Repeatability;
 
@@ -174,7 +174,7 @@ impl Scene {
             "s" => Outcome::Answered(200),
             "f" => Outcome::Answered(503),
             "r" => Outcome::Answered(429),
-            "n" => Outcome::Neutral,
+            "n" => Outcome::Neutral(Neutral::Unknown),
             other => panic!("{other} is no outcome"),
         };
         let judgement = self.state.record(&self.pool, &attempt, outcome, self.now);

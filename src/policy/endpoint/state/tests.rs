@@ -5,6 +5,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::breaker::{TrialId, Verdict};
 use crate::health::{CheckPolicy, Finding};
+use crate::outcome::Neutral;
 use crate::stats::window::DEFAULT_LENGTH;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -81,7 +82,7 @@ fn who_is_overtaken_was_slow_and_did_not_fail() {
 #[test]
 fn neutral_outcomes_leave_no_mark() {
     let mut state = state();
-    record(&mut state, Outcome::Neutral);
+    record(&mut state, Outcome::Neutral(Neutral::Unknown));
     assert_eq!(state.seconds(NOW), None);
     assert_eq!(state.success_rate(NOW), 1.0);
 }

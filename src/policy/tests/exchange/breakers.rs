@@ -6,7 +6,7 @@ use proptest::prelude::{prop_assert, prop_assert_eq};
 use proptest::proptest;
 use steerage_policy::breaker::{Admission, StateName};
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::exchange::Declined;
+use steerage_policy::retry::reason::Denial;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -96,9 +96,9 @@ proptest! {
     ) {
         for refusal in play(&case).refusals {
             match refusal.reason {
-                Declined::Unavailable => prop_assert_eq!(refusal.available, 0, "{:?}", refusal),
-                Declined::Overloaded => prop_assert!(false, "nothing is at its limit"),
-                Declined::TimeIsUp => prop_assert!(refusal.at >= refusal.deadline, "{:?}", refusal),
+                Denial::NoEndpointAvailable => prop_assert_eq!(refusal.available, 0, "{:?}", refusal),
+                                Denial::Deadline => prop_assert!(refusal.at >= refusal.deadline, "{:?}", refusal),
+                other => prop_assert!(false, "nothing else refuses: {:?}", other),
             }
         }
     }

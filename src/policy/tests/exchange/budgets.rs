@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::prop_assert;
 use proptest::proptest;
+use steerage_policy::retry::Decision;
 use steerage_policy::retry::budget::BudgetPolicy;
-use steerage_policy::retry::{Decision, Stop};
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -67,7 +68,7 @@ proptest! {
         let records = play(&case).attempts;
         let Some(budget) = case.pool.retry.budget else { return Ok(()) };
         for (position, record) in records.iter().enumerate() {
-            if record.decision == Decision::Stop(Stop::Budget) {
+            if record.decision == Decision::Stop(Some(Denial::Budget)) {
                 let now = record.ended;
                 let certain = before(now, budget.ttl * 9 / 10);
                 let least = allowed(&case, &budget, certain, now);

@@ -12,12 +12,13 @@ use proptest::{collection, option, sample};
 use steerage_policy::balance::{HashOn, Strategy};
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
 use steerage_policy::endpoint::{Endpoint, Weight};
-use steerage_policy::outcome::{Outcome, Transport};
+use steerage_policy::outcome::{Kind, Neutral, Outcome};
 use steerage_policy::pool::{Pool, Timeouts};
 use steerage_policy::retry::backoff::Delays;
 use steerage_policy::retry::budget::BudgetPolicy;
-use steerage_policy::retry::idempotency::{Obstacle, Repeatability};
+use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::retry::jitter::{Bounds, Jitter};
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::retry::{RetryPolicy, Statuses};
 
 /// One request and its fate.
@@ -93,7 +94,7 @@ fn retry_policy() -> impl Generator<Value = (RetryPolicy, Vec<u16>)> {
         backoff(),
         jitter,
         sample::subsequence(&STATUSES, 0..=10),
-        sample::subsequence(&Transport::ALL, 0..=3),
+        sample::subsequence(&Kind::TRANSPORT, 0..=3),
         any::<bool>(),
         budget(),
     )
@@ -225,16 +226,16 @@ fn fate(took: impl Generator<Value = Duration>) -> impl Generator<Value = Fate> 
         2 => Just(Outcome::ConnectFailure),
         1 => Just(Outcome::Reset),
         1 => Just(Outcome::Timeout),
-        1 => Just(Outcome::Neutral),
+        1 => Just(Outcome::Neutral(Neutral::Unknown)),
     ];
     let obstacle = prop_oneof![
         4 => Just(None),
         1 => sample::select(&[
-            Obstacle::Grpc,
-            Obstacle::Upgrade,
-            Obstacle::Trailers,
-            Obstacle::BodyTooLarge,
-            Obstacle::IncompleteRequest,
+            Denial::Grpc,
+            Denial::Upgrade,
+            Denial::Trailers,
+            Denial::BodyTooLarge,
+            Denial::IncompleteRequest,
         ]).prop_map(Some),
     ];
     let allowed = prop_oneof![4 => Just(true), 1 => Just(false)];

@@ -21,10 +21,11 @@ use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq};
 use proptest::proptest;
 use proptest::test_runner::RngSeed;
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::outcome::{Outcome, Transport};
+use steerage_policy::outcome::{Kind, Outcome};
+use steerage_policy::retry::Decision;
 use steerage_policy::retry::backoff::Backoff as _;
 use steerage_policy::retry::jitter::Jitter;
-use steerage_policy::retry::{Decision, Stop};
+use steerage_policy::retry::reason::Denial;
 
 use cases::Case;
 use playing::play;
@@ -53,14 +54,10 @@ fn config() -> ProptestConfig {
 fn may_be_repeated(case: &Case, ended: &Record) -> bool {
     let listed = match ended.outcome {
         Outcome::Answered(status) => case.statuses.contains(&status),
-        Outcome::ConnectFailure => case
-            .pool
-            .retry
-            .transports
-            .contains(&Transport::ConnectFailure),
-        Outcome::Reset => case.pool.retry.transports.contains(&Transport::Reset),
-        Outcome::Timeout => case.pool.retry.transports.contains(&Transport::Timeout),
-        Outcome::Neutral => false,
+        Outcome::ConnectFailure => case.pool.retry.transports.contains(&Kind::ConnectFailure),
+        Outcome::Reset => case.pool.retry.transports.contains(&Kind::Reset),
+        Outcome::Timeout => case.pool.retry.transports.contains(&Kind::Timeout),
+        Outcome::Neutral(_) => false,
     };
     let nothing_was_sent = ended.outcome == Outcome::ConnectFailure;
     listed
@@ -126,13 +123,13 @@ macro_rules! promises {
                     for record in play(&case).attempts {
                         let stopped_for_want = match record.decision {
                             Decision::Again(_) => continue,
-                            Decision::Stop(Stop::Exhausted) => {
+                            Decision::Stop(Some(Denial::Exhausted)) => {
                                 record.number == case.pool.retry.max_attempts
                             }
-                            Decision::Stop(Stop::Deadline) => {
+                            Decision::Stop(Some(Denial::Deadline)) => {
                                 record.ended + case.pool.retry.bounds.max >= record.deadline
                             }
-                            Decision::Stop(Stop::Budget) => case.pool.retry.budget.is_some(),
+                            Decision::Stop(Some(Denial::Budget)) => case.pool.retry.budget.is_some(),
                             Decision::Stop(_) => false,
                         };
                         prop_assert!(stopped_for_want || !may_be_repeated(&case, &record), "{:?}", record);

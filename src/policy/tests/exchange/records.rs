@@ -2,10 +2,10 @@
 
 use steerage_policy::breaker::{Admission, StateName};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
-use steerage_policy::exchange::Declined;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::retry::Decision;
 use steerage_policy::retry::idempotency::Repeatability;
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
 /// One attempt, from beginning to end, and what was decided then.
@@ -44,7 +44,7 @@ pub(crate) struct Beginning {
 pub(crate) struct Refusal {
     pub(crate) at: Instant,
     pub(crate) deadline: Instant,
-    pub(crate) reason: Declined,
+    pub(crate) reason: Denial,
     /// How many endpoints were available, as far as its worker knew.
     pub(crate) available: usize,
 }

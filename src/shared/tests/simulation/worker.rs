@@ -7,11 +7,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use steerage_policy::breaker::{Pass, StateName, TrialId};
 use steerage_policy::endpoint::{Agreed, EndpointIndex};
-use steerage_policy::exchange::{Attempt, Declined, Exchange};
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::Decision;
 use steerage_policy::retry::idempotency::Repeatability;
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 use steerage_shared::agreement::{Agreement, News};
 use steerage_shared::key;
@@ -212,7 +213,7 @@ impl Worker {
         world: &World,
         store: &impl Store,
         now: Instant,
-    ) -> Result<Attempt, Declined> {
+    ) -> Result<Attempt, Denial> {
         for _ in 0..=world.pool.endpoints.len() {
             let choice = exchange.choose(&world.pool, &mut self.state, now, &mut self.rng)?;
             let expires = exchange.deadline() + PERMIT_GRACE;
@@ -224,7 +225,7 @@ impl Worker {
                 return Ok(exchange.attempt(&world.pool, state, choice.endpoint, pass, now));
             }
         }
-        Err(Declined::Unavailable)
+        Err(Denial::NoEndpointAvailable)
     }
 
     fn begin_trial(
