@@ -2,16 +2,17 @@
 //!
 //! Every attempt has one [`Outcome`]. Two questions are asked of it, and they differ:
 //!
-//! - *Was the endpoint at fault?* ([`Class`]) That decides what is remembered of it. 5xx answers, 429
-//!   and transport failures are its fault. Other 4xx answers are not, or one client with bad requests
-//!   would condemn a sound endpoint.
+//! - *Was the endpoint at fault?* ([`Class`]) That decides what is remembered of it. 5xx answers,
+//!   429 and transport failures are its fault. Other 4xx answers are not, or one client with bad
+//!   requests would condemn a sound endpoint.
 //! - *May the request be tried again?* [`crate::retry`] answers that, and it depends on the policy.
 //!
-//! An attempt may end for a reason that says nothing of the endpoint: the client has left, or another
-//! filter has answered. Its outcome is [`Outcome::Neutral`], which leaves no mark on the endpoint.
+//! An attempt may end for a reason that says nothing of the endpoint: the client has left, or
+//! another filter has answered. Its outcome is [`Outcome::Neutral`], which leaves no mark on the
+//! endpoint.
 //!
-//! Example: `Answered(404)` is a success of its endpoint, and is still tried again if the policy lists
-//! 404. `Neutral(ClientGone)` is neither, and never tried again.
+//! Example: `Answered(404)` is a success of its endpoint, and is still tried again if the policy
+//! lists 404. `Neutral(ClientGone)` is neither, and never tried again.
 
 /// How one attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +71,8 @@ impl Kind {
         Self::Neutral,
     ];
 
-    /// The ways to fail, by the names of a condition's `outcome`, in the order of the documentation.
+    /// The ways to fail, by the names of a condition's `outcome`, in the order of the
+    /// documentation.
     pub const FAILURES: [Self; 4] = [
         Self::Status,
         Self::ConnectFailure,
@@ -145,8 +147,9 @@ impl Outcome {
         }
     }
 
-    /// How the attempt failed, if it is tried again: one of [`Kind::FAILURES`]. Every answer counts as
-    /// [`Kind::Status`] here, because a policy may list any status. `None` for a neutral outcome.
+    /// How the attempt failed, if it is tried again: one of [`Kind::FAILURES`]. Every answer counts
+    /// as [`Kind::Status`] here, because a policy may list any status. `None` for a neutral
+    /// outcome.
     #[must_use]
     pub const fn failure(self) -> Option<Kind> {
         match self {

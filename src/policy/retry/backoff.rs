@@ -1,9 +1,10 @@
 //! How long to wait before a retry, before jitter.
 //!
-//! A [`Backoff`] is a function of n, the number of the retry: n = 1 after the first attempt. An
-//! exchange has at most [`MAX_ATTEMPTS`] attempts, so n is at most 9 and the policy keeps a table of
+//! A [`Backoff`] is a function of n, the number of the retry; n = 1 after the first attempt. An
+//! exchange has at most [`MAX_ATTEMPTS`] attempts, so n is at most 9. The policy keeps a table of
 //! nine [`Delays`], computed once when the configuration is read. A custom expression, or a backoff
-//! written in Rust, therefore cannot fail, hang or cost anything while requests are served.
+//! written in Rust, can therefore not fail or hang while requests are served, and costs them
+//! nothing.
 //!
 //! | strategy | delay before retry n | base 0.1 s, factor 2 |
 //! |---|---|---|
@@ -13,7 +14,7 @@
 //! | fixed | base | 0.1, 0.1, 0.1 … |
 //! | custom | f(n), or a list whose last delay repeats | |
 //!
-//! All are capped at `max_delay`. Arithmetic saturates there: no base and factor overflow.
+//! All delays are capped at `max_delay`. Arithmetic saturates, so no base and factor overflow.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -50,8 +51,8 @@ pub trait Backoff: Debug {
     /// The delay before retry `n`, before jitter: n = 1 after the first attempt, at most
     /// [`MAX_RETRIES`].
     ///
-    /// It is asked once for each `n`, when the configuration is read. What is more than `max_delay`
-    /// counts as `max_delay`.
+    /// It is called once for each `n`, when the configuration is read. More than `max_delay` counts
+    /// as `max_delay`.
     fn delay(&self, n: u8) -> Duration;
 }
 
@@ -60,13 +61,13 @@ pub trait Backoff: Debug {
 pub struct Delays([Duration; MAX_RETRIES]);
 
 impl Delays {
-    /// Those of `backoff`, each capped at `max`.
+    /// The delays of `backoff`, each capped at `max`.
     #[must_use]
     pub fn of(backoff: &dyn Backoff, max: Duration) -> Self {
         Self::table(max, |n| backoff.delay(n))
     }
 
-    /// base · factor^(n−1), capped at `max`. Factors below 1 shrink the delay and are legal.
+    /// base · factor^(n−1), capped at `max`. A factor below 1 is valid and shrinks the delay.
     #[must_use]
     pub fn exponential(base: Duration, factor: f64, max: Duration) -> Self {
         Self::table(max, |n| {
@@ -97,7 +98,7 @@ impl Delays {
         Self::table(max, |_| base)
     }
 
-    /// `list[n−1]`, the last one repeated, capped at `max`; no delay at all if the list is empty.
+    /// `list[n−1]`, capped at `max`; the last one repeats. No delay if the list is empty.
     #[must_use]
     pub fn list(list: &[Duration], max: Duration) -> Self {
         let mut remaining = list.iter();
@@ -124,7 +125,7 @@ impl Delays {
 }
 
 impl Backoff for Delays {
-    /// Beyond the ninth, the ninth's.
+    /// After the ninth, the delay of the ninth.
     fn delay(&self, n: u8) -> Duration {
         let position = usize::from(n.saturating_sub(1)).min(MAX_RETRIES - 1);
         self.0.get(position).copied().unwrap_or_default()

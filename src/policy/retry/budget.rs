@@ -1,22 +1,23 @@
 //! How many retries there may be for so many requests.
 //!
 //! When everything fails, each request would be sent `max_attempts` times, and an upstream that is
-//! down because it is overloaded would get three times the load. A budget ties retries to requests:
-//! of the trailing `ttl`, at most `ratio` retries for each request, plus a reserve of
-//! `min_per_second` so that a pool with little traffic may retry at all. (The shape is that of
-//! Finagle's `RetryBudget`.)
+//! down because it is overloaded would get three times the load. A budget ties retries to requests.
+//! Within the trailing `ttl` there may be `ratio` retries for each request, plus a reserve of
+//! `min_per_second`, so that a pool with little traffic can retry at all. The shape is that of
+//! Finagle's `RetryBudget`.
 //!
-//! Why counts and not a bucket of tokens: counts of several workers add up. Each worker publishes
-//! what it has counted and adds what the others have; so the budget is one for all of them, and can
-//! be overdrawn only by what they spend before they hear of each other: each publishes within one
-//! `sync_interval`, and the others read that within the next.
+//! **Counts and not a bucket of tokens**, because counts of several workers add up. Each worker
+//! publishes its own counts and adds those of the others, so there is one budget for all of them.
 //!
-//! A retry is paid when it is decided on, before its delay: a thousand requests that fail together
-//! would otherwise all find the budget full. One that is then not made, because its client left,
-//! stays paid.
+//! **A retry is paid when it is decided**, before its delay. Otherwise a thousand requests that
+//! fail together would all find the budget full. A retry that is then not made, because its client
+//! has left, stays paid.
 //!
-//! Example: `ratio` 0.2, `min_per_second` 10, `ttl` 10 s. After 500 requests within ten seconds there
-//! may be 0.2 × 500 + 10 × 10 = 200 retries in these ten seconds; the 201st is denied.
+//! Limits: workers can overdraw the budget by what they spend before they have read each other's
+//! counts, which takes up to two `sync_interval`s.
+//!
+//! Example: `ratio` 0.2, `min_per_second` 10, `ttl` 10 s. After 500 requests within ten seconds
+//! there may be 0.2 × 500 + 10 × 10 = 200 retries in these ten seconds. The 201st is denied.
 
 use core::time::Duration;
 
@@ -25,14 +26,14 @@ use crate::stats::spending::{Spending, has_room};
 use crate::stats::window::Window;
 use crate::time::Instant;
 
-/// The rule.
+/// How many retries there may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BudgetPolicy {
     /// Retries for each request, 0.0..=1.0.
     pub ratio: f64,
-    /// Retries per second that are allowed in any case.
+    /// Retries per second that are always allowed.
     pub min_per_second: f64,
-    /// How long a request and a retry count.
+    /// How long requests and retries count.
     pub ttl: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Default for BudgetPolicy {
     }
 }
 
-/// The account of one pool: what this worker has seen, and what the others tell.
+/// The account of one pool: what this worker has counted, and what the others have.
 #[derive(Clone, Debug)]
 pub struct Budget {
     own: Window<Spending>,
@@ -64,7 +65,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Nothing has come yet; everything counts for `ttl`.
+    /// An empty account, in which everything counts for `ttl`.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
         Self {
@@ -82,7 +83,7 @@ impl Budget {
         self.own.add(request, now);
     }
 
-    /// Pays for a retry, if the budget allows it.
+    /// Pays for a retry if the budget allows it.
     #[must_use = "a retry that is not paid for must not be made"]
     pub fn pay(&mut self, policy: &BudgetPolicy, now: Instant) -> bool {
         let allowed = policy.allows(self.spending(now));
@@ -92,7 +93,7 @@ impl Budget {
         allowed
     }
 
-    /// Pays for a hedge, if the ratio of hedges allows it, and the budget where there is one.
+    /// Pays for a hedge if the ratio of hedges allows it, and the budget if there is one.
     #[must_use = "a hedge that is not paid for must not be made"]
     pub fn pay_hedge(
         &mut self,
@@ -109,20 +110,20 @@ impl Budget {
         allowed
     }
 
-    /// What all workers together have spent, as far as is known.
+    /// What all workers have spent, as far as this worker knows.
     fn spending(&self, now: Instant) -> Spending {
         let mut spending = self.own.counts(now);
         spending += self.others;
         spending
     }
 
-    /// What this worker tells the others.
+    /// The counts that this worker publishes.
     #[must_use]
     pub fn report(&self, now: Instant) -> Spending {
         self.own.counts(now)
     }
 
-    /// Takes in what the others tell, summed up.
+    /// Replaces the sum of the other workers' counts.
     pub const fn set_others(&mut self, others: Spending) {
         self.others = others;
     }

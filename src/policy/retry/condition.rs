@@ -1,20 +1,20 @@
-//! What must hold besides for a failed attempt to be tried again.
+//! Further conditions for trying a failed attempt again.
 //!
-//! Statuses and transport failures say which outcomes are worth another attempt, but some services
-//! know better: they mark the answers that may be repeated, or fail slowly when a repeat would only
-//! add to their load. [`Conditions`] are the operator's own rules for that. All of them must hold,
-//! and within a [`Condition`] everything that is given must; conditions only ever take retries away.
+//! The policy's statuses and transport failures say which outcomes are worth another attempt. Some
+//! services know better: they mark the answers that may be repeated, or fail slowly when a repeat
+//! would only add to their load. [`Conditions`] are the operator's rules for that. All conditions
+//! must hold, and all fields of a [`Condition`] must match. Conditions only ever prevent retries.
 //!
-//! Without an answer there is nothing to say of it: a condition on the status or on the headers of
-//! the answer does not hold after a transport failure, not even one that wants a header to be absent.
+//! A transport failure has no answer. A condition on the status or the headers of the answer does
+//! not hold after one, not even if it wants a header to be absent.
 //!
-//! Limits: there is no "or" between conditions, only between the values of one field. Of a header
-//! that is there several times only the first value counts, as in [`crate::matching`]. Nothing is
-//! allocated to judge an attempt.
+//! Limits: conditions cannot be combined by "or"; only the values of one field can. If a header
+//! occurs several times, only its first value counts, as in [`crate::matching`]. Judging an attempt
+//! allocates nothing.
 //!
 //! Example: `[{"response_header": {"x-should-retry": "true"}}, {"faster_than": 2.0}]`. A 503 with
-//! `x-should-retry: true` after 0.3 s is tried again. The same after 2 s is not, and neither is a
-//! connection that was refused at once: it brought no header.
+//! `x-should-retry: true` after 0.3 s is tried again. The same after 2 s is not. Neither is a
+//! connection that was refused at once, because it brought no header.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -28,20 +28,20 @@ use crate::retry::statuses::Statuses;
 
 /// The head of an upstream's answer, as conditions read it.
 pub trait AnswerHead {
-    /// The first value of the header `name`, which is given in lower case.
+    /// The first value of the header `name`, which is in lower case.
     fn header(&self, name: &str) -> Option<&[u8]>;
 }
 
 /// A failed attempt, as [`Conditions::hold`] needs to know it.
 #[derive(Clone, Copy)]
 pub struct Failed<'a> {
-    /// What it came to.
+    /// How it ended.
     pub outcome: Outcome,
     /// How long it took.
     pub took: Duration,
     /// The client's request.
     pub request: &'a dyn RequestHead,
-    /// The answer; `None` when no upstream answered.
+    /// The answer; `None` if no upstream answered.
     pub answer: Option<&'a dyn AnswerHead>,
 }
 
@@ -54,25 +54,25 @@ impl fmt::Debug for Failed<'_> {
     }
 }
 
-/// Everything that is given must hold; the default one always does.
+/// One condition. Every field that is given must match; the default matches always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// The failed attempt was answered with one of these.
+    /// The attempt was answered with one of these.
     pub statuses: Option<Statuses>,
-    /// There is an answer, and every header's rule holds for it. Names in lower case.
+    /// There is an answer, and all rules hold for its headers. Names are in lower case.
     pub response_headers: Option<Vec<(Box<str>, HeaderRule)>>,
-    /// Every header's rule holds for the request. Names in lower case.
+    /// All rules hold for the headers of the request. Names are in lower case.
     pub request_headers: Vec<(Box<str>, HeaderRule)>,
     /// The request's method is one of these.
     pub methods: Option<Methods>,
-    /// The failed attempt took less.
+    /// The attempt took less time than this.
     pub faster_than: Option<Duration>,
-    /// It failed in one of these ways, which are of [`Kind::FAILURES`].
+    /// The attempt failed in one of these ways, which are of [`Kind::FAILURES`].
     pub outcomes: Option<Vec<Kind>>,
 }
 
 impl Condition {
-    /// Whether it holds. What is cheap is asked first, headers last.
+    /// Whether it holds. Cheap checks come first, headers last.
     fn holds(&self, failed: &Failed<'_>) -> bool {
         self.faster_than.is_none_or(|limit| failed.took < limit)
             && self.outcomes.as_ref().is_none_or(|kinds| {
@@ -100,7 +100,7 @@ impl Condition {
     }
 }
 
-/// The conditions of one retry policy; none by default.
+/// The conditions of one retry policy; by default none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions(Vec<Condition>);
 
@@ -117,7 +117,7 @@ impl Conditions {
         self.0.is_empty()
     }
 
-    /// Whether any of them looks at the headers of the answer, which must then be at hand.
+    /// Whether any of them needs the headers of the answer.
     #[must_use]
     pub fn reads_answer(&self) -> bool {
         self.0

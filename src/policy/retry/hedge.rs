@@ -1,17 +1,17 @@
-//! A second attempt elsewhere while the first is still under way.
+//! A second attempt at another endpoint while the first is still under way.
 //!
-//! Some answers take long for no reason that the next one shares: a garbage collection, a lost
-//! packet, a cold cache. Waiting for them makes the slowest percent of requests. After a delay that
-//! most attempts need less than, a hedge asks another endpoint too, and the first good answer wins
-//! (J. Dean, L. A. Barroso, "The Tail at Scale", CACM 2013).
+//! Some answers take long for a reason that the next one does not share: a garbage collection, a
+//! lost packet, a cold cache. They make the slowest percent of requests. A hedge asks another
+//! endpoint too, after a delay that most attempts do not need, and the first good answer wins (J.
+//! Dean, L. A. Barroso, "The Tail at Scale", CACM 2013).
 //!
-//! A hedge is a repeat: only requests that may be sent twice are hedged, and it counts among the
-//! attempts. It is paid from the budget of retries, and must also be within a `ratio` of its own: if
-//! everything becomes slow at once, hedging would double the load of those who are slow because of
-//! it.
+//! A hedge is a repeat. Only requests that may be sent twice are hedged, and a hedge counts as an
+//! attempt. It is paid from the budget of retries, and must also be within a `ratio` of its own: if
+//! everything becomes slow at once, hedging would double the load that made it slow.
 //!
 //! Example: `delay` 0.1 s, `ratio` 0.05. Of 1,000 requests, 50 take 2 s. Each of these is hedged
-//! after 0.1 s and answered by another endpoint 10 ms later; 50 is the most that the ratio allows.
+//! after 0.1 s, and another endpoint answers 10 ms later. 50 hedges are the most that the ratio
+//! allows.
 
 use core::time::Duration;
 
@@ -20,11 +20,11 @@ use crate::stats::spending::{Spending, has_room};
 /// When hedges are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HedgePolicy {
-    /// How long the first attempt has.
+    /// How long the first attempt has before it is hedged.
     pub delay: HedgeDelay,
-    /// Hedges of one request at most, one after each delay; at least 1.
+    /// Most hedges of one request, one after each delay; at least 1.
     pub max: u8,
-    /// Hedges for each request at most, 0.0..=1.0.
+    /// Hedges for each request of the pool at most, 0.0..=1.0.
     pub ratio: f64,
 }
 
@@ -33,8 +33,8 @@ pub struct HedgePolicy {
 pub enum HedgeDelay {
     /// This long.
     Fixed(Duration),
-    /// As long as 95 % of its endpoint's answers of late took at most; there is no hedge while too few
-    /// have been seen.
+    /// The 95th percentile of its endpoint's recent response times. No hedge while there are too
+    /// few.
     P95,
 }
 

@@ -1,10 +1,15 @@
 //! Whether a request may be sent a second time.
 //!
-//! Two different things can forbid it. The request may not *allow* it: repeating a POST may buy
-//! twice, unless its sender says with an `Idempotency-Key` that the server can tell
-//! (draft-ietf-httpapi-idempotency-key-header), or unless nothing was sent in the first place. Or
-//! the proxy may not be *able* to: a retry is a call with the whole request in hand, which a
-//! request that is still arriving, too large, or a two-way stream does not give.
+//! Two different things can forbid it.
+//!
+//! - The request may not *allow* it. Repeating a POST may buy twice, unless nothing was sent, or
+//!   unless an `Idempotency-Key` lets the server recognise a repeat
+//!   (draft-ietf-httpapi-idempotency-key-header).
+//! - The proxy may not be *able* to. A retry is a call that needs the whole request, and a request
+//!   that is still arriving, is too large, or is a two-way stream is not at hand as a whole.
+//!
+//! Example: a POST without a key may be repeated after a refused connection, and not after a 503.
+//! With a key it may be repeated after both, but after neither while its body is still arriving.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,7 +27,7 @@ impl Methods {
         Self(names.into_iter().map(Box::from).collect())
     }
 
-    /// Whether `method` is among them.
+    /// Whether `method` is one of them.
     #[must_use]
     pub fn contains(&self, method: &[u8]) -> bool {
         self.0.iter().any(|name| name.as_bytes() == method)
@@ -36,20 +41,20 @@ impl Default for Methods {
     }
 }
 
-/// What can be said of repeating one request. The exchange updates it while the request arrives.
+/// Whether one request may be repeated. The exchange updates it while the request arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeatability {
-    /// Its method is repeatable, or it carries an `Idempotency-Key`.
+    /// Whether its method is repeatable, or it carries an `Idempotency-Key`.
     pub allowed: bool,
-    /// Why it cannot be repeated even where that is allowed; `None` when it can.
+    /// Why the proxy cannot repeat it, even if that is allowed; `None` if it can.
     pub obstacle: Option<Denial>,
 }
 
 impl Repeatability {
-    /// Whether the request may be sent again after `outcome`; the reason when not.
+    /// Whether the request may be sent again after `outcome`.
     ///
     /// # Errors
-    /// The [`Denial`] of a repeat.
+    /// The reason why not.
     pub const fn after(self, outcome: Outcome) -> Result<(), Denial> {
         let nothing_was_sent = matches!(outcome, Outcome::ConnectFailure);
         if !self.allowed && !nothing_was_sent {

@@ -1,4 +1,4 @@
-//! Spreading retries in time, so that clients that failed together do not come back together.
+//! Spreads retries in time, so that clients that failed together do not return together.
 //!
 //! With `d` the delay of the backoff, before retry n:
 //!
@@ -10,8 +10,8 @@
 //! | equal | d/2 + uniform in 0 ..= d/2 | never less than half |
 //! | decorrelated | uniform in base ..= 3 · the previous delay | ignores d |
 //!
-//! The last three as in "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015). The result
-//! is capped at `max_delay` again: ±10 % of a capped delay would exceed the cap.
+//! The last three are those of "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015). The
+//! result is capped at `max_delay` again, because +10 % of a capped delay would exceed the cap.
 //!
 //! Example: d = 0.4 s. Range 0.1 gives 0.36..=0.44 s, full 0..=0.4 s, equal 0.2..=0.4 s;
 //! decorrelated with base 0.1 s after a delay of 0.25 s gives 0.1..=0.75 s.
@@ -37,18 +37,18 @@ pub enum Jitter {
     Decorrelated,
 }
 
-/// The ends of every spread: what jitter may not leave and starts from.
+/// The limits of every spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The configuration's `base_delay`.
+    /// `base_delay`: where delays start.
     pub base: Duration,
-    /// The configuration's `max_delay`.
+    /// `max_delay`: what no delay exceeds.
     pub max: Duration,
 }
 
 impl Jitter {
-    /// The delay to wait, given the backoff's `delay` and the one waited before the `previous`
-    /// retry of this exchange (the base before the first).
+    /// The delay to wait. `delay` is that of the backoff, `previous` the one waited before the
+    /// previous retry of this exchange (the base before the first).
     pub fn apply(
         self,
         delay: Duration,

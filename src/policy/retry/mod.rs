@@ -1,21 +1,22 @@
 //! Whether a failed attempt is followed by another, and when.
 //!
-//! [`decide`] answers with a delay or with the reason to stop, never with a bare no: the reason is
-//! what an operator asks for first. The checks run from the cheapest to the most specific, and the
-//! first that objects names the reason.
+//! [`decide`] answers with a delay or with a [`Denial`], never with a bare no: the reason is what
+//! an operator asks for first. The checks run from the cheapest to the most specific. The first one
+//! that fails names the reason.
 //!
-//! No delay is begun that could not end before the exchange's deadline: a client is better served by
-//! the failure now than by the same failure later.
+//! No delay is begun that would not end before the deadline: the failure now is better for the
+//! client than the same failure later.
 //!
-//! **An endpoint that asks for quiet** (429 or 503 with `Retry-After`, RFC 9110 §10.2.3) gets it: it
-//! cools down, and the retry goes elsewhere at once, because what it asks for says nothing of the
-//! others. Only if all are cooling is the soonest waited for. The usual delay comes on top of that
-//! time, so that those who wait do not all come back at once. An answer that throttles without saying
-//! for how long is followed by delays of their own base, as in the AWS SDKs.
+//! **Cool-downs.** An answer with 429 or 503 may request a cool-down of its endpoint
+//! (`Retry-After`, RFC 9110 §10.2.3). The endpoint then gets no attempts for that time. The retry
+//! goes to another endpoint at once, because the request says nothing of the others. If all
+//! endpoints are cooling down, the retry waits for the one that ends first, and for the usual delay
+//! on top, so that the waiting requests do not all return at the same moment. After an answer that
+//! throttles without a time, the delays have a base of their own, as in the AWS SDKs.
 //!
-//! Example: `max_attempts` 3, exponential from 100 ms, no jitter. Attempt 1 answers 503 at t = 0:
-//! again after 100 ms. Attempt 2 is refused at t = 110 ms, and an endpoint is untried: again at
-//! once. Attempt 3 answers 503: stop, [`Denial::Exhausted`].
+//! Example: `max_attempts` 3, exponential from 100 ms, no jitter. Attempt 1 is answered with 503 at
+//! t = 0: again after 100 ms. Attempt 2 is refused at t = 110 ms, and another endpoint is untried:
+//! again at once. Attempt 3 is answered with 503: stop, [`Denial::Exhausted`].
 
 pub mod backoff;
 pub mod budget;
@@ -50,7 +51,7 @@ pub use statuses::Statuses;
 pub struct RetryPolicy {
     /// Attempts in total, the first included, 1..=[`MAX_ATTEMPTS`].
     pub max_attempts: u8,
-    /// The delays before the retries.
+    /// The delays before the retries, before jitter.
     pub backoff: Delays,
     /// How the delays are spread.
     pub jitter: Jitter,
@@ -60,13 +61,13 @@ pub struct RetryPolicy {
     pub throttling_backoff: Delays,
     /// The ends of their spread.
     pub throttling_bounds: Bounds,
-    /// The longest quiet that an endpoint gets; `None` if its wishes are not heard.
+    /// The longest cool-down that an answer can request; `None` if such requests are ignored.
     pub max_cool_down: Option<Duration>,
-    /// How many retries there may be for so many requests; `None`: any number.
+    /// How many retries there may be for the number of requests; `None`: any number.
     pub budget: Option<BudgetPolicy>,
     /// When a second attempt goes elsewhere before the first has failed; `None`: never.
     pub hedge: Option<HedgePolicy>,
-    /// What must hold besides.
+    /// Further conditions, all of which must hold.
     pub conditions: Conditions,
     /// Whether a request that is a retry already is not retried again.
     pub stop_nested: bool,
@@ -83,8 +84,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Takes the delays from `backoff` instead; they are capped and spread like any. Throttling keeps
-    /// its own where it has a base of its own.
+    /// Takes the delays from `backoff` instead; they are capped and spread as usual. Delays after
+    /// throttling stay as they are if they have a base of their own.
     pub fn follow(&mut self, backoff: &dyn Backoff) {
         let delays = Delays::of(backoff, self.bounds.max);
         if self.throttling_bounds == self.bounds {
@@ -102,8 +103,8 @@ impl RetryPolicy {
         }
     }
 
-    /// For how long an endpoint is left alone that has answered with a wish for `asked`; `None`: not
-    /// at all.
+    /// How long an endpoint cools down after an answer that requests a time of `requested`; `None`:
+    /// not at all.
     #[must_use]
     pub fn cool_down(&self, outcome: Outcome, requested: Option<Duration>) -> Option<Duration> {
         let cool_down = requested?.min(self.max_cool_down?);
@@ -139,25 +140,25 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Whether an answer may ask for quiet.
+/// Whether an answer with this outcome may request a cool-down of its endpoint.
 #[must_use]
 pub const fn may_request_cool_down(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Answered(429 | 503))
 }
 
-/// What an attempt has come to, with what its answer says of another.
+/// How an attempt ended, with what its answer says about another attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
-    /// What it came to.
+    /// How it ended.
     pub outcome: Outcome,
-    /// The quiet that its answer asks for, which may be none at all.
+    /// The cool-down that its answer requests, which may be zero.
     pub requested: Option<Duration>,
-    /// Whether the conditions of the policy hold.
+    /// Whether the policy's conditions hold.
     pub conditions_hold: bool,
 }
 
 impl From<Outcome> for Ending {
-    /// An ending that asks for nothing, under a policy without conditions.
+    /// An ending that requests nothing, under a policy without conditions.
     fn from(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -170,19 +171,19 @@ impl From<Outcome> for Ending {
 /// An attempt that has just ended, as [`decide`] needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
-    /// How many attempts there have been, this one included.
+    /// Attempts so far, this one included.
     pub attempt: u8,
-    /// What it came to.
+    /// How it ended.
     pub ending: Ending,
     /// The delay waited before it; zero before the first.
     pub waited: Duration,
     /// Whether the request may be sent again.
     pub repeatability: Repeatability,
-    /// Whether an endpoint is available that this exchange has not tried.
+    /// Whether an available endpoint has not been tried in this exchange.
     pub untried_left: bool,
-    /// When the first endpoint has cooled down, if no endpoint is available before.
+    /// When the first cool-down ends, if no endpoint is available before.
     pub cooled: Option<Instant>,
-    /// When the exchange must have begun its answer.
+    /// When the answer to the client must have begun.
     pub deadline: Instant,
 }
 
@@ -191,7 +192,7 @@ pub struct Ended {
 pub enum Decision {
     /// Another attempt, after this delay.
     Again(Duration),
-    /// No other attempt, for this reason; `None` if the outcome is not one that is tried again, most
+    /// No other attempt, for this reason. `None`: the outcome is not one that is tried again, most
     /// often a success.
     Stop(Option<Denial>),
 }

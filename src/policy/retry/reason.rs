@@ -19,7 +19,8 @@ pub enum Denial {
     Budget,
     /// The request's method forbids a repeat, and it has no `Idempotency-Key`.
     Method,
-    /// The request's body is larger than `max_request_bytes`, so the proxy does not have it any more.
+    /// The request's body is larger than `max_request_bytes`, so the proxy does not have it any
+    /// more.
     BodyTooLarge,
     /// The delay would not end before the deadline of the request, or the deadline has passed.
     Deadline,

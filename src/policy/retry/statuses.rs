@@ -8,13 +8,13 @@ use core::ops::RangeInclusive;
 pub struct Statuses(Vec<RangeInclusive<u16>>);
 
 impl Statuses {
-    /// The statuses of these ranges.
+    /// The statuses in these ranges.
     #[must_use]
     pub const fn new(ranges: Vec<RangeInclusive<u16>>) -> Self {
         Self(ranges)
     }
 
-    /// Whether `status` is among them.
+    /// Whether `status` is in the set.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(&status))
@@ -22,7 +22,7 @@ impl Statuses {
 }
 
 impl Default for Statuses {
-    /// 429, 500, 502, 503, 504: no room, or a failure that another endpoint may not have.
+    /// 429, 500, 502, 503, 504: no capacity, or a failure that another endpoint may not have.
     fn default() -> Self {
         Self::new([429..=429, 500..=500, 502..=504].to_vec())
     }

@@ -30,7 +30,7 @@ fn ended(outcome: Outcome) -> Ended {
     }
 }
 
-/// An answer that asks for so much quiet.
+/// An answer that requests a cool-down of this length.
 fn asking(status: u16, cool_down: Duration) -> Ended {
     let outcome = Outcome::Answered(status);
     Ended {
@@ -161,7 +161,7 @@ fn an_endpoint_that_requests_a_cool_down_is_left_for_another() {
         },
         Decision::Stop(Some(Denial::Deadline)),
     );
-    // A wish that is past, or not heard, is no reason to hurry.
+    // A request that is past, or is ignored, is no reason to hurry.
     let usual = Decision::Again(Duration::from_millis(25));
     check(&policy, &asking(429, Duration::ZERO), usual);
     let deaf = RetryPolicy {

@@ -4,12 +4,12 @@ use core::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// What has come and what has been spent within the trailing `ttl`.
+/// Requests, retries and hedges of one pool within the trailing `ttl` of its budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
     /// Requests that have arrived.
     pub requests: u64,
-    /// Retries that were decided on, hedges included.
+    /// Retries decided, hedges included.
     pub retries: u64,
     /// Hedges among them.
     pub hedges: u64,
@@ -23,12 +23,12 @@ impl AddAssign for Spending {
     }
 }
 
-/// Whether one more than `spent` is within `ratio` of the requests and a reserve.
+/// Whether one more than `spent` is within `ratio` of the requests plus a reserve.
 pub(crate) fn has_room(spent: u64, requests: u64, ratio: f64, reserve: f64) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     let (spent, requests) = (spent as f64, requests as f64);
     spent + 1.0 <= ratio * requests + reserve + ROUNDING
 }
 
-/// 0.2 × 5 must allow one retry, whatever the product of the two comes to in binary.
+/// 0.2 × 5 must allow one retry, whatever its binary product is.
 const ROUNDING: f64 = 1e-9;

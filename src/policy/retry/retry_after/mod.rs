@@ -1,7 +1,7 @@
-//! How long an answer asks its endpoint to be left alone.
+//! How long a cool-down of its endpoint an answer requests.
 //!
-//! An endpoint that is out of capacity often says when it will have some again. There is one standard
-//! for that and many habits. They are tried in this order, the most precise first, and the first one
+//! An endpoint without capacity often says when it will have some again. There is one standard for
+//! that, and many habits. They are read in this order, the most precise first, and the first one
 //! that can be read counts:
 //!
 //! | header | value | from |
@@ -15,16 +15,16 @@
 //! | `x-ratelimit-reset-*` | a moment | OpenAI, one for each limit (`-requests`, `-tokens`) |
 //!
 //! A moment is a number of seconds from now, a Unix time, a Go duration such as `6m0s`, or an HTTP
-//! date. No limit is set in decades: a number from 10⁹ on is a Unix time, from 10¹² on one in
-//! milliseconds.
+//! date. No limit lasts for decades, so a number from 10⁹ on is a Unix time, and from 10¹² on one
+//! in milliseconds.
 //!
-//! The rate limit headers come with every answer, also while there is plenty left. Where the
-//! remaining quota is stated and is not zero, its reset asks for nothing.
+//! The rate limit headers come with every answer, also while quota is left. Where the remaining
+//! quota is stated and is not zero, its reset requests nothing.
 //!
-//! Limits: numbers have digits and at most one dot, no sign and no exponent; what cannot be read is
-//! as if it were not there. Of several values the longest counts. A list holds numbers only, a date
-//! stands alone: it has a comma itself. Nothing asks for more than [`MOST`], and of the
-//! `x-ratelimit-reset-*` headers the first [`MOST_LIMITS`] count: each is a search for its
+//! Limits: numbers have digits and at most one dot, no sign and no exponent. What cannot be read
+//! counts as absent. Of several values the longest counts. A list holds numbers only; a date stands
+//! alone, because it contains a comma. Nothing requests more than `MOST`, a year. Of the
+//! `x-ratelimit-reset-*` headers the first `MOST_LIMITS`, 16, count: each needs a search for its
 //! counterpart, and the endpoint decides how many there are.
 //!
 //! Example: an answer has `x-ratelimit-remaining-requests: 59`, `x-ratelimit-reset-requests: 1h`,
@@ -35,28 +35,26 @@ use core::time::Duration;
 
 use super::http_date;
 
-/// The longest that an answer can ask for: a year stands for all that is absurd.
+/// The longest that an answer can request. A year stands for everything absurd.
 const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How many `x-ratelimit-reset-*` headers are looked at.
+/// How many `x-ratelimit-reset-*` headers are read.
 const MOST_LIMITS: usize = 16;
 
-/// From here on a number is a Unix time, no longer seconds from now: 2001 as the one, 31 years as
-/// the other.
+/// From here on a number is a Unix time (2001) and not seconds from now (31 years).
 const UNIX_SECONDS: Duration = Duration::from_secs(1_000_000_000);
 
-/// From here on a Unix time is in milliseconds, no longer seconds: 2001 as the one, the year 33658
-/// as the other.
+/// From here on a Unix time is in milliseconds (2001) and not in seconds (the year 33658).
 const UNIX_MILLISECONDS: Duration = Duration::from_secs(1_000_000_000_000);
 
-/// What a value asks for, at a wall time.
+/// Reads what a value requests, at a wall time since the epoch.
 type Read = fn(&str, Duration) -> Option<Duration>;
 
-/// One way to ask: a header; the one that says how much is left, as while there is some, the answer
-/// asks for nothing; and how to read a value.
+/// One way to request: the header; the header with the remaining quota, which must not be above
+/// zero; and how to read a value.
 type Way = (&'static str, Option<&'static str>, Read);
 
-/// All ways that have a fixed name, in the order in which they count.
+/// All ways with a fixed name, in the order in which they count.
 const WAYS: [Way; 6] = [
     ("retry-after-ms", None, milliseconds),
     ("x-ms-retry-after-ms", None, milliseconds),
@@ -66,12 +64,12 @@ const WAYS: [Way; 6] = [
     ("x-ratelimit-reset", Some("x-ratelimit-remaining"), moment),
 ];
 
-/// The way that has a name for each limit: the same ending on both headers.
+/// The way with a name for each limit: both headers have the same ending.
 const EACH_LIMIT: Way = ("x-ratelimit-reset-", Some("x-ratelimit-remaining-"), moment);
 
-/// How long the answer with these `headers` asks its endpoint to be left alone, at `now`: names are
-/// in lower case, `now` is the wall time since the Unix epoch. `None`: it asks for nothing.
-/// `Some(ZERO)`: it asks, but for a time that has passed.
+/// How long a cool-down the answer with these `headers` requests. Names are in lower case; `now` is
+/// the wall time since the Unix epoch. `None`: it requests nothing. `Some(ZERO)`: it requests a
+/// time that has passed.
 #[must_use]
 pub fn requested<'a>(
     headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
@@ -124,8 +122,8 @@ fn moment(text: &str, now: Duration) -> Option<Duration> {
     date(text, now).or_else(|| text.split(',').filter_map(one).max())
 }
 
-/// The `ratelimit` header. The drafts share no key, so the value is read as both: as one limit spread
-/// over a list, and as a list of limits with parameters.
+/// The `ratelimit` header. Its drafts have no key in common, so the value is read as both: as one
+/// limit spread over a list, and as a list of limits with parameters.
 fn limits(text: &str, _now: Duration) -> Option<Duration> {
     let older = limit(text, ',', "remaining=", "reset=");
     unquoted(text, ',')
@@ -134,7 +132,7 @@ fn limits(text: &str, _now: Duration) -> Option<Duration> {
         .max()
 }
 
-/// What one limit asks for, whose parts are separated by `by`: its reset, unless something is left.
+/// What one limit requests, whose parts are separated by `by`: its reset, unless quota is left.
 fn limit(text: &str, by: char, remaining: &str, reset: &str) -> Option<Duration> {
     let value = |key: &str| {
         unquoted(text, by)
@@ -148,8 +146,8 @@ fn limit(text: &str, by: char, remaining: &str, reset: &str) -> Option<Duration>
     }
 }
 
-/// The parts of a structured field. The name of a limit is a string, which may contain anything
-/// (RFC 9651 §3.3.3).
+/// The parts of a structured field, separated by `by` outside quotes. The name of a limit is a
+/// string, which may contain anything (RFC 9651 §3.3.3).
 fn unquoted(text: &str, by: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |c| {
@@ -192,8 +190,8 @@ fn go_duration(text: &str) -> Option<Duration> {
     sum
 }
 
-/// A decimal number, as seconds: a `Duration` is exact to nine places, and saturates. Not `f64`, whose
-/// parser takes `inf`, `nan` and exponents, and is large.
+/// A decimal number, as seconds. A `Duration` is exact to nine places, and saturates. Not `f64`:
+/// its parser accepts `inf`, `nan` and exponents, and is large.
 fn number(text: &str) -> Option<Duration> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -206,7 +204,7 @@ fn number(text: &str) -> Option<Duration> {
                 .saturating_add(c.to_digit(10)?.into()),
         )
     })?;
-    // From the tenth place on, a digit is worth nothing.
+    // Digits after the ninth place are worth nothing.
     let (nanos, _) = fraction
         .chars()
         .try_fold((0, 100_000_000), |(sum, place), c| {

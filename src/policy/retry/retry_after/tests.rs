@@ -1,4 +1,4 @@
-//! For how long each kind of header asks for quiet, and that junk asks for nothing.
+//! How long a cool-down each kind of header requests, and that junk requests none.
 
 use super::*;
 use std::borrow::ToOwned as _;
