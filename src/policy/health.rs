@@ -1,13 +1,13 @@
-//! The verdict on an endpoint's health: what active checks and marks on live answers say.
+//! The verdict on an endpoint's health, from active checks and from marks on live answers.
 //!
-//! A check *finds* an endpoint healthy, degraded or unhealthy by the status of its answer; a verdict
-//! takes a row of findings, so that one lost packet does not take an endpoint out. The first verdict
-//! needs one check only: until then nothing is known, and any news is better. Degraded counts as
-//! good in the row, because a degraded endpoint is usable.
+//! A check *finds* an endpoint healthy, degraded or unhealthy, by the status of its answer. A
+//! verdict needs several consecutive findings, so that one lost packet does not exclude an
+//! endpoint. The first verdict needs only one check, because nothing is known before. Degraded
+//! counts as good, because a degraded endpoint is usable.
 //!
-//! The record is shared by all workers, and with it the time of the next check: whoever comes first
-//! when it is due claims it and moves it on, so each check is made once. There is no worker in charge
-//! that could die; if one dies with a check in hand, that check is missed and the next one is not.
+//! All workers share the record, and with it the time of the next check. The first worker that sees
+//! it due claims it and moves it on, so each check is made once. No worker is in charge of checks.
+//! If one dies with a check under way, that check is missed, and the next one is made.
 //!
 //! Example, `unhealthy_threshold` 2: 200 → HEALTHY; 500 → still HEALTHY; 500 → UNHEALTHY; 404 →
 //! DEGRADED with `healthy_threshold` 1.
@@ -24,13 +24,13 @@ use crate::time::Instant;
 /// The verdict on one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Health {
-    /// Fully operational.
+    /// It is fully operational.
     Healthy,
-    /// Has issues but is still usable.
+    /// It has issues but is usable.
     Degraded,
-    /// Not to be used.
+    /// It must not be used.
     Unhealthy,
-    /// No verdict yet; usable.
+    /// There is no verdict yet. It is usable.
     #[default]
     Unknown,
 }
@@ -47,7 +47,7 @@ impl Health {
         }
     }
 
-    /// How much of its weight an endpoint in this state is worth to `health_based`, 0.0..=1.0.
+    /// The share of its weight that an endpoint in this state has for `health_based`, 0.0..=1.0.
     #[must_use]
     pub const fn factor(self) -> f64 {
         match self {
@@ -68,29 +68,29 @@ pub struct CheckPolicy {
     pub unhealthy_interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
-    /// What is asked for, unless the endpoint says otherwise.
+    /// The path of the request, unless the endpoint has its own.
     pub path: Box<str>,
     /// The method of the request.
     pub method: Box<str>,
-    /// `:authority` of the request, unless the endpoint says otherwise; the cluster's name if
-    /// neither does.
+    /// `:authority` of the request, unless the endpoint has its own; without either, the cluster's
+    /// name.
     pub host: Option<Box<str>>,
     /// Headers added to the request.
     pub headers: Vec<(Box<str>, Box<str>)>,
-    /// Answers that find it healthy.
+    /// Statuses that find it healthy.
     pub healthy_statuses: Statuses,
-    /// Answers that find it degraded, if they do not find it healthy.
+    /// Statuses that find it degraded, if they do not find it healthy.
     pub degraded_statuses: Statuses,
-    /// Good findings in a row that make an unhealthy endpoint usable again, 1 or more.
+    /// Consecutive good findings that make an unhealthy endpoint usable again, 1 or more.
     pub healthy_threshold: u32,
-    /// Bad findings in a row that make it unhealthy, 1 or more.
+    /// Consecutive bad findings that make it unhealthy, 1 or more.
     pub unhealthy_threshold: u32,
-    /// Share of the interval by which each check is early or late, 0.0..=1.0.
+    /// By which share of the interval each check is early or late at most, 0.0..=1.0.
     pub jitter: f64,
 }
 
 impl Default for CheckPolicy {
-    /// What a configuration that turns checks on and says no more gets.
+    /// The policy of a configuration that enables checks and says no more.
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(30),
@@ -110,7 +110,7 @@ impl Default for CheckPolicy {
 }
 
 impl CheckPolicy {
-    /// What an answer with `status` finds; a check without an answer finds the endpoint unhealthy.
+    /// What an answer with `status` finds. A check without an answer finds the endpoint unhealthy.
     #[must_use]
     pub fn finding(&self, status: Option<u16>) -> Finding {
         match status {
@@ -120,7 +120,7 @@ impl CheckPolicy {
         }
     }
 
-    /// From one check to the next, with `draw` (0.0..=1.0) deciding how early or late.
+    /// The time from one check to the next. `draw` (0.0..=1.0) decides how early or late it is.
     #[must_use]
     pub fn pause(&self, health: Health, draw: f64) -> Duration {
         let interval = if health == Health::Unhealthy {
@@ -128,7 +128,7 @@ impl CheckPolicy {
         } else {
             self.interval
         };
-        // Never nothing, or a check could be claimed twice at once.
+        // Never zero, or a check could be claimed twice at once.
         let share = (1.0 + self.jitter * (2.0 * draw - 1.0)).max(LEAST_PAUSE);
         crate::time::from_seconds(interval.as_secs_f64() * share)
     }
@@ -137,14 +137,14 @@ impl CheckPolicy {
 /// The shortest pause between two checks, as a share of the interval.
 const LEAST_PAUSE: f64 = 0.1;
 
-/// What one check says.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The endpoint answered as it should.
     Healthy,
-    /// It answered in a way that means trouble, but it answered.
+    /// It answered with a status that means trouble.
     Degraded,
-    /// It did not answer, or badly.
+    /// It did not answer, or with a bad status.
     Unhealthy,
 }
 
@@ -162,18 +162,18 @@ impl Finding {
         }
     }
 
-    /// Whether the endpoint is usable by this.
+    /// Whether it leaves the endpoint usable.
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Healthy | Self::Degraded)
     }
 }
 
-/// What is known of one endpoint's health, as all workers share it.
+/// What is known of one endpoint's health. All workers share it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthRecord {
     verdict: Health,
-    /// Good or bad findings in a row, whichever the newest was.
+    /// Consecutive findings of the kind of the newest: good or bad.
     consecutive: u32,
     consecutive_are_good: bool,
     /// When the newest check ended.
@@ -187,8 +187,8 @@ pub struct HealthRecord {
 }
 
 impl HealthRecord {
-    /// The verdict that counts `now`: live answers can make a usable endpoint degraded, and nothing
-    /// can make an unhealthy one usable but a check.
+    /// The verdict that is in force `now`. A live answer can make a usable endpoint degraded. Only
+    /// a check can make an unhealthy one usable.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
         match self.verdict {
@@ -215,15 +215,15 @@ impl HealthRecord {
         self.checked
     }
 
-    /// Claims the check that is due, so that no other worker does it too; `false` if none is due.
+    /// Claims the check that is due, so that no other worker makes it; `false` if none is due.
     /// `draw` (0.0..=1.0) decides how early or late the next one is.
     pub fn claim_check(&mut self, policy: &CheckPolicy, draw: f64, now: Instant) -> bool {
         if !self.check_is_due(now) {
             return false;
         }
         let pause = policy.pause(self.health(now), draw);
-        // From when it was due, not from now: being a little late each time must not add up. If it
-        // is very late, nobody was there to check; what was missed is not made up for.
+        // Counted from when it was due, because being a little late each time must not add up.
+        // Checks that were missed are not made up for.
         let due = self.due.unwrap_or(now) + pause;
         self.due = Some(if due > now { due } else { now + pause });
         true
@@ -235,7 +235,7 @@ impl HealthRecord {
         self.due.is_none_or(|due| due <= now)
     }
 
-    /// Takes in what a check has found.
+    /// Records what a check has found.
     pub fn take_finding(&mut self, policy: &CheckPolicy, finding: Finding, now: Instant) {
         let good = finding.is_good();
         self.consecutive = if good == self.consecutive_are_good {
@@ -253,7 +253,7 @@ impl HealthRecord {
                 }
             }
             Finding::Healthy | Finding::Degraded => {
-                // Between healthy and degraded no row is needed: both are usable.
+                // Healthy and degraded replace each other at once: both are usable.
                 let usable = self.verdict != Health::Unhealthy;
                 if first || usable || self.consecutive >= policy.healthy_threshold {
                     if !usable {
@@ -269,9 +269,9 @@ impl HealthRecord {
         }
     }
 
-    /// Whether a live answer that says that the endpoint is degraded is news. The mark lasts for
-    /// [`DEGRADED_FOR`] and is renewed when half of it is over: an endpoint whose hosts disagree
-    /// would otherwise be written about with every answer.
+    /// Whether a live answer that says that the endpoint is degraded changes anything. The mark
+    /// lasts for [`DEGRADED_FOR`] and is renewed when half of that is over. Otherwise an endpoint
+    /// whose hosts disagree would cause a write with every answer.
     #[must_use]
     pub fn degraded_is_news(&self, now: Instant) -> bool {
         self.degraded_until
@@ -283,8 +283,8 @@ impl HealthRecord {
         self.degraded_until = Some(now + DEGRADED_FOR);
     }
 
-    /// A live answer carried `x-envoy-immediate-health-check-fail`: unhealthy at once, until checks
-    /// say otherwise.
+    /// A live answer carried `x-envoy-immediate-health-check-fail`: unhealthy at once, until a
+    /// check finds otherwise.
     pub const fn fail_immediately(&mut self) {
         self.verdict = Health::Unhealthy;
         self.consecutive = 0;
@@ -292,7 +292,7 @@ impl HealthRecord {
     }
 }
 
-/// How long a live answer that says `x-envoy-degraded` makes its endpoint degraded.
+/// How long a live answer with `x-envoy-degraded` makes its endpoint degraded.
 pub const DEGRADED_FOR: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The circuit breaker of one endpoint, as all workers share it.
+//! The circuit breaker of one endpoint, which all workers share.
 //!
 //! ```text
-//!            a row of failures, or a high share of failures or slow calls
+//!       consecutive failures, or a high share of failures or slow calls
 //!   closed ─────────────────────────────────────────────────────────────► open
 //!      ▲                                                                  │ its time is over
 //!      │ enough good trials                                               ▼
@@ -9,26 +9,26 @@
 //!                                            a bad trial: open again, for longer
 //! ```
 //!
-//! A [`Breaker`] is plain data: the shell reads it from what the workers share, lets one of the
-//! functions here change it, and writes it back if nobody else was faster. So every function is a
-//! step from an old state to a new one and knows nothing of sharing.
+//! A [`Breaker`] is plain data. The shell reads it from what the workers share, lets one of the
+//! functions here change it, and writes it back if no other worker was faster. Every function is
+//! therefore a step from an old state to a new one, and knows nothing of sharing.
 //!
-//! **Generations.** Every transition starts a new generation, and every attempt carries the one it
-//! was admitted under. An answer from before the last transition is counted in the statistics and
-//! not judged here: a slow failure of the old days must not open a breaker that has just closed.
+//! **Generations.** Every transition starts a new generation, and every attempt carries the one
+//! that admitted it. An answer from before the last transition is counted in the statistics and not
+//! judged here: a late failure must not open a breaker that has just closed.
 //!
-//! **Trials.** A half-open endpoint serves at most `half_open_requests` attempts at a time, over all
-//! workers. Each holds a permit, freed when the attempt ends; a permit whose worker died with it
-//! expires.
+//! **Trials.** A half-open endpoint serves at most `half_open_requests` attempts at a time, over
+//! all workers. Each of them holds a permit, which is freed when the attempt ends. A permit also
+//! expires, in case its worker dies.
 //!
-//! **Growth.** The open time doubles with each opening. It starts over only after real recovery: the
-//! breaker has stayed closed for as long as it was open last. A single good trial proves little
+//! **Growth.** The open time doubles with each opening. It starts over only after a real recovery:
+//! the breaker has stayed closed for as long as it was last open. A single good trial proves little
 //! (<https://github.com/envoyproxy/envoy/issues/21142>).
 //!
-//! Example, threshold 3, timeout 1 s, one trial: failures at 0.1, 0.2 and 0.3 s open it until 1.3 s.
-//! At 1.4 s a trial is admitted, which fails: open until 3.4 s. At 3.5 s a trial succeeds: closed. A
-//! row of three failures at 4 s opens it for 4 s, because it was closed for half a second only; at
-//! 9 s it would have been 1 s again.
+//! Example, threshold 3, timeout 1 s, one trial: failures at 0.1, 0.2 and 0.3 s open it until 1.3
+//! s. At 1.4 s a trial is admitted and fails: open until 3.4 s. At 3.5 s a trial succeeds: closed.
+//! Three failures at 4 s open it for 4 s, because it was closed for only half a second; at 9 s they
+//! would open it for 1 s again.
 
 mod policy;
 
@@ -45,17 +45,17 @@ pub use policy::{BreakerPolicy, SlowCalls};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     state: State,
-    /// Which state this is, counted from the first.
+    /// The number of this state, counted from the first.
     generation: Generation,
     /// When this state began.
     since: Instant,
-    /// Failures in a row while closed.
+    /// Consecutive failures while closed.
     failures_while_closed: u32,
-    /// Failures in a row in whatever state, for people.
+    /// Consecutive failures in any state, for status.
     consecutive_failures: u32,
-    /// Openings without recovery in between.
+    /// Openings without a recovery in between.
     openings: u32,
-    /// How long it was open last.
+    /// How long it was last open.
     open_time: Duration,
 }
 
@@ -82,11 +82,11 @@ struct Permit {
     expires: Instant,
 }
 
-/// Identifies one trial among all workers; drawn at random.
+/// Identifies one trial among all workers. Drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialId(pub u64);
 
-/// The state's name, for people.
+/// The name of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateName {
     /// Traffic flows.
@@ -98,7 +98,7 @@ pub enum StateName {
 }
 
 impl StateName {
-    /// Every state, in the order of the numbers that metrics give them.
+    /// Every state, in the order of its number in metrics.
     pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
 
     /// The name in metrics and status.
@@ -112,33 +112,34 @@ impl StateName {
     }
 }
 
-/// Whether a breaker lets an attempt through now.
+/// Whether a breaker admits an attempt now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Yes.
+    /// It does.
     Free,
-    /// As a trial, if [`Breaker::begin_trial`] grants a permit.
+    /// It does as a trial, if [`Breaker::begin_trial`] grants a permit.
     Trial,
-    /// No.
+    /// It does not.
     Refused,
 }
 
-/// How an attempt that was admitted has ended, to its breaker.
+/// How an admitted attempt ended, as its breaker judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The endpoint did its work.
     Success,
     /// The endpoint was at fault.
     Failure {
-        /// Whether it counts in the row. An endpoint that says 429 has no room but is alive: that
-        /// counts in the rate only. As a trial it fails all the same.
+        /// Whether it counts among the consecutive failures. An endpoint that answers 429 has no
+        /// capacity but is alive: that counts in the share of failures only. A trial fails by it
+        /// all the same.
         consecutive: bool,
     },
-    /// Nothing can be said.
+    /// The attempt says nothing of the endpoint.
     Neutral,
 }
 
-/// What an attempt was admitted as; it is judged by this when it ends.
+/// What an attempt was admitted as. It is judged by this when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
     generation: Generation,
@@ -160,7 +161,7 @@ impl Pass {
 }
 
 impl Breaker {
-    /// Whether an attempt is let through `now`.
+    /// Whether an attempt is admitted `now`.
     #[must_use]
     pub fn admission(&self, policy: &BreakerPolicy, now: Instant) -> Admission {
         match &self.state {
@@ -177,7 +178,7 @@ impl Breaker {
         }
     }
 
-    /// The pass of an attempt that is let through freely.
+    /// The pass of an attempt that is admitted without a trial.
     #[must_use]
     pub const fn free_pass(&self) -> Pass {
         Pass {
@@ -186,8 +187,8 @@ impl Breaker {
         }
     }
 
-    /// Asks for a permit for a trial, which expires at `expires` if nobody frees it. `None` if
-    /// there is none, because others were faster.
+    /// Requests a permit for a trial, which expires at `expires` unless it is freed before. `None`
+    /// if all permits are taken.
     pub fn begin_trial(
         &mut self,
         policy: &BreakerPolicy,
@@ -217,11 +218,11 @@ impl Breaker {
         })
     }
 
-    /// Whether [`Breaker::judge`] would change anything, so that the healthy path need not ask what
-    /// is shared. A breaker that others have changed since is judged by its newest state in any
-    /// case, because a failure always asks.
+    /// Whether [`Breaker::judge`] would change anything. The healthy path needs no access to what
+    /// the workers share if not. A success may miss a change that another worker has just made; a
+    /// failure always asks, and is judged by the newest state.
     #[must_use]
-    pub const fn is_concerned(&self, pass: Pass, verdict: Verdict, exceeded: bool) -> bool {
+    pub const fn would_change(&self, pass: Pass, verdict: Verdict, exceeded: bool) -> bool {
         match verdict {
             Verdict::Success => pass.trial.is_some() || self.failures_while_closed > 0 || exceeded,
             Verdict::Failure { .. } => {
@@ -231,8 +232,8 @@ impl Breaker {
         }
     }
 
-    /// Judges an attempt that has ended. `exceeded` says that the attempts of the window are bad
-    /// enough to open it.
+    /// Judges an attempt that has ended. `exceeded`: the attempts of the window are bad enough to
+    /// open the breaker.
     pub fn judge(
         &mut self,
         policy: &BreakerPolicy,
@@ -284,8 +285,8 @@ impl Breaker {
         }
     }
 
-    /// A health check has ended. A good one serves as a trial of an endpoint that waits for one; a
-    /// bad one counts in the row and fails a half-open endpoint.
+    /// A health check has ended. A good one serves as a trial of an endpoint that waits for one. A
+    /// bad one counts among the consecutive failures, and fails a half-open endpoint.
     pub fn checked(&mut self, policy: &BreakerPolicy, good: bool, now: Instant) {
         let trial = TrialId(0);
         let verdict = if good {
@@ -311,7 +312,7 @@ impl Breaker {
         self.judge(policy, pass, verdict, false, now);
     }
 
-    /// The state's name. An open breaker whose time is over is still open: nobody has tried yet.
+    /// The state's name. An open breaker whose time is over stays open until a trial begins.
     #[must_use]
     pub const fn name(&self) -> StateName {
         match self.state {
@@ -330,26 +331,27 @@ impl Breaker {
         }
     }
 
-    /// Since when it has been closed again; `None` if it is not, or was never otherwise.
+    /// Since when it has been closed again; `None` if it is not closed, or has never opened.
     #[must_use]
     pub fn closed_since(&self) -> Option<Instant> {
         let again = self.state == State::Closed && self.generation.0 > 0;
         again.then_some(self.since)
     }
 
-    /// Which state this is. Statistics from before it say nothing about it.
+    /// The number of this state. Statistics from before it say nothing about it.
     #[must_use]
     pub const fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Failures in a row that it has been judged by, those before it opened and those of trials included.
+    /// Consecutive failures that it has judged, including those before it opened and those of
+    /// trials.
     #[must_use]
     pub const fn consecutive_failures(&self) -> u32 {
         self.consecutive_failures
     }
 
-    /// Failures in a row while it is closed.
+    /// Consecutive failures since it closed; 0 while it is not closed.
     #[must_use]
     pub const fn failures_while_closed(&self) -> u32 {
         self.failures_while_closed
@@ -375,7 +377,7 @@ impl Breaker {
     }
 }
 
-/// How many permits are held.
+/// The number of permits that are held.
 fn live(permits: &[Permit], now: Instant) -> u32 {
     let count = permits.iter().filter(|permit| now < permit.expires).count();
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -1,7 +1,8 @@
 //! When a breaker opens, and how it closes again, as configured.
 //!
 //! Example: `minimum_requests` 20, `failure_rate` 0.5: ten failures among 20 attempts of the window
-//! open it, ten among 19 do not. `max_open_fraction` 0.5 with five endpoints: two may be open, not three. `timeout` 60 s, `max_timeout` 300 s: open for 60, 120, 240, 300, 300 s.
+//! open it, ten among 19 do not. `max_open_fraction` 0.5 with five endpoints: two may be open,
+//! three not. `timeout` 60 s, `max_timeout` 300 s: open for 60, 120, 240, 300, 300 s.
 
 use core::time::Duration;
 
@@ -10,15 +11,15 @@ use crate::stats::window::Counts;
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BreakerPolicy {
-    /// This many failures in a row open it, 1 or more.
+    /// So many consecutive failures open it; 1 or more.
     pub failure_threshold: u32,
-    /// Or this share of failures, 0.0..=1.0, …
+    /// So does this share of failures, 0.0..=1.0, …
     pub failure_rate: f64,
     /// … of at least so many attempts …
     pub minimum_requests: u32,
     /// … within this trailing window.
     pub window: Duration,
-    /// Or this share of slow calls; `None` if slowness does not matter.
+    /// So does this share of slow calls; `None`: slowness does not matter.
     pub slow_calls: Option<SlowCalls>,
     /// How long it stays open the first time.
     pub timeout: Duration,
@@ -32,12 +33,12 @@ pub struct BreakerPolicy {
     pub max_open_fraction: f64,
 }
 
-/// What makes calls slow, and how many slow ones are too many.
+/// When a call is slow, and how many slow calls are too many.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlowCalls {
     /// An attempt that takes longer is slow.
     pub duration: Duration,
-    /// Share of slow ones that opens the breaker, 0.0..=1.0.
+    /// The share of slow calls that opens the breaker, 0.0..=1.0.
     pub rate: f64,
 }
 
@@ -75,7 +76,8 @@ impl BreakerPolicy {
                 .is_some_and(|slow| share(counts.slow) >= slow.rate)
     }
 
-    /// Whether one more breaker of a pool with `endpoints` may open while `open` others are not closed.
+    /// Whether one more breaker of a pool with `endpoints` may open while `open` others are not
+    /// closed.
     #[must_use]
     pub fn may_open(&self, open: usize, endpoints: usize) -> bool {
         #[expect(
@@ -86,7 +88,8 @@ impl BreakerPolicy {
         open <= self.max_open_fraction * endpoints
     }
 
-    /// How long the breaker stays open the `openings`-th time without recovery, from 1.
+    /// How long the breaker stays open at the `openings`-th opening without a recovery, counted
+    /// from 1.
     pub(super) fn open_time(&self, openings: u32) -> Duration {
         let factor = 1_u32
             .checked_shl(openings.saturating_sub(1))

@@ -1,11 +1,12 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
-//! The order of authority is the order of [`Exclusion`]: what an operator says, then the endpoint's own wish
-//! for quiet, then its breaker, then its health, then its limit. Who outranks is asked first, so the reason that is told is
-//! the one that would have to go first.
+//! [`Exclusion`] lists the reasons in their order of precedence: an operator's override, a
+//! cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
+//! the first one is reported, because it is the one that must end first.
 //!
-//! Example: an endpoint is cooling down until 12:05 and its breaker is open until 12:01. Until 12:05 it is
-//! told to be cooling down. An operator who opens its circuit at 12:02 is the reason from then on.
+//! Example: an endpoint is cooling down until 12:05, and its breaker is open until 12:01. Until
+//! 12:05 the reason is the cool-down. If an operator opens its circuit at 12:02, the override is
+//! the reason from then on.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,24 +15,26 @@ use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
 use crate::time::Instant;
 
-/// Why an endpoint may not be selected now. When several hold, the first of this list is told.
+/// Why an endpoint may not be selected now. If several reasons hold, the first of this list is
+/// reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
-    /// An operator says so.
+    /// An operator has overridden its state.
     Operator,
-    /// It has asked for quiet.
+    /// It has requested a cool-down.
     CoolingDown,
     /// Its breaker is open, or half-open with all permits for trials taken.
     BreakerOpen,
     /// Its health is [`Health::Unhealthy`].
     Unhealthy,
-    /// It has as many attempts under way as it takes at a time.
+    /// Its limit of attempts under way is reached.
     AtLimit,
 }
 
 impl Exclusion {
-    /// Whether it holds even when so little of a pool is available that availability is ignored: then
-    /// checks and traffic are not believed, but an operator is, and room for more is a matter of counting.
+    /// Whether it holds even in panic, when so little of a pool is available that availability is
+    /// ignored. Checks and traffic are then not trusted. An operator still is, and the limit is a
+    /// matter of counting.
     #[must_use]
     pub const fn holds_in_panic(self) -> bool {
         matches!(self, Self::Operator | Self::AtLimit)
@@ -50,28 +53,28 @@ impl Exclusion {
     }
 }
 
-/// What all workers agree on for one endpoint. It is shared, and changed only by its own rules.
+/// What all workers agree on for one endpoint. It is shared, and changes only by its own rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreed {
     /// Its circuit breaker.
     pub breaker: Breaker,
     /// The verdict on its health.
     pub health: HealthRecord,
-    /// Until when it has asked to be left alone; may be past.
+    /// Until when it cools down; may be past.
     pub cooling_until: Option<Instant>,
-    /// What an operator has said, which outranks all of that.
+    /// An operator's overrides, which take precedence over all of that.
     pub operator: Operator,
 }
 
 impl Agreed {
-    /// The verdict on its health that counts `now`.
+    /// The verdict on its health that is in force `now`.
     #[must_use]
     pub fn verdict(&self, now: Instant) -> Health {
         let verdict = self.operator.health;
         verdict.unwrap_or_else(|| self.health.health(now))
     }
 
-    /// Whether an attempt is let through `now`.
+    /// Whether an attempt is admitted `now`.
     #[must_use]
     pub fn admission(&self, policy: &BreakerPolicy, now: Instant) -> Admission {
         match self.operator.circuit(now) {
@@ -81,7 +84,7 @@ impl Agreed {
         }
     }
 
-    /// The state of its circuit that counts `now`.
+    /// The state of its circuit that is in force `now`.
     #[must_use]
     pub fn circuit(&self, now: Instant) -> StateName {
         match self.operator.circuit(now) {
@@ -100,8 +103,8 @@ impl Agreed {
         }
     }
 
-    /// When it last came back after it was left alone: from its breaker, its health or a cool-down; `None`
-    /// if it never did.
+    /// When it last became available again: from its breaker, its health or a cool-down; `None` if
+    /// it never was unavailable.
     #[must_use]
     pub fn returned(&self, now: Instant) -> Option<Instant> {
         let cooled = self.cooling_until.filter(|until| *until <= now);
@@ -109,8 +112,7 @@ impl Agreed {
         breaker.max(self.health.usable_since()).max(cooled)
     }
 
-    /// Until when it has asked to be left alone; `None` when it has not, or no longer, or when an
-    /// operator says that traffic may flow.
+    /// Until when it cools down. `None` if it does not, or if an operator has closed its circuit.
     #[must_use]
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
         let overruled = self.operator.circuit(now) == Some(Circuit::Closed);
@@ -134,9 +136,9 @@ impl Agreed {
         }
     }
 
-    /// From when on nothing of this keeps the endpoint from being selected, whatever the time; `None` if
-    /// something may. Most endpoints are like this most of the time, and it is asked of each for every
-    /// choice.
+    /// The time from which the endpoint is certainly selectable; `None` if something may exclude
+    /// it. Most endpoints are selectable most of the time, and every choice asks this of each of
+    /// them.
     pub(crate) fn selectable_from(&self) -> Option<Instant> {
         let is_selectable = self.operator == Operator::default()
             && self.breaker.name() == StateName::Closed
@@ -144,8 +146,8 @@ impl Agreed {
         is_selectable.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
     }
 
-    /// It asks to be left alone until then. Of several wishes the longest holds: a later answer of
-    /// another of its hosts must not cut one short.
+    /// It requests a cool-down until then. Of several requests the longest holds: a later answer of
+    /// another of its hosts must not shorten it.
     pub fn cool_down(&mut self, until: Instant) {
         self.cooling_until = self.cooling_until.max(Some(until));
     }

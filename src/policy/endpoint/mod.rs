@@ -1,8 +1,8 @@
 //! An endpoint as configured, and what is known of it now.
 //!
-//! An endpoint is one choice of the load balancer and always a named cluster of the proxy.
-//! [`Endpoint`] never changes while a configuration is in force; [`EndpointState`] is all that
-//! traffic has taught about it.
+//! An endpoint is one choice of the load balancer, and always a named cluster of the proxy.
+//! [`Endpoint`] never changes while a configuration is in force. [`EndpointState`] is what traffic
+//! has shown of it.
 
 mod agreed;
 pub mod operator;
@@ -46,22 +46,22 @@ pub const MAX_ENDPOINTS: usize = 1_000;
 pub struct Endpoint {
     /// The cluster's name in the proxy, e.g. `outbound|80||svc.ns.svc.cluster.local`.
     pub cluster: Box<str>,
-    /// The label in metrics and status; the cluster's name unless given.
+    /// The label in metrics and status; by default the cluster's name.
     pub name: Box<str>,
     /// Share of the traffic relative to the other endpoints; 0 drains it.
     pub weight: Weight,
-    /// Tier: endpoints of a higher number are used when the lower ones are not enough.
+    /// Tier: endpoints of a higher number are used when those of lower numbers are not enough.
     pub priority: u32,
     /// Replaces `:authority` on attempts to this endpoint.
     pub authority: Option<Box<str>>,
-    /// Goes in front of `:path` on attempts to this endpoint.
+    /// Prepended to `:path` on attempts to this endpoint.
     pub path_prefix: Option<Box<str>>,
     /// Replaces the pool's path of health checks.
     pub health_check_path: Option<Box<str>>,
 }
 
 impl Endpoint {
-    /// An endpoint of weight 1 in the best tier that changes nothing in the request.
+    /// An endpoint of weight 1 in the best tier, which changes nothing in the request.
     #[must_use]
     pub fn new(cluster: &str) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Endpoint {
 pub struct Weight(f64);
 
 impl Weight {
-    /// The weight of an endpoint that gives none.
+    /// The default weight.
     pub const ONE: Self = Self(1.0);
     /// The largest weight accepted; sums of [`MAX_ENDPOINTS`] of them stay exact.
     pub const MAX: f64 = 1_000_000.0;

@@ -1,15 +1,16 @@
-//! What an operator has said of an endpoint, which outranks what checks and traffic have taught.
+//! An operator's overrides of an endpoint, which take precedence over checks and traffic.
 //!
-//! There are two words, each about its own matter. One on *health* stands in place of the verdict of
-//! checks and of marks on live answers. One on the *circuit* stands in place of the breaker: open
-//! refuses everything; closed admits everything, and also ends a cool-down, which is traffic's word
-//! on the same matter. A word holds until it is taken back, or until its time is over.
+//! There are two. The override of *health* replaces the verdict of checks and of marks on live
+//! answers. The override of the *circuit* replaces the breaker: open refuses everything; closed
+//! admits everything, and also ends a cool-down. An override is in force until it is removed or its
+//! time is over.
 //!
-//! The records underneath go on as always, so an endpoint that is given back is judged by what it did
-//! meanwhile.
+//! Checks and traffic are recorded as usual meanwhile, so the endpoint is judged by what it did
+//! when the override ends.
 //!
-//! Example: a breaker has opened until 12:01. At 12:00 an operator closes the circuit for 5 minutes:
-//! traffic flows. At 12:05 the breaker's own state counts again: its time is over, so a trial.
+//! Example: a breaker is open until 12:01. At 12:00 an operator closes the circuit for 5 minutes:
+//! traffic flows. At 12:05 the breaker's own state counts again. Its time is over, so the next
+//! attempt is a trial.
 
 use core::time::Duration;
 
@@ -18,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::health::Health;
 use crate::time::Instant;
 
-/// The words on one endpoint; none by default.
+/// The overrides of one endpoint; by default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
-    /// What its health is said to be.
+    /// The health that replaces the verdict.
     pub health: Option<Health>,
     circuit: Option<CircuitOverride>,
 }
@@ -29,11 +30,11 @@ pub struct Operator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct CircuitOverride {
     circuit: Circuit,
-    /// `None`: until it is taken back.
+    /// `None`: until it is removed.
     until: Option<Instant>,
 }
 
-/// What an operator may say of a circuit.
+/// The states that an operator can set a circuit to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Circuit {
     /// Nothing is admitted.
@@ -42,17 +43,17 @@ pub enum Circuit {
     Closed,
 }
 
-/// What an operator says at a time.
+/// One change of an override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Override {
-    /// Of the endpoint's health; `None` takes the word back.
+    /// The health of the endpoint; `None` removes the override.
     Health(Option<Health>),
-    /// Of its circuit, for so long or until it is said otherwise; `None` takes the word back.
+    /// Its circuit, for a time or until the next change; `None` removes the override.
     Circuit(Option<(Circuit, Option<Duration>)>),
 }
 
 impl Operator {
-    /// Obeys from `now` on.
+    /// Applies a change from `now` on.
     pub fn apply(&mut self, change: Override, now: Instant) {
         match change {
             Override::Health(health) => self.health = health,
@@ -61,7 +62,7 @@ impl Operator {
         }
     }
 
-    /// The circuit is to be like this, for so long or until it is said otherwise.
+    /// Sets the circuit, for a time or until the next change.
     pub fn set_circuit(&mut self, circuit: Circuit, lasts: Option<Duration>, now: Instant) {
         self.circuit = Some(CircuitOverride {
             circuit,
@@ -69,25 +70,25 @@ impl Operator {
         });
     }
 
-    /// The breaker's own state counts again.
+    /// Removes the override of the circuit: the breaker's own state counts again.
     pub const fn release_circuit(&mut self) {
         self.circuit = None;
     }
 
-    /// What is said of the circuit and counts `now`.
+    /// The override of the circuit that is in force `now`.
     #[must_use]
     pub fn circuit(&self, now: Instant) -> Option<Circuit> {
         Some(self.in_force(now)?.circuit)
     }
 
-    /// Until when the circuit is said to be open; `None` if it is not, or without an end.
+    /// Until when an override keeps the circuit open; `None` if it does not, or has no end.
     #[must_use]
     pub fn open_until(&self, now: Instant) -> Option<Instant> {
         let in_force = self.in_force(now)?;
         in_force.until.filter(|_| in_force.circuit == Circuit::Open)
     }
 
-    /// Whether it keeps traffic away `now`.
+    /// Whether the overrides keep traffic away `now`.
     #[must_use]
     pub fn excludes(&self, now: Instant) -> bool {
         self.circuit(now) == Some(Circuit::Open) || self.health == Some(Health::Unhealthy)

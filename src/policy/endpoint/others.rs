@@ -1,4 +1,4 @@
-//! What workers tell each other of an endpoint.
+//! What workers publish of an endpoint.
 
 use core::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::limit::Share;
 use crate::stats::window::Counts;
 use crate::time::Instant;
 
-/// What one worker tells the others of an endpoint, or what several have told, put together.
+/// What one worker publishes of an endpoint, or the combination of what several have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Others {
     /// Attempts under way.
     pub active: u32,
-    /// What the attempts of the trailing window came to.
+    /// How the attempts of the trailing window ended.
     pub counts: Counts,
     /// Average response time in seconds; of several workers, weighted by their attempts.
     pub seconds: Option<f64>,
@@ -23,12 +23,12 @@ pub struct Others {
     pub last: Option<(Instant, Duration)>,
     /// Successes since the last failure.
     pub consecutive_successes: u32,
-    /// The part in its limit.
+    /// The share in its limit.
     pub share: Share,
 }
 
 impl Others {
-    /// Puts what another worker has told to it.
+    /// Adds what another worker has published.
     pub fn merge(&mut self, other: &Self) {
         self.seconds = weighted(
             self.seconds.map(|seconds| (seconds, self.counts.total())),
@@ -47,7 +47,7 @@ impl Others {
 
 /// The mean of two averages in seconds, weighted by the attempts behind them.
 pub(super) fn weighted(one: Option<(f64, u64)>, other: Option<(f64, u64)>) -> Option<f64> {
-    // An average whose attempts have all left the window counts where nobody has a newer one.
+    // An average whose attempts have all left the window counts if there is no newer one.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     let weight = |attempts: u64| (attempts as f64).max(1e-6);
     match (one, other) {

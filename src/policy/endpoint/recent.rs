@@ -1,33 +1,37 @@
-//! What the attempts of late say of an endpoint's speed, put together once and not for every choice.
+//! What recent attempts say of an endpoint's speed, computed once and not for every choice.
 //!
-//! A choice asks all candidates, and between two of them one endpoint has learnt something. Putting it together
-//! adds up a window and weighs averages; asking again is two comparisons.
+//! A choice reads this of all candidates, and between two choices usually one endpoint has changed.
+//! Computing it sums a window and weighs averages. Reading it again is two comparisons.
+//!
+//! Example: 200 endpoints, and one answer between two choices. One endpoint is computed anew, 199
+//! are compared.
 
 use super::others::{Others, weighted};
 use crate::stats::latency::Average;
 use crate::stats::window::Window;
 use crate::time::Instant;
 
-/// What is known of late, in all workers, and how long that holds.
+/// The recent attempts of all workers, and how long this holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recent {
     /// Share of successful attempts, 0.0..=1.0; 1 while nothing is known.
     pub(crate) success_rate: f64,
     /// Average response time in seconds as of the newest sample; `None` before the first.
     pub(crate) seconds: Option<f64>,
-    /// How long a good answer takes: it takes 1/p attempts to get one.
+    /// The time to get a good answer, in seconds: the average divided by the success rate p,
+    /// because that takes 1/p attempts.
     pub(crate) seconds_to_success: Option<f64>,
     /// When the newest sample arrived; `None` before the first.
     pub(crate) updated: Option<Instant>,
-    /// Whether this worker has seen its answers, but so few that the next may turn their average upside down.
+    /// Whether this worker has so few samples that the next one may change the average completely.
     pub(crate) is_new: bool,
-    /// From when until before when this holds if nothing more is learnt.
+    /// When this holds, if nothing is recorded meanwhile.
     from: Instant,
     until: Instant,
 }
 
 impl Recent {
-    /// What never holds.
+    /// A value that never holds.
     pub(super) const FORGOTTEN: Self = Self {
         success_rate: 1.0,
         seconds: None,
@@ -38,12 +42,12 @@ impl Recent {
         until: Instant::ORIGIN,
     };
 
-    /// Whether it holds `now`, if nothing was learnt since it was put together.
+    /// Whether it holds `now`, if nothing was recorded since it was computed.
     pub(super) fn holds(&self, now: Instant) -> bool {
         self.from <= now && now < self.until
     }
 
-    /// Puts together what this worker has seen and the others have told.
+    /// Combines this worker's measurements with those of the others.
     #[cold]
     pub(super) fn of(window: &Window, own: &Average, others: &Others, now: Instant) -> Self {
         let counts = window.counts(now);
@@ -71,9 +75,10 @@ impl Recent {
     }
 }
 
-/// Response times below this count alike: a clock that stood still must not make the load of an
+/// Shorter response times count as this: a clock that stood still must not make the load of an
 /// endpoint invisible.
 pub(crate) const LEAST_SECONDS: f64 = 1e-6;
 
-/// An endpoint whose attempts all fail still has a time: if all do, load and speed decide.
+/// The success rate of an endpoint counts as at least this, so that one whose attempts all fail
+/// still has a time: if all endpoints fail, load and speed decide.
 const LEAST_SUCCESS_RATE: f64 = 0.001;

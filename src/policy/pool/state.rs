@@ -155,7 +155,7 @@ impl PoolState {
         };
         state
             .breaker()
-            .is_concerned(judgement.pass, verdict, exceeded)
+            .would_change(judgement.pass, verdict, exceeded)
             .then_some(judgement)
     }
 

@@ -288,7 +288,7 @@ proptest! {
             for pass in passes.chain([pair.breaker.free_pass()]) {
                 let mut judged = pair.breaker.clone();
                 judged.judge(&policy, pass, verdict, exceeded, pair.now);
-                let concerned = pair.breaker.is_concerned(pass, verdict, exceeded);
+                let concerned = pair.breaker.would_change(pass, verdict, exceeded);
                 prop_assert!(concerned || judged == pair.breaker, "{:?} by {:?}", judged, pass);
             }
         }
@@ -299,7 +299,7 @@ proptest! {
         let breaker = Breaker::default();
         for _ in 0..successes {
             let pass = breaker.free_pass();
-            prop_assert!(!breaker.is_concerned(pass, Verdict::Success, false));
+            prop_assert!(!breaker.would_change(pass, Verdict::Success, false));
         }
         prop_assert_eq!(breaker.admission(&policy, Instant::ORIGIN), Admission::Free);
     }

@@ -16,28 +16,28 @@ use crate::stats::totals::Totals;
 use crate::stats::window::{Counts, Window};
 use crate::time::Instant;
 
-/// What is known of one endpoint: what this worker saw itself, what the other workers have
-/// published of late, and a copy of what all of them agree on.
+/// What is known of one endpoint: what this worker has seen itself, what the other workers have
+/// published, and a copy of what all of them agree on.
 ///
-/// Strategies read it through methods only, which put the three together.
+/// Strategies read it through methods only, which combine the three.
 #[derive(Clone, Debug)]
 pub struct EndpointState {
     active: u32,
     response_time: Average,
-    /// Kept only where somebody asks for them.
+    /// Kept only if a quantile is needed.
     quantiles: Option<Quantiles>,
     window: Window,
     totals: Totals,
     last: Option<(Instant, Duration)>,
     consecutive_successes: u32,
     limit: Limit,
-    /// Where the limit is dynamic.
+    /// Kept only if the limit is dynamic.
     gradient: Option<Gradient>,
     others: Others,
     agreed: Agreed,
     /// See [`Agreed::selectable_from`].
     selectable_from: Option<Instant>,
-    /// Put together when it is asked for, and kept while it stays true: it is asked for with every choice.
+    /// Computed when it is first needed, and kept while it holds, because every choice needs it.
     recent: Cell<Recent>,
 }
 
@@ -71,8 +71,8 @@ impl EndpointState {
         }
     }
 
-    /// The same, taking no more attempts at a time than this. `seed` is the same in all workers and
-    /// differs between endpoints.
+    /// The same, with a limit of attempts under way. `seed` is the same in all workers and differs
+    /// between endpoints.
     #[must_use]
     pub fn limited(self, limit: Limit, seed: u64) -> Self {
         let gradient = match limit {
@@ -86,14 +86,14 @@ impl EndpointState {
         }
     }
 
-    /// The time that this share of its answers of late took at most, as far as this worker has seen;
-    /// `None` while too few have been seen, or if nobody asks for it.
+    /// The time within which this share of its recent answers began, as far as this worker has
+    /// seen. `None` if there are too few, or if quantiles are not kept.
     #[must_use]
     pub fn quantile(&self, share: f64, now: Instant) -> Option<Duration> {
         self.quantiles.as_ref()?.quantile(share, now)
     }
 
-    /// An attempt has been given up for another that was faster. It took at least this long.
+    /// An attempt was given up because another was faster. It took at least this long.
     pub fn overtaken(&mut self, time: Duration, now: Instant, decay: Duration) {
         if self.response_time.seconds() < Some(time.as_secs_f64()) {
             self.recent.set(Recent::FORGOTTEN);
@@ -110,7 +110,7 @@ impl EndpointState {
         self.active.saturating_add(self.others.active)
     }
 
-    /// How many of them it takes at a time, over all workers.
+    /// The limit of attempts under way, over all workers.
     #[must_use]
     pub fn limit(&self) -> u32 {
         let Some(gradient) = &self.gradient else {
@@ -124,7 +124,7 @@ impl EndpointState {
         }
     }
 
-    /// Whether another attempt of this worker would be one too many.
+    /// Whether another attempt of this worker would exceed the limit.
     pub(crate) fn is_full(&self, now: Instant) -> bool {
         let others = &self.others.share;
         match &self.gradient {
@@ -146,19 +146,19 @@ impl EndpointState {
         self.agreed.verdict(now)
     }
 
-    /// Its circuit breaker, as far as this worker has heard.
+    /// Its circuit breaker, as this worker last read it.
     #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.agreed.breaker
     }
 
-    /// Whether an attempt is let through `now`.
+    /// Whether an attempt is admitted `now`.
     #[must_use]
     pub fn admission(&self, policy: &BreakerPolicy, now: Instant) -> Admission {
         self.agreed.admission(policy, now)
     }
 
-    /// What all workers agree on, as far as this worker has heard.
+    /// What all workers agree on, as this worker last read it.
     #[must_use]
     pub const fn agreed(&self) -> &Agreed {
         &self.agreed
@@ -170,8 +170,8 @@ impl EndpointState {
         self.recent(now).seconds
     }
 
-    /// Its average response time in seconds as of `now`, having drifted towards `mean` since the
-    /// newest sample; `mean` itself before the first.
+    /// Its average response time in seconds as of `now`: that of the newest sample, drifted towards
+    /// `mean` since. Before the first sample, `mean`.
     #[must_use]
     pub fn seconds_drifted(&self, now: Instant, decay: Duration, mean: f64) -> f64 {
         match (self.seconds(now), self.silence(now)) {
@@ -186,7 +186,7 @@ impl EndpointState {
         self.recent(now).updated.map(|updated| now.since(updated))
     }
 
-    /// What the attempts of the trailing window came to, in all workers.
+    /// How the attempts of the trailing window ended, in all workers.
     #[must_use]
     pub fn counts(&self, now: Instant) -> Counts {
         let mut counts = self.window.counts(now);
@@ -194,13 +194,14 @@ impl EndpointState {
         counts
     }
 
-    /// Share of successful attempts of late, 0.0..=1.0; 1 while nothing is known.
+    /// Share of successful attempts in the window, 0.0..=1.0; 1 while nothing is known.
     #[must_use]
     pub fn success_rate(&self, now: Instant) -> f64 {
         self.recent(now).success_rate
     }
 
-    /// What a choice among many has to know, found anew only when something was learnt or forgotten.
+    /// What strategies need to know of every candidate. Computed again only when something has
+    /// changed.
     #[inline]
     pub(crate) fn recent(&self, now: Instant) -> Recent {
         if !self.recent.get().holds(now) {
@@ -231,13 +232,13 @@ impl EndpointState {
         excluded.or_else(|| self.is_full(now).then_some(Exclusion::AtLimit))
     }
 
-    /// Until when it has asked to be left alone; `None` when it has not, or no longer.
+    /// Until when it cools down; `None` if it does not.
     #[must_use]
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
         self.agreed.cooling_until(now)
     }
 
-    /// What this worker tells the others.
+    /// What this worker publishes.
     #[must_use]
     pub fn report(&self, now: Instant) -> Others {
         Others {
@@ -257,15 +258,15 @@ impl EndpointState {
         }
     }
 
-    /// Takes in what the other workers tell.
+    /// Replaces what the other workers have published.
     pub fn set_others(&mut self, others: Others) {
         self.recent.set(Recent::FORGOTTEN);
         self.others = others;
     }
 
-    /// Takes over what all workers agree on. What is known from before the breaker's last transition
-    /// says nothing about its new state: an endpoint that has recovered would otherwise be shunned for
-    /// the answers of its bad days.
+    /// Replaces the copy of what all workers agree on. After a transition of the breaker,
+    /// measurements from before it are dropped: they say nothing about the new state, and an
+    /// endpoint that has recovered would still be avoided for its old answers.
     pub fn agree(&mut self, agreed: Agreed) {
         let is_new_state = agreed.breaker.generation() != self.agreed.breaker.generation();
         if is_new_state {
@@ -276,7 +277,7 @@ impl EndpointState {
         if is_new_state
             || agreed.breaker.consecutive_failures() > self.agreed.breaker.consecutive_failures()
         {
-            // It has failed somewhere.
+            // An attempt of another worker has failed.
             self.consecutive_successes = 0;
         }
         self.selectable_from = agreed.selectable_from();
@@ -292,13 +293,13 @@ impl EndpointState {
         }
     }
 
-    /// An attempt is over, whatever it came to.
+    /// An attempt is over, with any outcome.
     pub fn attempt_ended(&mut self) {
         self.active = self.active.saturating_sub(1);
     }
 
-    /// Learns from the outcome of an attempt that was admitted with `pass`. One from before the
-    /// breaker's last transition is counted and no more.
+    /// Records the outcome of an attempt that was admitted with `pass`. If it began before the
+    /// breaker's last transition, it is only counted.
     pub fn record(
         &mut self,
         pass: Pass,
@@ -341,14 +342,14 @@ impl EndpointState {
     }
 }
 
-/// How long an attempt took, and what to make of it.
+/// How long an attempt took, and how to count it.
 #[derive(Clone, Copy, Debug)]
 pub struct Took {
-    /// From sending to the answer's beginning, or to the failure.
+    /// From sending the request to the beginning of the answer, or to the failure.
     pub time: Duration,
-    /// What a failure counts as at least, so that failing fast never looks like being fast.
+    /// The least that a failure counts as, so that failing fast does not look like being fast.
     pub penalty: Duration,
-    /// Whether the breaker's policy calls it slow.
+    /// Whether the attempt is slow for the breaker's policy.
     pub slow: bool,
 }
 
