@@ -1,15 +1,14 @@
-//! Headers that are not everybody's to change.
+//! Headers that steer requests or connections, and may not be changed.
 //!
-//! Some headers steer the filter or the router behind it, some concern one connection or the framing
-//! of one body. A client's copies of the former are removed, the latter are not repeated on another
-//! attempt, and interceptors may change neither. Names are given in lower case, as bytes.
+//! Some headers steer the filter or the router behind it. A client's copies of them are removed.
+//! Others concern one connection, or the framing of one body. They are not repeated on another
+//! attempt. Interceptors may change neither. Names are in lower case, as bytes.
 //!
-//! Example: `x-envoy-max-retries` steers the router, `transfer-encoding` frames one body, `:path` and
-//! `host` say where a request goes; `x-tenant` is none of these.
+//! Example: `x-envoy-max-retries` steers the router, `transfer-encoding` frames one body, and
+//! `:path` and `host` decide where a request goes. `x-tenant` is none of these.
 
-/// Whether a header steers this filter or the router's own retries and timeouts: such a header is
-/// the operator's to set and not the client's.
-/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter>
+/// Whether a header steers this filter or the router's own retries and timeouts. Such a header is
+/// set by the operator and not by the client.
 #[must_use]
 pub fn is_control(name: &[u8]) -> bool {
     if name.starts_with(b"x-steerage-") {
@@ -38,7 +37,7 @@ pub fn is_control(name: &[u8]) -> bool {
 }
 
 /// Whether a header concerns one connection or the framing of one body. The host frames what it
-/// sends by itself; a length left over from another body would stall the receiver.
+/// sends itself. A length left over from another body would stall the receiver.
 #[must_use]
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(
@@ -55,15 +54,15 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
     )
 }
 
-/// Whether this is a token of RFC 9110 §5.6.2: what names of headers and methods are made of.
+/// Whether this is a token of RFC 9110 §5.6.2, as names of headers and methods are.
 #[must_use]
 pub fn is_token(text: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !text.is_empty() && text.iter().all(is_part)
 }
 
-/// Whether an interceptor may set, add or remove a header; the routing header, whose name is
-/// configured, is forbidden besides.
+/// Whether an interceptor may set, add or remove a header. The routing header, whose name is
+/// configured, is forbidden as well.
 #[must_use]
 pub fn is_changeable(name: &[u8]) -> bool {
     !name.starts_with(b":") && name != b"host" && !is_control(name) && !is_hop_by_hop(name)

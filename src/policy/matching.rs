@@ -1,13 +1,13 @@
 //! Which pool a request belongs to.
 //!
-//! A [`Matcher`] holds the conditions of one pool; all that are given must hold. Pools are asked in
-//! order and the first that matches takes the request. Paths are compared without their query,
-//! case matters; hosts are compared without case and, unless the pattern names a port, without the
-//! port. A regular expression must match the whole path, as in Envoy's `safe_regex`.
+//! A [`Matcher`] holds the conditions of one pool; all that are given must hold. The first pool
+//! that matches, in the order of the configuration, gets the request. Paths are compared without
+//! their query, and case matters. Hosts are compared without case, and without the port unless the
+//! pattern has one. A regular expression must match the whole path, as in Envoy's `safe_regex`.
 //!
-//! Example: `{"prefix": "/api", "hosts": ["*.example.com"], "methods": ["GET"]}` matches
-//! `GET /api/users?page=2` at `eu.example.com:8080`. It matches `/apis` too: a prefix is one of
-//! characters, as in Envoy, and `"/api/"` is the way to mean a segment.
+//! Example: `{"prefix": "/api", "hosts": ["*.example.com"], "methods": ["GET"]}` matches `GET
+//! /api/users?page=2` at `eu.example.com:8080`. It matches `/apis` too, because a prefix is one of
+//! characters, as in Envoy; `"/api/"` matches a segment.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,8 +17,8 @@ use regex_lite::Regex;
 
 use crate::retry::idempotency::Methods;
 
-/// The head of a request, as matching and hashing read it. Values are bytes: nothing promises that
-/// a client sends UTF-8.
+/// The head of a request, as matching and hashing read it. Values are bytes, because clients need
+/// not send UTF-8.
 pub trait RequestHead {
     /// `:method`.
     fn method(&self) -> &[u8];
@@ -26,11 +26,11 @@ pub trait RequestHead {
     fn path(&self) -> &[u8];
     /// `:authority`; empty if there is none.
     fn authority(&self) -> &[u8];
-    /// The first value of the header `name`, which is given in lower case.
+    /// The first value of the header `name`, which is in lower case.
     fn header(&self, name: &str) -> Option<&[u8]>;
 }
 
-/// The conditions of one pool; the default one matches every request.
+/// The conditions of one pool; the default matches every request.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
     /// The path begins with this.
@@ -43,7 +43,7 @@ pub struct Matcher {
     pub hosts: Vec<HostPattern>,
     /// The method is one of these.
     pub methods: Option<Methods>,
-    /// Every header's rule holds. Names in lower case.
+    /// All rules hold for the headers. Names are in lower case.
     pub headers: Vec<(Box<str>, HeaderRule)>,
 }
 
@@ -83,12 +83,12 @@ pub fn path_without_query(path: &[u8]) -> &[u8] {
 pub struct PathRegex(Regex);
 
 impl PathRegex {
-    /// Compiles `pattern`. Matching takes time linear in the path, whatever the pattern.
+    /// Compiles `pattern`. Matching takes time linear in the path for every pattern.
     ///
     /// # Errors
     /// [`InvalidRegex`] says what is wrong with the pattern.
     pub fn new(pattern: &str) -> Result<Self, InvalidRegex> {
-        // Compiled alone first: an error should speak of the pattern as the user wrote it.
+        // Compiled alone first, so that an error is about the pattern as the user wrote it.
         Regex::new(pattern).map_err(InvalidRegex)?;
         Regex::new(&alloc::format!("^(?:{pattern})$"))
             .map(Self)
@@ -115,14 +115,14 @@ impl core::error::Error for InvalidRegex {}
 /// `example.com`, `*.example.com` or `example.com:8080`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern {
-    /// In lower case; without the `*` of a suffix pattern, so that it begins with a dot.
+    /// In lower case. A suffix pattern is without its `*`, so that it begins with a dot.
     pattern: Box<str>,
     suffix: bool,
     with_port: bool,
 }
 
 impl HostPattern {
-    /// `None` if `pattern` is empty or has a `*` elsewhere than in a leading `*.`.
+    /// `None` if `pattern` is empty or has a `*` other than in a leading `*.`.
     #[must_use]
     pub fn new(pattern: &str) -> Option<Self> {
         let (rest, suffix) = match pattern.strip_prefix('*') {
@@ -170,19 +170,19 @@ fn without_port(authority: &[u8]) -> &[u8] {
     }
 }
 
-/// What a header must be.
+/// A rule for the value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderRule {
-    /// Exactly this.
+    /// It is this.
     Exact(Box<str>),
-    /// Something that begins with this.
+    /// It begins with this.
     Prefix(Box<str>),
-    /// There (`true`) or not there (`false`), whatever the value.
+    /// The header is present (`true`) or absent (`false`), with any value.
     Present(bool),
 }
 
 impl HeaderRule {
-    /// Whether a header with this value, or one that is not there, follows the rule.
+    /// Whether a header with this value, or an absent one, follows the rule.
     #[must_use]
     pub fn matches(&self, value: Option<&[u8]>) -> bool {
         match self {

@@ -1,10 +1,10 @@
-//! A point in monotonic time, as the host hands it in.
+//! A point in monotonic time, as the host gives it.
 //!
-//! The core reads no clock. Every decision takes `now` as an argument, so that a test or a
-//! simulation can be at any time it likes. Durations are [`core::time::Duration`].
+//! The core reads no clock. Every decision takes `now` as an argument, so a test or a simulation
+//! can be at any time. Durations are [`core::time::Duration`].
 //!
-//! Arithmetic saturates: a clock that steps back reads as "no time has passed", never as an
-//! enormous span, and a deadline beyond the range is simply the last instant.
+//! Arithmetic saturates. If a clock steps back, no time has passed. A deadline beyond the range is
+//! the last instant.
 //!
 //! ```
 //! use core::time::Duration;
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub struct Instant(u64);
 
 impl Instant {
-    /// The origin of the host's clock: before anything that happens.
+    /// The origin of the host's clock, before all events.
     pub const ORIGIN: Self = Self(0);
 
     /// The instant `nanos` nanoseconds after the origin.
@@ -44,7 +44,7 @@ impl Instant {
         self.0
     }
 
-    /// Time passed since `earlier`; zero if `earlier` is in fact later.
+    /// The time passed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -67,7 +67,8 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// `seconds` as a duration: negative and NaN become zero, what is too large the longest duration.
+/// `seconds` as a duration. Negative numbers and NaN become zero; what is too large becomes the
+/// longest duration.
 #[must_use]
 pub fn from_seconds(seconds: f64) -> Duration {
     if seconds > 0.0 {

@@ -1,4 +1,4 @@
-//! What every strategy implements.
+//! The interface of every strategy.
 
 use core::fmt::Debug;
 
@@ -9,10 +9,10 @@ use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-/// A strategy together with what it must remember between choices.
+/// A strategy, together with what it must remember between choices.
 ///
-/// Each worker has one for each pool, so what it remembers is what this worker has chosen. The state
-/// of a candidate is of all workers together where they share it.
+/// Each worker has one for each pool, so it remembers only the choices of this worker. The state of
+/// a candidate is that of all workers, where they share it.
 ///
 /// ```
 /// use rand::Rng;
@@ -44,11 +44,11 @@ use crate::time::Instant;
 /// # drop(state);
 /// ```
 pub trait Balancer: Debug {
-    /// Chooses one of the candidates, of which there is at least one. What is none of them counts as
-    /// no choice, and then one is drawn by weight.
+    /// Chooses one of the candidates; there is at least one. If the choice is not one of them, or
+    /// `None`, one is drawn by weight.
     ///
-    /// `key` is the request's hash key, where the configuration says what to hash: `hash_on`, with
-    /// the strategy `consistent_hash`.
+    /// `key` is the request's hash key, if the configuration says what to hash: `hash_on`, with the
+    /// strategy `consistent_hash`.
     fn pick(
         &mut self,
         candidates: &Candidates<'_>,

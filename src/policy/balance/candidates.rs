@@ -1,29 +1,31 @@
 //! The endpoints of a pool that a strategy may choose from.
 //!
-//! It is a filter over the pool's own slices and allocates nothing, however many endpoints there are. On a
-//! good day, when all of them are alike and available, one look at each finds that out, and nothing is
-//! asked again.
+//! It is a filter over the pool's own slices, and allocates nothing. Most of the time all endpoints
+//! are available and alike. One pass finds that out, and no endpoint is examined again.
 //!
-//! **Who is preferred**, best first: an endpoint not tried yet in this exchange before one that was; one
-//! with a weight before a drained one; then the tiers. Not being tried comes first because a second try
-//! on the endpoint that has just failed is the least promising of all, drained or not.
+//! **Preference**, best first: an endpoint that this exchange has not tried before one that it has;
+//! then one with a weight before a drained one; then the tier. Not being tried comes first because
+//! an endpoint that has just failed is the least promising of all, drained or not.
 //!
 //! **Tiers** of priority take over from each other by degrees (`tiers`).
 //!
-//! **Panic**: when less than the pool's threshold of its weight is available, then availability says more of
-//! those who judge than of the endpoints, and is ignored: a few would be crushed by the load of all.
+//! **Panic**: when less than a threshold of the pool's weight is available, availability is
+//! ignored. It then says more of the checks than of the endpoints, and the few available ones would
+//! be crushed by the whole load.
 //!
-//! **Slow start**: an endpoint that has come back takes part in few of the choices at first, in all of them
-//! when its time is over. It does not matter which strategy chooses.
+//! **Slow start**: an endpoint that has become available again is a candidate in few of the choices
+//! at first, and in all of them when `slow_start` is over. This does not depend on the strategy.
 //!
-//! What is left to chance is decided by one number a choice, which consistent hashing makes of the key: the
-//! same key falls into the same tier while nothing changes.
+//! Chance enters by one number for each choice, the draw. Consistent hashing makes it of the key,
+//! so that a key stays in one tier while nothing changes.
 //!
-//! Examples. `a` (weight 1), `b` (weight 0), `c` (priority 1): first attempt `a`; it fails: `c`, because `b`
-//! is drained; it fails: `b`; it fails: `a` again. — Two of equal weight in tier 0, one of them open: 0.5 ×
-//! 1.4 = 70 % of the requests stay in tier 0, 30 % go to tier 1. — Of four, one is available, and the threshold
-//! is 0.3: 0.25 is less, so all four are used. — `slow_start` 30 s: 15 s after it came back an endpoint
-//! takes part in half of the choices.
+//! Examples:
+//!
+//! - `a` (weight 1), `b` (weight 0), `c` (priority 1): the first attempt goes to `a`. It fails:
+//!   `c`, because `b` is drained. It fails: `b`. It fails: `a` again.
+//! - Four endpoints of equal weight, of which one is available, and a threshold of 0.3: 0.25 is
+//!   less, so all four are used.
+//! - `slow_start` 30 s: 15 s after it returned, an endpoint is a candidate in half of the choices.
 
 use twox_hash::XxHash64;
 
@@ -42,8 +44,8 @@ pub struct Candidate<'a> {
     pub endpoint: &'a Endpoint,
     /// What is known of it.
     pub state: &'a EndpointState,
-    /// Its weight among the candidates: above 0, because drained endpoints compete only with each
-    /// other and then count alike.
+    /// Its weight among the candidates, above 0. Drained endpoints compete only with each other,
+    /// and count alike.
     pub weight: f64,
 }
 
@@ -53,20 +55,20 @@ pub struct Candidates<'a> {
     rules: Rules<'a>,
     states: &'a [EndpointState],
     tried: &'a Tried,
-    /// What chance decides this choice by.
+    /// The number that decides what is left to chance.
     draw: u64,
     now: Instant,
     /// Whether availability is ignored.
     panics: bool,
-    /// The rank of all candidates; `None` when no endpoint may be chosen.
+    /// The rank of all candidates; `None` if no endpoint may be chosen.
     best: Option<Rank>,
-    /// Whether endpoints that have just come back may be left out.
+    /// Whether slow start may leave out endpoints.
     thins: bool,
-    /// Whether all endpoints are candidates, so that none has to be looked at again.
+    /// Whether all endpoints are candidates, so that none needs to be examined.
     are_all: bool,
 }
 
-/// What makes one available endpoint preferable to another; smaller is better.
+/// The preference for an available endpoint; smaller is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     tried: bool,
@@ -75,8 +77,8 @@ struct Rank {
 }
 
 impl<'a> Candidates<'a> {
-    /// The candidates of a pool. `states` belong to its endpoints by position; `draw` is a number drawn for
-    /// this choice, see [`Candidates::needs_draw`].
+    /// The candidates of a pool. `states` are those of its endpoints, by position. `draw` is a
+    /// random number, which matters if [`Candidates::needs_draw`].
     #[must_use]
     pub fn new(
         pool: impl Into<Rules<'a>>,
@@ -102,12 +104,15 @@ impl<'a> Candidates<'a> {
         {
             candidates.best = Some(Rank { priority, ..best });
         }
-        candidates.thins =
-            !pool.slow_start.is_zero() && candidates.ranked().any(|it| candidates.takes_part(&it));
+        candidates.thins = !pool.slow_start.is_zero()
+            && candidates
+                .ranked()
+                .any(|it| candidates.passes_slow_start(&it));
         candidates
     }
 
-    /// All endpoints of a pool, which are known to be available and alike. A pool has at least one.
+    /// All endpoints of a pool, when they are known to be available and alike. A pool has at least
+    /// one.
     pub(crate) fn all(
         pool: impl Into<Rules<'a>>,
         states: &'a [EndpointState],
@@ -133,12 +138,12 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Whether they are all endpoints of the pool.
+    /// Whether all endpoints of the pool are candidates.
     pub(crate) const fn are_all(&self) -> bool {
         self.are_all
     }
 
-    /// Whether a choice among the endpoints of `pool` depends on chance before a strategy comes to it.
+    /// Whether the candidates of `pool` depend on chance.
     #[must_use]
     pub fn needs_draw(pool: impl Into<Rules<'a>>) -> bool {
         let pool = pool.into();
@@ -150,7 +155,7 @@ impl<'a> Candidates<'a> {
     /// All candidates, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         self.ranked()
-            .filter(|candidate| !self.thins || self.takes_part(candidate))
+            .filter(|candidate| !self.thins || self.passes_slow_start(candidate))
     }
 
     /// Whether there is none.
@@ -174,16 +179,16 @@ impl<'a> Candidates<'a> {
         };
         self.is_usable(state)
             && Some(self.rank(index, endpoint)) == self.best
-            && (!self.thins || self.takes_part(&candidate(index, endpoint, state)))
+            && (!self.thins || self.passes_slow_start(&candidate(index, endpoint, state)))
     }
 
-    /// Whether the best that is left was tried before in this exchange.
+    /// Whether all candidates were tried before in this exchange; true if there are none.
     #[must_use]
     pub fn all_tried(&self) -> bool {
         self.best.is_none_or(|rank| rank.tried)
     }
 
-    /// Whether there is none, but would be if one did not have as many attempts under way as it takes.
+    /// Whether there is no candidate, and at least one endpoint is excluded only by its limit.
     #[must_use]
     pub fn overloaded(&self) -> bool {
         let is_only_full = |state: &EndpointState| match self.exclusion(state) {
@@ -196,8 +201,8 @@ impl<'a> Candidates<'a> {
         self.best.is_none() && self.states.iter().any(is_only_full)
     }
 
-    /// When the first endpoint has cooled down, if none is available before. One at its limit may be
-    /// at any time.
+    /// When the first cool-down ends, if no endpoint is available before. `None` also if an
+    /// endpoint is excluded only by its limit, because that may end at any time.
     #[must_use]
     pub fn cooled(&self) -> Option<Instant> {
         if self.best.is_some() || self.overloaded() {
@@ -216,8 +221,8 @@ impl<'a> Candidates<'a> {
             .min()
     }
 
-    /// Whether all endpoints are available and of the same rank: at the first attempt, without anything that
-    /// sets them apart.
+    /// Whether all endpoints are available and of the same rank: the first attempt of an exchange,
+    /// one tier, and nothing that distinguishes them.
     fn are_all_alike(&self) -> bool {
         let priority = self.best.map(|best| best.priority);
         let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
@@ -229,7 +234,7 @@ impl<'a> Candidates<'a> {
         self.rules.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
     }
 
-    /// Those of the best rank.
+    /// The endpoints of the best rank.
     fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         let is_best = |(index, endpoint, state): &(EndpointIndex, &Endpoint, &EndpointState)| {
             self.are_all
@@ -240,7 +245,7 @@ impl<'a> Candidates<'a> {
             .map(|(index, endpoint, state)| candidate(index, endpoint, state))
     }
 
-    /// Those that may be chosen at all.
+    /// The endpoints that may be chosen at all.
     fn usable(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + '_ {
@@ -275,8 +280,8 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Whether so little of the pool is available that availability is ignored. An endpoint at its limit is
-    /// well; one that an operator has taken out is not counted.
+    /// Whether so little of the pool is available that availability is ignored. An endpoint at its
+    /// limit counts as available. One that an operator has excluded does not count at all.
     fn is_panic(&self) -> bool {
         if self.rules.panic_threshold <= 0.0 {
             return false;
@@ -296,8 +301,8 @@ impl<'a> Candidates<'a> {
         available < self.rules.panic_threshold * all
     }
 
-    /// The tier that this choice falls into, of those with candidates that differ from `best` in their
-    /// tier only; `None` if all endpoints are in one.
+    /// The tier of this choice, among those with endpoints that differ from `best` in their tier
+    /// only; `None` if all endpoints are in one tier.
     fn tier(&self, best: Rank) -> Option<u32> {
         tiers::choose(self.rules.endpoints, fraction(self.draw), |priority| {
             let mut weights = Weights::default();
@@ -314,8 +319,8 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    /// Whether an endpoint takes part in this choice: always, unless it has just come back.
-    fn takes_part(&self, candidate: &Candidate<'_>) -> bool {
+    /// Whether slow start lets an endpoint be a candidate of this choice.
+    fn passes_slow_start(&self, candidate: &Candidate<'_>) -> bool {
         let Some(returned) = candidate.state.agreed().returned(self.now) else {
             return true;
         };
@@ -343,11 +348,11 @@ fn candidate<'a>(
     }
 }
 
-/// A number in 0.0..1.0 of 53 of these bits.
+/// A number in 0.0..1.0, of 53 of these bits.
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The part that an endpoint takes at the moment that it comes back: Envoy's default.
+/// The share of choices at the moment an endpoint returns: Envoy's default.
 const LEAST_PART: f64 = 0.1;

@@ -1,12 +1,13 @@
 //! The same endpoint for the same key: weighted rendezvous hashing.
 //!
-//! Every endpoint scores −weight / ln(h), with h in (0, 1) made of the key's and the endpoint's
-//! hashes; the highest score wins ("Weighted Distributed Hash Tables", Schindelhauer and Schomaker,
-//! 2005). Rendezvous and not a ring: a pool has few endpoints, so there is no table to build, weights
-//! are exact, and when an endpoint leaves, only the keys that it had move, each to its second best.
+//! Every endpoint has the score −weight / ln(h), with h in (0, 1) made of the hashes of the key and
+//! of the endpoint. The highest score wins ("Weighted Distributed Hash Tables", Schindelhauer and
+//! Schomaker, 2005). Rendezvous and not a ring, because a pool has few endpoints: there is no table
+//! to build, weights are exact, and when an endpoint leaves, only its own keys move, each to its
+//! second best.
 //!
-//! Hashes come from names and never from positions: workers agree, and reordering a configuration
-//! moves nothing. A request without the key goes anywhere.
+//! Hashes are of names and never of positions, so workers agree, and reordering a configuration
+//! moves nothing. A request without a key goes to an endpoint drawn by weight.
 //!
 //! Example: for one key, a (weight 1) draws h = 0.5 → 1.44, b (weight 2) draws h = 0.3 → 1.66:
 //! the key is b's.
@@ -54,7 +55,7 @@ const fn mixed(mut hash: u64) -> u64 {
     hash ^ (hash >> 31)
 }
 
-/// `hash` as a number strictly between 0 and 1, of 52 bits: one more would round up to 1.
+/// `hash` as a number strictly between 0 and 1, of 52 bits. One bit more would round up to 1.
 fn unit(hash: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "52 bits and a half fit exactly")]
     let bits = (hash >> 12) as f64;

@@ -1,10 +1,9 @@
-//! At random, in proportion to everything that speaks for an endpoint:
-//! weight × health × success rate × relative speed.
+//! At random, in proportion to weight × health × success rate × relative speed.
 //!
-//! Health counts 1 (HEALTHY), 0.5 (UNKNOWN) or 0.25 (DEGRADED); the success rate is that of the
-//! last ten seconds; the relative speed is the fastest candidate's response time over this one's,
-//! so 1 for the fastest and 0.1 for one ten times slower. An endpoint without history counts as
-//! fast as the mean. If nothing speaks for any of them, all count alike.
+//! Health counts 1 (HEALTHY), 0.5 (UNKNOWN) or 0.25 (DEGRADED). The success rate is that of the
+//! window. The relative speed is the fastest candidate's response time over this one's, so 1 for
+//! the fastest and 0.1 for one ten times slower. An endpoint without history counts as fast as the
+//! mean. If all products are zero, all candidates have the same chance.
 //!
 //! Example: a weight 1, HEALTHY, 90 % success, 10 ms → 0.9; b weight 2, UNKNOWN, 100 %, 20 ms →
 //! 2 × 0.5 × 1 × 0.5 = 0.5. a gets 64 % of the traffic.

@@ -1,4 +1,4 @@
-//! What of a request decides its endpoint, where something does.
+//! What of a request decides its endpoint, for consistent hashing.
 
 use alloc::boxed::Box;
 
@@ -22,8 +22,8 @@ pub enum HashOn {
 }
 
 impl HashOn {
-    /// The key of a request; `None` if it has none, and for [`HashOn::SourceIp`], which is not in
-    /// the request's head.
+    /// The key of a request. `None` if the request has none, and for [`HashOn::SourceIp`], which is
+    /// not in the request's head.
     pub fn key(&self, head: &impl RequestHead) -> Option<HashKey> {
         let value = match self {
             Self::Header(name) => head.header(name)?,
@@ -67,5 +67,5 @@ impl HashKey {
     }
 }
 
-/// Unlike the seed of endpoints' names: a key that is an endpoint's name would cancel it out.
+/// Not the seed of endpoints' names: a key that equals an endpoint's name would cancel it out.
 const KEY_SEED: u64 = 1;

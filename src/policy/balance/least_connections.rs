@@ -1,8 +1,8 @@
 //! The fewest attempts under way for its weight: smallest (active + 1) / weight, ties at random.
 //!
-//! The + 1 counts the attempt about to be sent; without it every idle endpoint would cost 0 and
-//! weights would not matter until all are busy. Ties are drawn, because workers that see the same
-//! numbers must not all take the same endpoint.
+//! The + 1 counts the attempt that is about to be sent. Without it every idle endpoint would cost
+//! 0, and weights would not matter until all are busy. Ties are drawn, because workers that see the
+//! same numbers must not all choose the same endpoint.
 //!
 //! Example: a has 3 under way at weight 2 → (3 + 1) / 2 = 2; b has 1 at weight 1 → 2: drawn.
 

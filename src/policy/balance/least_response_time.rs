@@ -1,39 +1,39 @@
-//! By response time: a draw in which each endpoint has the chance weight / (time × load), and
-//! from which those are left out that are far slower than the best.
+//! By response time: each endpoint is drawn with chance weight / (time × load). Endpoints that are
+//! far slower than the best are left out.
 //!
-//! - **time**: the average of [`crate::stats::latency`] divided by the success rate, because it takes 1/p
-//!   attempts to get a good answer from an endpoint whose attempts succeed with chance p. A failure counts
-//!   as a slow answer, so failing fast does not attract.
-//! - **load**: 1 + attempts under way in all workers, for its weight.
+//! - **time**: the average of [`crate::stats::latency`] divided by the success rate, because it
+//!   takes 1/p attempts to get a good answer if attempts succeed with chance p. A failure counts as
+//!   a slow answer, so failing fast does not attract traffic.
+//! - **load**: 1 + attempts under way in all workers / weight.
 //!
-//! **Why a draw**, and not the smallest product: what a worker knows of the others is up to 100 ms old, and
-//! until they hear of each other all of them take the same one. In the simulation
-//! (`shared/tests/simulation/scenarios`), 32 workers that took the smallest sent up to 80 % of a tenth of a
-//! second's requests to one of three equal endpoints; drawing, 42 %, which is chance. Nor does the smallest
-//! product give endpoints their part: of 10, 20 and 40 ms, with little to do, the last got 3 % of
-//! the requests and not 14 %. A draw by 1 / (time × load) is in proportion to speed with much load as with
-//! little: with little, load is 1, and with much it is throughput × time, so that throughput² goes
-//! with 1 / time².
+//! **Why a draw**, and not the smallest product: what a worker knows of the others is up to 100 ms
+//! old, and until then all workers would choose the same endpoint. In the simulation
+//! (`shared/tests/simulation/scenarios`), 32 workers that chose the smallest product sent up to 80
+//! % of the requests of a tenth of a second to one of three equal endpoints; with a draw 42 %,
+//! which is chance. The smallest product does not give endpoints their share either: of 10, 20 and
+//! 40 ms, with little load, the last got 3 % of the requests and not 14 %. A draw by 1 / (time ×
+//! load) is proportional to speed with any load: with little, load is 1; with much, load is
+//! throughput × time, so throughput² is proportional to 1 / time².
 //!
-//! **Why some are left out**: an endpoint that has become 20 times slower would still be drawn for one
-//! request in 41 beside two good ones, and one in a hundred is enough to spoil the 99th percentile. One
-//! that is more than [`FAR`] times slower than the best is therefore *explored* and not drawn: it gets one
-//! attempt at a time, of all workers, when nothing has been heard of it for `decay`. For one to two
-//! `decay`s, drawn anew with each request, or all workers would find at the same time that it is due.
-//! If that attempt is as fast as in its good days, the endpoint is drawn again at once.
+//! **Why some are left out**: an endpoint that has become 20 times slower would still be drawn for
+//! one request in 41 beside two good ones, and one in a hundred is enough to spoil the 99th
+//! percentile. An endpoint more than [`FAR`] times slower than the best is not drawn but
+//! *explored*: when there was no sample of it for one to two `decay`s, it gets one attempt, of all
+//! workers. The time is drawn anew with each request, or all workers would find it due at the same
+//! moment. If that attempt is as fast as it used to be, the endpoint is drawn again at once.
 //!
-//! **An endpoint without history** is explored in the same way, at once, and again if its first answers are
-//! far slower than those of the rest: neither starved nor flooded. While no endpoint has given a good answer,
-//! the smallest time × load decides, with the mean of the others as the time of those that have not
-//! answered.
+//! **An endpoint without history** is explored at once, and again if its first answers are far
+//! slower than those of the rest. It is neither starved nor flooded. While no endpoint has given a
+//! good answer, the smallest time × load decides; endpoints that have not answered count with the
+//! mean time of the others.
 //!
-//! Limits: an endpoint that is left out and still busy with a long answer is explored when that has ended.
-//! When all are overloaded, one that happens to have no success within the `window` is left out as well, although
-//! it could help; until it is explored.
+//! Limits: an endpoint that is left out, and is still busy with a long answer, is explored only
+//! after that answer. When all endpoints are overloaded, one without a success within the `window`
+//! by chance is left out as well, although it could help, until it is explored.
 //!
-//! Example, weights 1, nothing under way: a 10 ms, b 20 ms, c 40 ms, d 90 ms → 4 : 2 : 1 : 0, so a gets
-//! 57 % of the requests, b 29 %, c 14 %, and d one in ten to twenty seconds. With 3 under way at a, the
-//! chances are 1 : 2 : 1 : 0.
+//! Example, weights 1, nothing under way: a 10 ms, b 20 ms, c 40 ms, d 90 ms → 4 : 2 : 1 : 0. So a
+//! gets 57 % of the requests, b 29 %, c 14 %, and d one attempt in ten to twenty seconds. With 3
+//! under way at a, the chances are 1 : 2 : 1 : 0.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -53,21 +53,21 @@ use crate::time::{Instant, from_seconds};
 pub(super) struct LeastResponseTime {
     /// Time constant of the response-time averages.
     decay: Duration,
-    /// The candidates of the choice at hand; the memory is used again for the next one.
+    /// The scores of the choice at hand. The memory is reused for the next one.
     scores: Vec<Score>,
 }
 
-/// What one look at a candidate tells.
+/// What the choice needs to know of one candidate.
 #[derive(Debug)]
 struct Score {
     index: EndpointIndex,
-    /// How long a good answer takes; infinite if that is not known.
+    /// The time to get a good answer; infinite if it is not known.
     seconds: f64,
     weight: f64,
     active: u32,
-    /// Whether it is idle, and too little is known of its speed, or for too long.
+    /// Whether it is idle, and its speed is not known, or was not measured for long.
     wants_exploring: bool,
-    /// Its part in the draw; 0 until all have been looked at.
+    /// Its share in the draw; 0 until all scores are known.
     chance: f64,
 }
 
@@ -133,7 +133,7 @@ impl Balancer for LeastResponseTime {
             // 1 on average, so that only the ratio of weights matters.
             let weight = (score.weight / mean_weight).max(f64::MIN_POSITIVE);
             let load = 1.0 + f64::from(score.active) / weight;
-            // In units of the best, lest a product of very small numbers be none.
+            // In units of the best, so that a product of very small numbers is not zero.
             score.chance = weight * (best / score.seconds) / load;
             let is_drawn = is_drawn(score);
             if is_drawn {
@@ -146,9 +146,9 @@ impl Balancer for LeastResponseTime {
     }
 }
 
-/// The choice while no endpoint has given a good answer: the smallest time × load. A draw would let an
-/// endpoint that fails at once, and is idle again, have a good part of what comes before the others'
-/// first answers.
+/// The choice while no endpoint has given a good answer: the smallest time × load. A draw would
+/// give an endpoint that fails at once, and is idle again, a large share of the requests that
+/// arrive before the first answers of the others.
 fn without_history(
     candidates: &Candidates<'_>,
     now: Instant,
@@ -175,6 +175,6 @@ pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
     if count > 0.0 { sum / count } else { 1.0 }
 }
 
-/// So many times slower than the best is too slow to be drawn: more than a slow answer alone can make an
-/// average, less than failures in a row do.
+/// An endpoint so many times slower than the best is not drawn: more than one slow answer can make
+/// of an average, and less than consecutive failures do.
 const FAR: f64 = 8.0;

@@ -1,8 +1,11 @@
-//! Choosing the endpoint of an attempt.
+//! Chooses the endpoint of an attempt.
 //!
-//! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from, by what is
-//! available, tried and preferred. A [`Balancer`] then applies the strategy; each has a file of its own, and
-//! others may be written elsewhere: what they choose is checked.
+//! [`Candidates`] narrows a pool down to the endpoints that a strategy may choose from: the
+//! available ones, the untried ones, the best tier. A [`Balancer`] then applies the strategy. Each
+//! strategy has a file of its own. Others may be written elsewhere; what they choose is checked.
+//!
+//! Example: a pool of three endpoints, one of them unavailable. A retry after a failure of the
+//! second has one untried candidate left, so every strategy chooses that one.
 
 pub(crate) mod balancer;
 pub(crate) mod candidates;
@@ -87,7 +90,7 @@ impl Strategy {
         }
     }
 
-    /// What of a request decides its endpoint, for the one strategy where something does.
+    /// What of a request decides its endpoint; `None` for strategies that do not hash.
     #[must_use]
     pub const fn hash_on(&self) -> Option<&HashOn> {
         match self {
@@ -96,8 +99,7 @@ impl Strategy {
         }
     }
 
-    /// A balancer that has chosen nothing yet. `decay` is the time constant of the response-time
-    /// averages.
+    /// A new balancer of this strategy. `decay` is the time constant of the response-time averages.
     #[must_use]
     pub fn balancer(&self, decay: Duration) -> Box<dyn Balancer> {
         match self {
@@ -113,7 +115,8 @@ impl Strategy {
     }
 }
 
-/// Has `balancer` choose, and sees to it that one is chosen if there is any; `None` if there is none.
+/// The choice of `balancer`, or a candidate drawn by weight if that is not a candidate; `None` if
+/// there are no candidates.
 pub(crate) fn choose(
     balancer: &mut dyn Balancer,
     candidates: &Candidates<'_>,

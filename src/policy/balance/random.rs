@@ -1,8 +1,8 @@
-//! Choosing at random: uniformly, by weight, and among equals.
+//! Draws: uniformly, by weight, and among equals.
 //!
-//! Each takes one pass, or two short ones, over the candidates and allocates nothing.
+//! Each takes one pass over the candidates, or two short ones, and allocates nothing.
 //!
-//! Example, weights 1, 2, 1: a draw of 0.8 of the total 4 is 3.2; minus 1, minus 2 leaves 0.2,
+//! Example, weights 1, 2, 1: a draw of 0.8 of the total 4 is 3.2. Minus 1 and minus 2 leaves 0.2,
 //! which falls into the third.
 
 use rand::{Rng, RngExt as _};
@@ -13,7 +13,7 @@ use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-/// The strategy `random`: every candidate alike.
+/// The strategy `random`: every candidate has the same chance.
 #[derive(Debug)]
 pub(super) struct Random;
 
@@ -58,8 +58,8 @@ pub(super) fn weighted(candidates: &Candidates<'_>, rng: &mut dyn Rng) -> Option
     )
 }
 
-/// In proportion to the shares, which `shares` lists anew each time it is called. If they add up to
-/// nothing, every one alike.
+/// In proportion to the shares, which `shares` lists anew with each call. If their sum is zero,
+/// every candidate has the same chance.
 pub(super) fn drawn<I>(shares: impl Fn() -> I, rng: &mut dyn Rng) -> Option<EndpointIndex>
 where
     I: Iterator<Item = (EndpointIndex, f64)>,
@@ -68,7 +68,7 @@ where
     drawn_of(total, shares, rng)
 }
 
-/// The same for those who know the sum of the shares.
+/// The same, if the sum of the shares is known.
 pub(super) fn drawn_of<I>(
     total: f64,
     shares: impl Fn() -> I,
@@ -89,11 +89,11 @@ where
             break;
         }
     }
-    // Rounding may leave a rest after the last one, which then takes it.
+    // Rounding may leave a rest after the last one, which then gets it.
     last
 }
 
-/// The one of lowest cost; equals are drawn, each with the same chance.
+/// The candidate of the lowest cost. Equals have the same chance.
 pub(super) fn cheapest(
     costs: impl Iterator<Item = (EndpointIndex, f64)>,
     rng: &mut dyn Rng,
@@ -104,7 +104,8 @@ pub(super) fn cheapest(
         match best {
             Some((_, lowest)) if cost > lowest => {}
             Some((_, lowest)) if cost == lowest => {
-                // The k-th equal replaces the choice with chance 1/k: all of them come out alike.
+                // The k-th equal replaces the choice with chance 1/k, so all of them have the same
+                // chance.
                 equals = equals.saturating_add(1);
                 if rng.random_range(0..equals) == 0 {
                     best = Some((index, cost));

@@ -1,8 +1,7 @@
-//! One after the other: the next candidate after the last one chosen, in the order of the
-//! configuration.
+//! One after the other, in the order of the configuration: the candidate after the last one chosen.
 //!
-//! The position is kept in the whole list of endpoints and not among today's candidates, so that an
-//! endpoint that leaves or returns shifts nobody's turn.
+//! The position is one in the whole list of endpoints, and not among the candidates of the moment,
+//! so an endpoint that leaves or returns does not shift the turn of the others.
 //!
 //! Example, endpoints a b c: a b c a…; while b is unavailable: a c a c….
 
@@ -14,7 +13,7 @@ use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-/// The memory of round robin: the last one chosen.
+/// The strategy `round_robin`: remembers the last endpoint chosen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RoundRobin {
     last: Option<EndpointIndex>,
@@ -28,7 +27,7 @@ impl Balancer for RoundRobin {
         _now: Instant,
         _rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        // Most often it is the one right after the last.
+        // Most often it is the next one.
         let next = EndpointIndex::new(self.last.map_or(0, |last| last.position() + 1));
         let chosen = match next.filter(|next| candidates.contains(*next)) {
             Some(next) => next,

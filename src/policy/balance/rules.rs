@@ -12,8 +12,9 @@ pub struct Rules<'a> {
     pub endpoints: &'a [Endpoint],
     /// When their breakers open, and how they close again.
     pub breaker: &'a BreakerPolicy,
-    /// For how long an endpoint that comes back gets less than its share; zero: not at all.
+    /// How long slow start lasts; zero: there is none.
     pub slow_start: Duration,
-    /// When less than this share of the pool is available, 0.0..=1.0, availability is ignored; 0: never.
+    /// Availability is ignored when less than this share of the pool, 0.0..=1.0, is available; 0:
+    /// never.
     pub panic_threshold: f64,
 }

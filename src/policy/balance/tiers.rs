@@ -63,8 +63,8 @@ fn next(endpoints: &[Endpoint], priority: Option<u32>) -> Option<u32> {
         .min()
 }
 
-/// The share of the traffic that a tier takes of the `share` that the tiers before it have left, and
-/// which it reduces. A tier without an endpoint as good as the best one takes nothing.
+/// The share of the traffic that a tier takes of the `share` that the tiers before it have left,
+/// and which it reduces. A tier without an endpoint as good as the best one takes nothing.
 fn load(weights: Weights, share: &mut f64) -> f64 {
     let health = if weights.all > 0.0 {
         (OVERPROVISIONING * weights.usable / weights.all).min(1.0)

@@ -2,12 +2,12 @@
 //! (`ngx_http_upstream_round_robin.c`, "smooth weighted balancing algorithm").
 //!
 //! Every candidate has a credit. A choice adds each candidate's weight to its credit, takes the
-//! highest credit (the first of equals) and takes the sum of all weights off it. The alternative, a
-//! deadline queue, gives the same proportions but needs an ordered structure for what is, at tens
-//! of endpoints, one short loop.
+//! highest credit (the first of equals) and subtracts the sum of all weights from it. A deadline
+//! queue would give the same proportions, but needs an ordered structure where one short loop is
+//! enough.
 //!
-//! Credits are whole millionths of a weight. Sums of fractions such as 0.1 would round differently in
-//! different orders, and equal endpoints would no longer take strict turns.
+//! Credits are whole millionths of a weight. Sums of fractions such as 0.1 would round differently
+//! in different orders, and equal endpoints would no longer take strict turns.
 //!
 //! Example, weights a 5, b 1, c 1:
 //!
@@ -31,10 +31,10 @@ use super::key::HashKey;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-/// The memory of weighted round robin: every endpoint's credit.
+/// The strategy `weighted_round_robin`: remembers every endpoint's credit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WeightedRoundRobin {
-    /// By position in the pool; grown when first needed.
+    /// By position in the pool; grows when it is first needed.
     credits: Vec<i64>,
 }
 

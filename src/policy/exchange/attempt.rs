@@ -18,13 +18,13 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Where it goes.
+    /// Its endpoint.
     #[must_use]
     pub const fn endpoint(&self) -> EndpointIndex {
         self.endpoint
     }
 
-    /// What the endpoint's breaker admitted it as.
+    /// How the endpoint's breaker admitted it.
     #[must_use]
     pub const fn pass(&self) -> Pass {
         self.pass
@@ -36,20 +36,20 @@ impl Attempt {
         self.number
     }
 
-    /// When all of the request was sent, as far as is known.
+    /// When the whole request was sent, as far as is known.
     #[must_use]
     pub const fn sent(&self) -> Instant {
         self.sent
     }
 
-    /// How long the endpoint may take to begin its answer: the read timeout, or what is left of
-    /// the exchange if that is less.
+    /// How long the endpoint may take to begin its answer: the read timeout, or the rest of the
+    /// exchange's time if that is less.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The client's request has been sent to its end only now: the endpoint's time starts here.
+    /// The client's request is complete only now: the endpoint's time starts here.
     pub fn request_completed(&mut self, now: Instant) {
         self.sent = self.sent.max(now);
     }

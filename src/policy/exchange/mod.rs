@@ -8,13 +8,14 @@
 //!              └► Denial: refuse the request, or give the last answer
 //! ```
 //!
-//! An [`Attempt`] stands for a request under way. It can be neither copied nor made up: every one
-//! that [`Exchange::attempt`] hands out must reach [`PoolState::end`], which consumes it, so that
-//! what is counted as active goes down exactly once.
+//! An [`Attempt`] stands for a request under way. It can be neither copied nor made elsewhere.
+//! Every one that [`Exchange::attempt`] returns must reach [`PoolState::end`], which consumes it,
+//! so the count of active attempts goes down exactly once.
 //!
-//! Example: total 60 s, read 30 s, arrival at t = 0. Attempt 1 may take until 30 s. It times out;
-//! 0.1 s later attempt 2 may take until 60 s, because only 29.9 s are left: its timeout *is* the
-//! deadline ([`Exchange::expired_with`]), and if it fails the client gets the 504 of the deadline.
+//! Example: total 60 s, read 30 s, arrival at t = 0. Attempt 1 may take until 30 s, and times out.
+//! Attempt 2 begins 0.1 s later and may take until 60 s, because only 29.9 s are left. Its timeout
+//! *is* the deadline ([`Exchange::expired_with`]): if it fails, the client gets the 504 of the
+//! deadline.
 
 pub(crate) mod attempt;
 pub(crate) mod tried;
@@ -43,7 +44,7 @@ pub use tried::Tried;
 pub struct Exchange {
     arrived: Instant,
     deadline: Instant,
-    /// Whether the request may be sent again. The shell updates it as the request arrives.
+    /// Whether the request may be sent again. The shell updates it while the request arrives.
     pub repeatability: Repeatability,
     key: Option<HashKey>,
     tried: Tried,
@@ -59,8 +60,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A request has arrived. `key` is its hash key, where the pool's strategy asks for one; `limit`
-    /// is the time that the client itself gives it, which can only shorten the pool's.
+    /// A request has arrived. `key` is its hash key, if the pool's strategy needs one. `limit` is
+    /// the time that the client itself allows, which can only shorten the pool's.
     #[must_use]
     pub fn begin(
         pool: &Pool,
@@ -95,7 +96,7 @@ impl Exchange {
         self.deadline
     }
 
-    /// How many attempts there have been.
+    /// The number of attempts so far.
     #[must_use]
     pub const fn attempts(&self) -> u8 {
         self.attempts
@@ -107,11 +108,12 @@ impl Exchange {
         self.tried.last()
     }
 
-    /// Chooses the endpoint of the next attempt. It is not begun yet: if the endpoint's breaker
-    /// wants a trial, the shell first asks the other workers for a permit.
+    /// Chooses the endpoint of the next attempt, which is not begun yet: if the endpoint's breaker
+    /// requires a trial, the shell first requests a permit.
     ///
     /// # Errors
-    /// [`Denial::NoEndpointAvailable`], [`Denial::Overloaded`] or [`Denial::Deadline`].
+    /// [`Denial::NoEndpointAvailable`] or [`Denial::Overloaded`] if there is no endpoint,
+    /// [`Denial::Deadline`] if there is no time.
     pub fn choose(
         &self,
         pool: &Pool,
@@ -133,7 +135,7 @@ impl Exchange {
             Candidates::all(pool, &state.endpoints, &self.tried, now)
         } else {
             let candidates = look();
-            // A dynamic limit moves with time, without anything happening.
+            // A dynamic limit changes with time, without an event.
             state.all_available = candidates.are_all() && matches!(pool.limit, Limit::Fixed(_));
             candidates
         };
@@ -152,7 +154,7 @@ impl Exchange {
         Ok(Choice {
             endpoint,
             free_pass: match chosen.admission(&pool.breaker, now) {
-                // Who is refused and chosen all the same was chosen in panic.
+                // An endpoint that is refused and chosen all the same was chosen in panic.
                 Admission::Free | Admission::Refused => Some(chosen.breaker().free_pass()),
                 Admission::Trial => None,
             },
@@ -186,8 +188,8 @@ impl Exchange {
         }
     }
 
-    /// An attempt has ended, and what it came to is recorded already: what follows? A retry is paid
-    /// from the pool's budget here.
+    /// An attempt has ended, and its outcome is recorded already. Decides what follows, and pays
+    /// for a retry from the pool's budget.
     pub fn ended(
         &mut self,
         pool: &Pool,
@@ -197,7 +199,7 @@ impl Exchange {
         rng: &mut dyn Rng,
     ) -> Decision {
         if !pool.retry.covers(ending.outcome) {
-            // Most often a success: nobody has to be looked at.
+            // Most often a success: no endpoint needs to be examined.
             return Decision::Stop(None);
         }
         let candidates = self.candidates(pool, &state.endpoints, now);
@@ -227,7 +229,7 @@ impl Exchange {
         decision
     }
 
-    /// Another attempt is wanted and not made: counted, and remembered.
+    /// Another attempt was wanted and is not made: counts that and remembers it.
     pub fn deny(&mut self, state: &mut PoolState, denial: Denial) {
         state.totals.denied(denial);
         self.denial = Some(denial);
@@ -239,7 +241,7 @@ impl Exchange {
         self.denial
     }
 
-    /// When `attempt`, the newest, is hedged if it has not been answered by then; `None`: never.
+    /// When `attempt`, the newest, is hedged if there is no answer by then; `None`: never.
     #[must_use]
     pub fn hedge_due(
         &self,
@@ -263,7 +265,8 @@ impl Exchange {
         (due < self.deadline).then_some(due)
     }
 
-    /// Whether a hedge may be sent now, which is then paid: somewhere else, and within the budget.
+    /// Whether a hedge may be sent now: there is another endpoint, and the budget allows it. The
+    /// hedge is then paid.
     #[must_use]
     pub fn may_hedge(&mut self, pool: &Pool, state: &mut PoolState, now: Instant) -> bool {
         let Some(hedge) = pool.retry.hedge else {
@@ -277,14 +280,15 @@ impl Exchange {
                 .pay_hedge(pool.retry.budget.as_ref(), &hedge, now)
     }
 
-    /// The client's answer begins, and is the fault of nobody, or of whom this says. Counted once.
+    /// The client's answer begins. `class` says whether it is a success, a failure, or not judged.
+    /// Counted once.
     pub fn answered(&mut self, state: &mut PoolState, class: Class, now: Instant) {
         if !core::mem::replace(&mut self.answered, true) {
             state.answered(class, now.since(self.arrived), now);
         }
     }
 
-    /// When the first endpoint has cooled down, if none is available before.
+    /// When the first cool-down ends, if no endpoint is available before.
     #[must_use]
     pub fn cooled(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
         self.candidates(pool, &state.endpoints, now).cooled()
@@ -299,9 +303,8 @@ impl Exchange {
         Candidates::new(pool, states, &self.tried, 0, now)
     }
 
-    /// Whether the deadline is what ended this attempt: its time ends with the exchange's and it ran
-    /// out, or it broke off when the time was over. An answer that has begun breaks off instead of
-    /// timing out.
+    /// Whether the deadline ended this attempt: its timeout was that of the exchange, or it broke
+    /// off when the time was over. An answer that has begun breaks off instead of timing out.
     #[must_use]
     pub fn expired_with(&self, attempt: &Attempt, outcome: Outcome, now: Instant) -> bool {
         match outcome {
@@ -312,15 +315,15 @@ impl Exchange {
     }
 }
 
-/// By how much the proxy's own timer may come early.
+/// How early the proxy's own timer may fire.
 const PROXY_TIMER: Duration = Duration::from_millis(2);
 
-/// Where the next attempt goes.
+/// The endpoint of the next attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// The endpoint.
     pub endpoint: EndpointIndex,
-    /// What the attempt is admitted as; `None` if it takes a permit for a trial.
+    /// How the attempt is admitted; `None` if it needs a permit for a trial.
     pub free_pass: Option<Pass>,
 }
 

@@ -1,9 +1,9 @@
-//! Where an exchange has been.
+//! The endpoints that an exchange has tried.
 
 use crate::endpoint::EndpointIndex;
 use crate::retry::backoff::MAX_ATTEMPTS;
 
-/// The endpoints that an exchange has tried, in order; repeats included.
+/// The endpoints that an exchange has tried, in order, with repeats.
 #[derive(Clone, Debug, Default)]
 pub struct Tried {
     endpoints: [Option<EndpointIndex>; MAX_ATTEMPTS as usize],
@@ -19,7 +19,7 @@ impl Tried {
             .any(|tried| tried == endpoint)
     }
 
-    /// Whether none has been.
+    /// Whether none has been tried.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         matches!(self.endpoints, [None, ..])
@@ -31,7 +31,7 @@ impl Tried {
         self.endpoints.iter().map_while(|tried| *tried).last()
     }
 
-    /// Adds one. An exchange has at most as many attempts as there is room.
+    /// Adds one. There is room for as many as an exchange can have attempts.
     pub fn add(&mut self, endpoint: EndpointIndex) {
         if let Some(free) = self.endpoints.iter_mut().find(|tried| tried.is_none()) {
             *free = Some(endpoint);

@@ -1,32 +1,38 @@
 //! A limit that follows the response times.
 //!
-//! Below an endpoint's capacity its response time does not depend on how much it is sent; beyond it each
-//! further attempt waits. So the limit is compared by the gradient *unloaded time / time now*: as long as
-//! it is near one the limit grows, and when it drops the limit is multiplied by it. That is Netflix's
-//! Gradient2 (<https://github.com/Netflix/concurrency-limits>) and Envoy's adaptive concurrency
-//! (`envoy.filters.http.adaptive_concurrency`, <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/adaptive_concurrency_filter>).
-//! What differs from them is that several workers limit one endpoint, and how the unloaded time is found.
+//! Below an endpoint's capacity, its response time does not depend on the load. Beyond it, each
+//! further attempt waits. The limit therefore follows the gradient *unloaded time / time now*:
+//! while that is near one, the limit grows; when it drops, the limit is multiplied by it. This is
+//! Netflix's Gradient2 (<https://github.com/Netflix/concurrency-limits>) and Envoy's adaptive
+//! concurrency
+//! (<https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/adaptive_concurrency_filter>).
+//! Two things differ: several workers limit one endpoint, and the unloaded time is found in another
+//! way (`unloaded`).
 //!
-//! Every [`ROUND`], once [`LEAST`] attempts that began within it have ended:
+//! Every [`ROUND`], when at least [`LEAST`] attempts that began within it have ended:
 //!
 //! - `gradient` = 1.25 × unloaded / mean, within 0.5 and 1; 0.5 if one has timed out;
-//! - `limit` = (`limit` + √*sum of all workers' limits* / workers) × `gradient`, from 1 to an even part of
-//!   the most. The root leaves room for a queue in which a rise of capacity shows. It is divided so that
-//!   many workers do not leave room for many queues; and it is equal, so that limits become equal.
-//! - It changes only if half of it was used: what was not used was not tested. It does not rise while
-//!   more than a tenth of the attempts fail: an endpoint that fails fast looks like one with room.
+//! - `limit` = (`limit` + √*sum of all workers' limits* / workers) × `gradient`, from 1 to an even
+//!   part of the maximum. The root leaves room for a queue, in which a rise of capacity shows. It
+//!   is divided so that many workers do not leave room for many queues. It is the same for all
+//!   workers, so their limits become equal.
+//! - It changes only if half of it was used, because an unused limit is untested. It does not rise
+//!   while more than a tenth of the attempts fail, because an endpoint that fails fast looks as if
+//!   it had capacity.
 //!
-//! How the unloaded time is found is told in `unloaded`. At the lowest limit there is no less to be tried: after
-//! some seconds what is seen there is taken for it, or an endpoint that has become slow would stay shut.
+//! The lowest limit cannot be lowered to measure the unloaded time. After some seconds there, the
+//! time that is seen counts as the unloaded one. Otherwise an endpoint that has become slow would
+//! stay at the lowest limit.
 //!
-//! Limits: a worker cannot have less than one attempt under way, so an endpoint has at least as many as there
-//! are workers. Where times vary tenfold by the kind of request there is no unloaded time; a fixed limit is
-//! better. Times are those to the beginning of the answer.
+//! Limits: each worker may have one attempt under way, so an endpoint gets at least as many as
+//! there are workers. If times vary tenfold by the kind of request, there is no unloaded time, and
+//! a fixed limit is better. Times are those to the beginning of the answer.
 //!
-//! Example: ten at a time at 20 ms each, one worker, 1,000 requests a second. With a limit of 16 the
-//! time is 32 ms and the gradient 1.25 × 20 / 32 = 0.78: (16 + 4) × 0.78 = 15.6. There it stays, with
-//! 31 ms for those that are served; the others hear no at once. When the endpoint slows down to 200 ms the
-//! gradient is 0.5, and the limit 10, 6.5, 4.5 … within as many rounds.
+//! Example: an endpoint serves ten at a time in 20 ms each; one worker, 1,000 requests a second. At
+//! a limit of 16 the time is 32 ms and the gradient 1.25 × 20 / 32 = 0.78: (16 + 4) × 0.78 = 15.6.
+//! The limit stays there, with 31 ms for the requests that are served; the others are refused at
+//! once. When the endpoint slows down to 200 ms, the gradient is 0.5, and the limit 10, 6.5, 4.5 …
+//! in as many rounds.
 
 use core::time::Duration;
 
@@ -38,26 +44,26 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Gradient {
     most: u32,
-    /// Until the first round is over, where all workers together begin.
+    /// Until the first round is over, the start of all workers together.
     limit: f64,
     has_begun: bool,
     round: Round,
-    /// Average response time of the last ten rounds or so, in seconds.
+    /// Average response time of about the last ten rounds, in seconds.
     recent: Option<f64>,
     unloaded: Baseline,
     /// When more than half of the limit was last used.
     pressed: Option<Instant>,
-    /// Rounds in a row that contradict the unloaded time.
+    /// Consecutive rounds that contradict the unloaded time.
     faster: u32,
     /// When the unloaded time was found, and the limit at that time.
     found: (Option<Instant>, f64),
-    /// Since when the limit has been as low as it can be.
+    /// Since when the limit has been at its lowest.
     floored: Option<Instant>,
     /// When it last failed.
     failed: Option<Instant>,
 }
 
-/// What has ended since the limit last changed.
+/// The attempts that have ended since the limit last changed.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     since: Instant,
@@ -70,20 +76,20 @@ struct Round {
     peak: u32,
 }
 
-/// An attempt that has ended, and for whose end its endpoint is answerable.
+/// An attempt that has ended, and whose outcome says something of the endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     pub(crate) sent: Instant,
     pub(crate) took: Duration,
     pub(crate) failed: bool,
-    /// It has failed by not answering in time.
+    /// It failed because there was no answer in time.
     pub(crate) timed_out: bool,
     /// Attempts of this worker that are under way, this one included.
     pub(crate) active: u32,
 }
 
 impl Gradient {
-    /// Nothing measured yet. `seed` says when within a period this endpoint is measured.
+    /// A limit without measurements. `seed` decides when within a period this endpoint is measured.
     pub(crate) fn new(start: u32, most: u32, seed: u64) -> Self {
         Self {
             most,
@@ -124,14 +130,14 @@ impl Gradient {
         limit.min(f64::from(self.most_here(others)))
     }
 
-    /// An even part of the start, or what the others have found already: a new configuration must not
-    /// begin anew under full load.
+    /// An even part of the start, or what the others have found already: a new configuration must
+    /// not start low under full load.
     fn begins_with(&self, others: &Share) -> f64 {
         let part = self.limit / f64::from(others.workers.saturating_add(1));
         part.max(f64::from(others.limit) / f64::from(others.workers.max(1)))
     }
 
-    /// What this worker tells the others.
+    /// What this worker publishes.
     pub(crate) fn share(&self, others: &Share) -> Share {
         Share {
             workers: 1,
@@ -160,7 +166,7 @@ impl Gradient {
         self.unloaded.merge(others, now);
         let round = &mut self.round;
         round.failures += u32::from(ended.failed);
-        // Who was sent before the last change says nothing of it.
+        // Attempts from before the last change say nothing of it.
         if ended.sent >= round.since {
             if !ended.failed {
                 round.good += 1;
@@ -191,7 +197,7 @@ impl Gradient {
         }
     }
 
-    /// Takes in what a round says of the unloaded time.
+    /// Learns of the unloaded time from a round.
     fn learn(&mut self, round: &Round, others: &Share, now: Instant) {
         if round.is_used(self.limit) {
             self.pressed = Some(now);
@@ -214,12 +220,12 @@ impl Gradient {
         let lasts = |since: Option<Instant>, time| since.is_some_and(|at| now.since(at) >= time);
         let pressed = self.pressed.max(others.pressed);
         if self.unloaded.seconds().is_none() {
-            // Nobody knows how busy it is.
+            // It is not known how busy the endpoint is.
             self.pressed = Some(now);
             self.unloaded.guess(recent, now);
         } else if lasts(self.floored, FLOORED) {
             self.unloaded.guess(recent, now);
-        } else if pressed.is_none() || lasts(pressed, QUIET) {
+        } else if pressed.is_none() || lasts(pressed, SETTLED) {
             self.unloaded.observe(recent, now);
         } else {
             self.unloaded.lower(recent);
@@ -237,9 +243,10 @@ impl Gradient {
             if round.is_failing() {
                 self.failed = Some(now);
             }
-            // A round of few may be without a failure by chance.
-            let is_failing = self.failed.is_some_and(|at| now.since(at) < QUIET);
-            // Where it cannot rise, chance would bring it down step by step.
+            // A round of few attempts may be without a failure by chance.
+            let is_failing = self.failed.is_some_and(|at| now.since(at) < SETTLED);
+            // While the limit cannot rise, chance would lower it step by step: the mean of one
+            // round is not enough.
             let mean = if is_failing {
                 self.recent
             } else {
@@ -263,7 +270,7 @@ impl Gradient {
         self.limit = self.limit.min(most).max(1.0);
     }
 
-    /// Whether answers come so much faster than without load that this cannot be right any more.
+    /// Whether answers are so much faster than the unloaded time that it cannot be right any more.
     fn is_faster(&self, round: &Round) -> bool {
         let times = (self.unloaded.seconds(), round.mean());
         matches!(times, (Some(unloaded), Some(mean)) if mean < unloaded * FASTER)
@@ -309,37 +316,38 @@ fn whole(limit: f64) -> u32 {
     libm::round(limit).max(1.0) as u32
 }
 
-/// From one change of the limit to the next, at least.
+/// The shortest time between two changes of the limit.
 const ROUND: Duration = Duration::from_millis(100);
-/// Fewest answers that say something.
+/// The fewest answers of a round.
 const LEAST: u32 = 10;
-/// A round that takes this long may have fewer.
+/// A round of this length may have fewer.
 const LONG_ROUND: Duration = Duration::from_secs(1);
 const LEAST_OF_LONG: u32 = 5;
-/// Fewest for a first guess at the unloaded time.
+/// The fewest answers for a first guess of the unloaded time.
 const LEAST_AT_FIRST: u32 = 20;
 /// By how much response times may exceed the unloaded one before that counts as a queue.
 const TOLERANCE: f64 = 1.25;
 /// The limit at most halves in a round.
 const STEEPEST: f64 = 0.5;
-/// What one round weighs in the average of late.
+/// The weight of one round in the recent average.
 const WEIGHT: f64 = 0.1;
-/// At the lowest limit rounds are slow, and what was before it says nothing.
+/// The same at the lowest limit, where rounds take long and older ones say nothing.
 const WEIGHT_AT_FLOOR: f64 = 0.5;
 /// A round that takes less than this part of the unloaded time contradicts it.
 const FASTER: f64 = 0.5;
-/// So many of them in a row are not by chance: it is measured anew as soon as it can be.
+/// So many consecutive ones are no chance: the unloaded time is measured as soon as possible.
 const CERTAIN: u32 = 3;
-/// An endpoint fails while a greater share of its answers are failures.
+/// An endpoint is failing while more than this share of its answers are failures.
 const FAILING: f64 = 0.1;
-/// For how long nobody must have needed half of the limit for response times to be unloaded ones.
-const QUIET: Duration = Duration::from_secs(1);
-/// A limit that has fallen to less than this part since the unloaded time was found puts that in doubt:
-/// perhaps answers take longer now also without load.
+/// After so long without a worker that needs half of its limit, response times are unloaded ones.
+/// After so long without a failing round, an endpoint is not failing.
+const SETTLED: Duration = Duration::from_secs(1);
+/// If the limit has fallen below this part since the unloaded time was found, that is in doubt:
+/// answers may take longer now even without load.
 const DEEP: f64 = 1.0 / 3.0;
 /// A limit below this admits one attempt.
 const LOWEST: f64 = 1.5;
-/// How long the limit must have been that low until response times are unloaded ones.
+/// After so long at that limit, response times count as unloaded ones.
 const FLOORED: Duration = Duration::from_secs(3);
-/// What is left of the limit while the unloaded time is measured.
+/// The part of the limit that is left while the unloaded time is measured.
 const QUARTER: f64 = 0.25;

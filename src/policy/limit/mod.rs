@@ -1,23 +1,25 @@
-//! How many attempts an endpoint takes at a time.
+//! How many attempts may be under way at an endpoint.
 //!
-//! An endpoint that is sent more than it can serve at once makes the rest wait in its own queue, where
-//! nobody can help them. At its limit it is not available: the attempt goes elsewhere, or the client hears
-//! at once that all are full and can come back.
+//! An endpoint that gets more than it can serve at once makes the rest wait in its own queue, where
+//! no other endpoint can serve them. At its limit it is not available: the attempt goes to another
+//! endpoint, or the client learns at once that all are full.
 //!
-//! **A fixed limit** counts over all workers. What the others have under way is as old as their last round,
-//! so a worker could find the endpoint full, let its own attempts run out, and meanwhile be starved by
-//! those who found it empty; all of them together would swing between none and all of the limit each. Hence
-//! each worker may always use its even part of the limit, and shares only what goes beyond: when
-//! all of them are busy, each has its part and the sum is the limit.
+//! **A fixed limit** counts over all workers. What the others have under way is known as of the
+//! last round only. If workers shared the whole limit, one could see the endpoint full, let its own
+//! attempts end, and then find the limit taken by workers that saw it empty; all workers would
+//! swing between nothing and the whole limit. Therefore each worker may always use its even part,
+//! and shares only what exceeds that. When all workers are busy, each has its part, and the sum is
+//! the limit.
 //!
-//! **A dynamic limit** follows the response times (`gradient`). Each worker has one of its own, and that of
-//! the endpoint is their sum.
+//! **A dynamic limit** follows the response times (`gradient`). Each worker has a limit of its own,
+//! and the endpoint's limit is their sum.
 //!
-//! Limits: a worker hears of the others once a round, so together they can exceed a fixed limit by what
-//! they admit within two rounds. A worker never has less than one attempt of a dynamic limit.
+//! Limits: a worker reads the others' counts once a round, so together they can exceed a fixed
+//! limit by what they admit within two rounds. A worker always has at least one attempt of a
+//! dynamic limit.
 //!
-//! Example: a limit of 10, two workers. The first has 7 under way and has heard of 3 of the other's: it is
-//! full. The other has ended its 3 and has heard of 7: it may begin 3, or 5 if the first had 9.
+//! Example: a limit of 10, two workers. The first has 7 under way and has read 3 of the other: it
+//! is full. The other has ended its 3 and has read 7: it may begin 3, or 5 if the first had 9.
 
 mod gradient;
 mod share;
@@ -32,22 +34,22 @@ pub(crate) use gradient::{Ended, Gradient};
 /// Most attempts at a time to each endpoint of a pool, over all workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Always the same, at least 1.
+    /// A constant, at least 1.
     Fixed(u32),
     /// It follows the response times.
     Dynamic {
-        /// Where it begins.
+        /// Where it starts.
         start: u32,
-        /// What it never exceeds, at least 1.
+        /// Its maximum, at least 1.
         most: u32,
     },
 }
 
 impl Limit {
-    /// The contract's default.
+    /// The limit without configuration.
     pub const DEFAULT: Self = Self::Fixed(100);
 
-    /// What is never exceeded.
+    /// The maximum.
     #[must_use]
     pub const fn most(self) -> u32 {
         match self {
@@ -55,7 +57,7 @@ impl Limit {
         }
     }
 
-    /// Where it begins.
+    /// Where it starts.
     #[must_use]
     pub const fn start(self) -> u32 {
         match self {
@@ -64,8 +66,8 @@ impl Limit {
     }
 }
 
-/// Where a dynamic limit begins if nothing says more: low enough to do no harm, and doubled within a
-/// second if the endpoint can take it.
+/// Where a dynamic limit starts by default: low enough to do no harm, and doubled within a second
+/// if the endpoint can take more.
 pub const DEFAULT_START: u32 = 20;
 
 /// What the clusters should do with idle connections. The filter only passes it on.
@@ -87,8 +89,8 @@ impl Default for Keepalive {
     }
 }
 
-/// How many attempts are under way at a time when so many a second take so many seconds each, by
-/// Little's law (<https://en.wikipedia.org/wiki/Little%27s_law>), and a fifth more: at least 1.
+/// The number of attempts under way when `per_second` of them take `seconds` each, by Little's law
+/// (<https://en.wikipedia.org/wiki/Little%27s_law>), and a fifth more: at least 1.
 ///
 /// Example: 50 a second of 0.3 s each are 15 at a time, so the size is 18.
 #[must_use]
@@ -113,8 +115,8 @@ pub fn keepalive_size(connections: u32) -> u32 {
 
 const MOST_KEPT: u32 = 50;
 
-/// Whether a fixed limit is reached. `own` attempts of this worker are under way and `all` of all
-/// workers, of which `workers` use the endpoint.
+/// Whether a fixed limit is reached. `own` attempts of this worker are under way, and `all` of all
+/// workers. `workers` of them use the endpoint.
 pub(crate) fn is_reached(most: u32, own: u32, all: u32, workers: u32) -> bool {
     all >= most && own >= most / workers.max(1)
 }

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 
-/// What a worker tells the others of its part in an endpoint's limit, or what several have told.
+/// What a worker publishes of its part in an endpoint's limit, or the combination of what several
+/// have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// Workers that have ever sent an attempt there. The proxy's main thread never does.
+    /// Workers that have ever sent an attempt to the endpoint. The proxy's main thread never does.
     pub workers: u32,
     /// The sum of their limits, if these are dynamic.
     pub limit: u32,
@@ -15,12 +16,12 @@ pub struct Share {
     pub pressed: Option<Instant>,
     /// The newest measurement of the response time without load.
     pub unloaded: Option<Unloaded>,
-    /// Since when one of them doubts that.
+    /// Since when one of them doubts that measurement.
     pub doubted: Option<Instant>,
 }
 
 impl Share {
-    /// Puts what another worker has told to it.
+    /// Adds what another worker has published.
     pub fn merge(&mut self, other: &Self) {
         self.workers = self.workers.saturating_add(other.workers);
         self.limit = self.limit.saturating_add(other.limit);
@@ -36,11 +37,11 @@ impl Share {
 /// Response times of an endpoint that was not busy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unloaded {
-    /// When they were measured. Those of one time belong together.
+    /// When they were measured. Those of one time are of one measurement.
     pub at: Instant,
     /// Their sum, in seconds.
     pub seconds: f64,
-    /// How many they are, at least 1.
+    /// The number of response times, at least 1.
     pub count: u32,
 }
 
@@ -53,7 +54,7 @@ impl Unloaded {
         }
     }
 
-    /// The newer of two, or both if they were measured at the same time.
+    /// The newer of two, or their sum if they are of one measurement.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         if self.at != other.at {

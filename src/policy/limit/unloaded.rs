@@ -1,20 +1,21 @@
 //! How long an endpoint takes to answer without load.
 //!
-//! That cannot be seen while there is a queue all the time, and the smallest time ever seen is no measure where
-//! times vary. So it is the average of late while no worker needs half of its limit, and it falls with that
-//! average at any time. Where it could not be confirmed for [`STALE`], or is in doubt, the limit is a
-//! quarter for a moment, and what takes place then is measured. All workers do that at the same time, which
-//! follows from the clock that they share and the endpoint's name, and put together what each has
-//! measured; a doubt of one of them is heard by all before, or some would measure the load of the others.
+//! This cannot be seen while there is always a queue. The smallest time ever seen is no measure
+//! either, where times vary. So it is the recent average while no worker needs half of its limit,
+//! and it falls with that average at any time. If it could not be confirmed for [`STALE`], or is in
+//! doubt, the limit is a quarter for a moment, and the attempts of that moment are measured. All
+//! workers do that at the same time, which follows from the clock that they share and from the
+//! endpoint's name, and combine their measurements. A doubt of one worker reaches all of them
+//! first, or some would measure the load of the others.
 //!
-//! Limits: while it is measured, up to three quarters of the load are refused. That happens only where more
-//! than half of the limit was needed for [`STALE`] without a break, and then costs 1 % of the time, or up to
-//! 7 % where an endpoint takes more than 25 ms. A worker that begins under full load has no better than a
-//! guess until the first measurement, within [`PERIOD`].
+//! Limits: during a measurement up to three quarters of the load are refused. That happens only if
+//! more than half of the limit was needed for [`STALE`] without a break, and costs 1 % of the time
+//! then, or up to 7 % if an endpoint takes more than 25 ms. A worker that starts under full load
+//! has only a guess until the first measurement, within [`PERIOD`].
 //!
-//! Example: answers take 31 ms, 11 ms of which they wait, and the newest measurement is 30 s old. For 250 ms four
-//! of sixteen are let through. Those that are sent in the second half of it take 20 ms, which is the new
-//! unloaded time of all workers.
+//! Example: answers take 31 ms, 11 ms of which they wait, and the newest measurement is 30 s old.
+//! For 250 ms four of sixteen attempts are admitted. Those that are sent in the second half of it
+//! take 20 ms, which is the new unloaded time of all workers.
 
 use core::time::Duration;
 
@@ -24,12 +25,12 @@ use crate::time::{Instant, from_seconds};
 /// What a worker knows of the unloaded time of one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baseline {
-    /// Where in each [`PERIOD`] measurements begin.
+    /// When within each [`PERIOD`] measurements begin.
     phase: Duration,
     known: Option<Known>,
-    /// What this worker itself has measured last.
+    /// The newest measurement of this worker itself.
     own: Option<Unloaded>,
-    /// How long its newest measurement at a quarter of the limit takes.
+    /// How long its newest measurement took.
     length: Duration,
 }
 
@@ -37,7 +38,7 @@ pub(crate) struct Baseline {
 struct Known {
     at: Instant,
     seconds: f64,
-    /// Since when it is in doubt. What was sent before that was not sent to measure it.
+    /// Since when it is in doubt. Attempts from before that were not sent to measure it.
     doubted: Option<Instant>,
 }
 
@@ -52,7 +53,7 @@ impl From<Unloaded> for Known {
 }
 
 impl Baseline {
-    /// Nothing known yet. `seed` says when within a period it is measured.
+    /// A baseline without measurements. `seed` decides when within a period it is measured.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             phase: Duration::from_nanos(seed % nanos(PERIOD)),
@@ -62,7 +63,7 @@ impl Baseline {
         }
     }
 
-    /// In seconds; `None` if nothing is known.
+    /// The unloaded time in seconds; `None` if it is not known.
     pub(crate) fn seconds(&self) -> Option<f64> {
         self.known.map(|known| known.seconds)
     }
@@ -72,12 +73,12 @@ impl Baseline {
         self.known.map(|known| known.at)
     }
 
-    /// What this worker itself has measured last.
+    /// The newest measurement of this worker itself.
     pub(crate) const fn own(&self) -> Option<Unloaded> {
         self.own
     }
 
-    /// It may be this.
+    /// Takes this for the unloaded time until it is measured.
     pub(crate) fn guess(&mut self, seconds: f64, now: Instant) {
         self.known = Some(Known {
             at: self.known.map_or(Instant::ORIGIN, |known| known.at),
@@ -86,33 +87,33 @@ impl Baseline {
         });
     }
 
-    /// It is this, because the endpoint is not busy.
+    /// Sets it, because the endpoint is not busy.
     pub(crate) fn observe(&mut self, seconds: f64, now: Instant) {
         let unloaded = Unloaded::one(now, seconds);
         self.own = Some(unloaded);
         self.known = Some(unloaded.into());
     }
 
-    /// It is at most this.
+    /// Lowers it to this.
     pub(crate) fn lower(&mut self, seconds: f64) {
         if let Some(known) = &mut self.known {
             known.seconds = known.seconds.min(seconds);
         }
     }
 
-    /// It cannot be right.
+    /// Puts it in doubt.
     pub(crate) fn doubt(&mut self, now: Instant) {
         if let Some(known) = &mut self.known {
             known.doubted.get_or_insert(now);
         }
     }
 
-    /// Since when this worker doubts what it knows.
+    /// Since when this worker doubts it.
     pub(crate) fn doubted(&self) -> Option<Instant> {
         self.known?.doubted
     }
 
-    /// Takes over what others have measured, and what they doubt: it is measured by all or not at all.
+    /// Takes over the measurements and doubts of the others: all workers measure, or none.
     pub(crate) fn merge(&mut self, others: &Share, now: Instant) {
         if let Some(theirs) = others.unloaded {
             self.adopt(theirs, now);
@@ -124,7 +125,7 @@ impl Baseline {
         }
     }
 
-    /// Takes over what others have measured later, or at the same time.
+    /// Takes over a measurement of the others, if it is newer or of the same time.
     fn adopt(&mut self, theirs: Unloaded, now: Instant) {
         let Some(known) = self.known.filter(|known| known.at >= theirs.at) else {
             self.known = Some(theirs.into());
@@ -143,14 +144,14 @@ impl Baseline {
         self.measurement(now).is_some()
     }
 
-    /// An attempt that was sent then has been answered after so many seconds.
+    /// An attempt that was sent at `sent` was answered after so many seconds.
     pub(crate) fn answered(&mut self, sent: Instant, seconds: f64) {
         let Some(from) = self.measurement(sent) else {
             return;
         };
         let length = self.length(from);
         if sent.since(from) < length / 2 {
-            return; // OK because what was sent before still waits there.
+            return; // OK because attempts from before may still wait there.
         }
         let one = Unloaded::one(from, seconds);
         let before = self.own.filter(|own| own.at == from);
@@ -160,14 +161,14 @@ impl Baseline {
         self.known = Some(measured.into());
     }
 
-    /// When the measurement that is made at this instant has begun; `None` if none is.
+    /// When the measurement that runs at this instant began; `None` if none does.
     fn measurement(&self, at: Instant) -> Option<Instant> {
         let known = self.known?;
         let into = at.as_nanos().saturating_sub(nanos(self.phase)) % nanos(PERIOD);
         let into = Duration::from_nanos(into);
         let from = at.before(into);
         let is_stale = match known.doubted {
-            Some(since) => since + HEARD <= from,
+            Some(since) => since + PROPAGATION <= from,
             None => from.since(known.at) >= STALE,
         };
         let is_wanted = is_stale || self.is_measured(from);
@@ -175,7 +176,7 @@ impl Baseline {
     }
 
     /// How long the measurement that begins then takes: long enough for the queue to drain in its
-    /// first half and for some answers in its second.
+    /// first half, and for some answers in its second.
     fn length(&self, from: Instant) -> Duration {
         if self.is_measured(from) {
             return self.length;
@@ -183,7 +184,7 @@ impl Baseline {
         from_seconds(self.seconds().unwrap_or(0.0) * TIMES).clamp(SHORTEST, LONGEST)
     }
 
-    /// Whether the measurement that began then has given something.
+    /// Whether the measurement that began then has a result.
     fn is_measured(&self, from: Instant) -> bool {
         self.own.is_some_and(|own| own.at == from)
     }
@@ -193,15 +194,15 @@ fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How old it may become until it is measured.
+/// After this time it is measured again.
 const STALE: Duration = Duration::from_secs(30);
-/// From one moment at which it can be measured to the next.
+/// The time between two moments at which it can be measured.
 const PERIOD: Duration = Duration::from_secs(10);
-/// How long a measurement takes, in unloaded times, and at least and at most.
+/// How long a measurement takes: in unloaded times, at least, and at most.
 const TIMES: f64 = 10.0;
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(2);
-/// After this time all workers have heard of a doubt.
-const HEARD: Duration = Duration::from_millis(500);
-/// How long after a measurement began the others' part of it is awaited.
+/// After this time a doubt has reached all workers.
+const PROPAGATION: Duration = Duration::from_millis(500);
+/// For how long after a measurement began the others' part of it is awaited.
 const TOGETHER: Duration = Duration::from_secs(5);

@@ -1,7 +1,10 @@
-//! A pool: a set of endpoints with one policy, and what its traffic has taught.
+//! A pool: a set of endpoints with one policy, and what its traffic has shown.
 //!
-//! [`Pool`] is the configuration's part and never changes; [`PoolState`] is the worker's part. They
-//! are apart so that a decision can borrow the one and change the other.
+//! [`Pool`] is the configuration and never changes. [`PoolState`] is what one worker knows. They
+//! are separate, so that a decision can borrow the one and change the other.
+//!
+//! Example: two workers serve one pool of three endpoints. There is one `Pool`, and each worker has
+//! a `PoolState` with three endpoint states.
 
 mod state;
 mod timeouts;
@@ -41,17 +44,18 @@ pub struct Pool {
     pub timeouts: Timeouts,
     /// When an endpoint's breaker opens, and how it closes again.
     pub breaker: BreakerPolicy,
-    /// For how long an endpoint that comes back gets less than its share; zero: not at all.
+    /// How long slow start lasts after an endpoint becomes available again; zero: there is none.
     pub slow_start: Duration,
-    /// When less than this share of the pool is available, 0.0..=1.0, availability is ignored; 0: never.
+    /// Availability is ignored when less than this share of the pool, 0.0..=1.0, is available; 0:
+    /// never.
     pub panic_threshold: f64,
     /// How the endpoints are checked; `None` if they are not.
     pub checks: Option<CheckPolicy>,
-    /// How many attempts each endpoint takes at a time.
+    /// How many attempts may be under way at each endpoint.
     pub limit: Limit,
     /// What the clusters should do with idle connections.
     pub keepalive: Keepalive,
-    /// Whether the client is told the endpoint and the number of attempts.
+    /// Whether answers name the endpoint and the number of attempts to the client.
     pub response_headers: bool,
 }
 
@@ -83,9 +87,9 @@ impl Pool {
         self.endpoints.get(index.position())
     }
 
-    /// Takes back that a breaker has opened, if then more of the pool would be open than is allowed.
-    /// `before` is what was agreed on before, and `others_open` are its other breakers that are not
-    /// closed. The next failure asks again.
+    /// Reverts the opening of a breaker, if more of the pool would be open than is allowed.
+    /// `before` is what was agreed before, and `others_open` is the number of the pool's other
+    /// breakers that are not closed. The next failure tries again.
     pub fn limit_open(&self, before: &Agreed, agreed: &mut Agreed, others_open: usize) {
         let was_closed = before.breaker.name() == StateName::Closed;
         let has_opened = agreed.breaker.name() == StateName::Open;
@@ -106,7 +110,7 @@ impl<'a> From<&'a Pool> for Rules<'a> {
     }
 }
 
-/// `load_balancer.decay` unless given.
+/// `load_balancer.decay` by default.
 pub const DEFAULT_DECAY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a worker knows of a pool: of its endpoints, its budget and its traffic.
+//! What one worker knows of a pool: of its endpoints, its budget and its traffic.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,23 +18,23 @@ use crate::stats::quantile::Quantiles;
 use crate::stats::totals::PoolTotals;
 use crate::time::Instant;
 
-/// What a worker knows of a pool's endpoints, and the balancer's memory.
+/// What one worker knows of a pool.
 #[derive(Debug)]
 pub struct PoolState {
     pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
     /// See [`Candidates::needs_draw`].
     pub(crate) needs_draw: bool,
-    /// Whether the last look at all endpoints found them available and alike, and nothing has happened since
-    /// that could have changed it. Then a choice need not look at all of them again.
+    /// Whether all endpoints were available and alike when they were last examined, and nothing has
+    /// happened since that could have changed it. A choice then need not examine them.
     pub(crate) all_available: bool,
-    /// How many retries there may still be.
+    /// The pool's budget of retries.
     pub budget: Budget,
     /// What has been counted since this worker began.
     pub totals: PoolTotals,
-    /// How long requests take to be answered.
+    /// The times until requests are answered.
     times: Quantiles,
-    /// How long a good answer of this pool takes.
+    /// The mean time of a good answer.
     good_answers: Mean,
 }
 
@@ -71,13 +71,13 @@ impl PoolState {
         Self { balancer, ..self }
     }
 
-    /// How long requests take to be answered, of late and as far as this worker has seen.
+    /// The recent times until requests were answered, as far as this worker has seen.
     #[must_use]
     pub const fn times(&self) -> &Quantiles {
         &self.times
     }
 
-    /// A client has been answered, this long after its request arrived.
+    /// A client was answered, `took` after its request arrived.
     pub(crate) fn answered(&mut self, class: Class, took: Duration, now: Instant) {
         self.totals.answered(class, took);
         if class != Class::Neutral {
@@ -91,13 +91,13 @@ impl PoolState {
         self.endpoints.get(index.position())
     }
 
-    /// The same, to take in what the other workers tell.
+    /// The same, to change it.
     pub fn endpoint_mut(&mut self, index: EndpointIndex) -> Option<&mut EndpointState> {
         self.all_available = false;
         self.endpoints.get_mut(index.position())
     }
 
-    /// Every endpoint with what is known of it, in the order of the configuration.
+    /// All endpoints with what is known of them, in the order of the configuration.
     pub fn endpoints(&self) -> impl Iterator<Item = (EndpointIndex, &EndpointState)> {
         self.endpoints
             .iter()
@@ -105,15 +105,15 @@ impl PoolState {
             .filter_map(|(position, state)| Some((EndpointIndex::new(position)?, state)))
     }
 
-    /// The same, to take in what the other workers tell.
+    /// The same, to change it.
     pub fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut EndpointState> {
         self.all_available = false;
         self.endpoints.iter_mut()
     }
 
-    /// Learns what an attempt came to, and says whether its breaker must hear of it. The attempt may
-    /// still be under way: an answer that has begun is judged before its body ends.
-    #[must_use = "a breaker that hears nothing stays as it is"]
+    /// Records the outcome of an attempt. The attempt may still be under way: an answer is judged
+    /// when it begins. If the breaker must judge the attempt, that is returned.
+    #[must_use = "the breaker changes only if the judgement is applied"]
     pub fn record(
         &mut self,
         pool: &Pool,
@@ -144,7 +144,7 @@ impl PoolState {
             },
             Class::Neutral => Verdict::Neutral,
         };
-        // Only what makes a share worse can make it too bad.
+        // Only a failure or a slow call can make a share too high.
         let exceeded =
             (class == Class::Failure || took.slow) && pool.breaker.is_exceeded(state.counts(now));
         let judgement = Judgement {
@@ -159,8 +159,8 @@ impl PoolState {
             .then_some(judgement)
     }
 
-    /// The attempt is over because another was faster: it took at least until `now`, and that is all
-    /// that is known of it.
+    /// The attempt is over because another was faster. All that is known of it is that it took at
+    /// least until `now`.
     pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) {
         if let Some(state) = self.endpoint_mut(attempt.endpoint()) {
             let took = now.since(attempt.sent());
@@ -172,7 +172,7 @@ impl PoolState {
         self.end(attempt);
     }
 
-    /// The attempt is over: it counts as active no longer.
+    /// The attempt is over and no longer counts as active.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an attempt ends once, so it is consumed"
@@ -183,9 +183,9 @@ impl PoolState {
         }
     }
 
-    /// What a failure counts as at least: ten good answers of this pool. A multiple and not a
-    /// constant, so that it means the same to a service of 2 ms and to one of 10 s; of good answers
-    /// only, or the penalties of one failure would raise those of the next without end.
+    /// The least that a failure counts as: ten good answers of this pool. A multiple and not a
+    /// constant, so that it means the same to a service of 2 ms and to one of 10 s. Of good answers
+    /// only, or the penalty of one failure would raise that of the next without end.
     fn penalty(&self) -> Duration {
         self.good_answers
             .duration()
@@ -193,10 +193,10 @@ impl PoolState {
     }
 }
 
-/// What an attempt means to its endpoint's breaker, which all workers share.
+/// How an attempt is judged by its endpoint's breaker, which all workers share.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement {
-    /// Whose breaker it is.
+    /// The endpoint of the breaker.
     pub endpoint: EndpointIndex,
     pass: Pass,
     verdict: Verdict,
@@ -204,7 +204,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Carries it out on what the workers share of the endpoint.
+    /// Applies it to what the workers share of the endpoint.
     pub fn apply(&self, pool: &Pool, agreed: &mut Agreed, now: Instant) {
         agreed
             .breaker
@@ -215,5 +215,5 @@ impl Judgement {
 const TOO_MANY_REQUESTS: u16 = 429;
 
 const PENALTY_FACTOR: u32 = 10;
-/// A failure before the first good answer.
+/// What a failure counts as before the first good answer.
 const FIRST_PENALTY: Duration = Duration::from_secs(1);

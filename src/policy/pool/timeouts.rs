@@ -1,9 +1,9 @@
-//! The limits in time of a pool's exchanges and attempts.
+//! The time limits of a pool's exchanges and attempts.
 
 use core::fmt;
 use core::time::Duration;
 
-/// The limits in time of a pool's exchanges and attempts.
+/// The time limits of a pool's exchanges and attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     connect: Duration,
@@ -13,14 +13,14 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// `connect`: for a connection; belongs to the clusters, known here for the rule below.
-    /// `read`: from a sent request to the beginning of its answer, per attempt.
-    /// `write`: for the client to finish its request.
-    /// `total`: from the request's arrival to the beginning of the answer to the client.
+    /// - `connect`: for a connection. The clusters apply it; it is known here for the rule below.
+    /// - `read`: from a sent request to the beginning of its answer, for each attempt.
+    /// - `write`: for the client to finish its request.
+    /// - `total`: from the arrival of the request to the beginning of the answer to the client.
     ///
     /// # Errors
     /// [`TotalTooShort`] if `total` is less than `connect` + `read`: not even one attempt would
-    /// have the time that it is promised.
+    /// have its full time.
     pub fn new(
         connect: Duration,
         read: Duration,
@@ -76,12 +76,12 @@ impl Default for Timeouts {
     }
 }
 
-/// A `total` that leaves no room for one attempt.
+/// A `total` that leaves no time for one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotalTooShort {
-    /// What was given.
+    /// The `total` that was given.
     pub total: Duration,
-    /// `connect` + `read`.
+    /// `connect` + `read`, the least that is allowed.
     pub least: Duration,
 }
 

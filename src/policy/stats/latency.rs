@@ -1,44 +1,45 @@
-//! How long an endpoint takes to begin its answer: a moving average that one odd answer does not move far.
+//! How long an endpoint takes to begin its answer: a moving average that resists outliers.
 //!
-//! The weight of a sample depends on the time since the last one and not on their number, so the
-//! average means the same at 1 and at 10,000 requests per second; `decay` is its time constant. Only
-//! the first samples count alike, until there is something to forget.
+//! The weight of a sample depends on the time since the last one, and not on the number of samples.
+//! The average therefore means the same at 1 and at 10,000 requests per second; `decay` is its time
+//! constant. Only the first samples count alike, until there is something to forget.
 //!
-//! Two of the answers that differ from the average by more than [`FAR`] deserve a rule each:
-//! - **Slower, alone**, a sample counts as [`FAR`] times the average and no more: a collection of garbage
-//!   must not cost an endpoint its traffic. **[`IN_A_ROW`] in a row** are no accident: the smallest of
-//!   them replaces the average at once. An average that took in every peak (as Finagle's does, which
-//!   this one follows otherwise) would at high rates be that of an endpoint's worst answers, and at low
-//!   ones a single outlier would banish it for several `decay`s.
-//! - **Faster, among the first or after a silence of half of `decay`**, a sample replaces what there was:
-//!   the first answer often waits for connections and caches that those after it find ready, and what was
-//!   true so long ago may be over.
+//! Two kinds of samples that differ from the average by more than `FAR`, 4 times, have a rule of
+//! their own:
+//! - **Slower.** A single slow sample counts as `FAR` times the average and no more: a garbage
+//!   collection must not cost an endpoint its traffic. `CONSECUTIVE`, 3, of them are no accident:
+//!   the smallest of them replaces the average at once. Finagle's peak EWMA, which this follows
+//!   otherwise, takes in every peak. At high rates it would be the average of an endpoint's worst
+//!   answers, and at low rates a single outlier would exclude the endpoint for several `decay`s.
+//! - **Faster, among the first or after a pause of half of `decay`.** Such a sample replaces the
+//!   average. The first answer often waits for connections and caches that later ones find ready,
+//!   and what was true before the pause may be over.
 //!
-//! [`drifted`] tells what an average is worth some time after the last sample: it drifts towards a
-//! value that the caller gives, the mean of the pool. Drifting to zero instead would make an endpoint
-//! that nobody asks look like the fastest of all.
+//! [`drifted`] is the value of an average some time after its last sample: it drifts towards a
+//! value that the caller gives, the mean of the pool. If it drifted to zero, an endpoint without
+//! traffic would look like the fastest of all.
 //!
-//! Example, `decay` 10 s, average 10 ms: 200 ms, a tenth of a second after the last sample, counts as
-//! 40 ms, with a weight of 1 − e^(−0.01): the average is 10.3 ms. So does the next one. The third,
-//! of 190 ms, makes it 190 ms.
+//! Example, `decay` 10 s, average 10 ms: a sample of 200 ms, a tenth of a second after the last
+//! one, counts as 40 ms with a weight of 1 − e^(−0.01): the average is 10.3 ms. So does the next
+//! one. The third, of 190 ms, makes it 190 ms.
 
 use core::time::Duration;
 
 use crate::time::{Instant, from_seconds};
 
-/// By this factor a sample is out of the ordinary.
+/// A sample that differs by this factor is unusual.
 const FAR: f64 = 4.0;
 
-/// So many samples that are out of the ordinary are the new order.
-const IN_A_ROW: u8 = 3;
+/// So many consecutive unusual samples replace the average.
+const CONSECUTIVE: u8 = 3;
 
 /// A time-weighted moving average of response times, in seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Average {
     seconds: f64,
-    /// Samples behind it, up to a number after which their share is that of time alone.
+    /// The number of samples, up to where their weight depends on time alone.
     samples: u16,
-    /// The newest samples that were all far slower: how many, and the smallest.
+    /// The newest samples, if they were all far slower: how many, and the smallest.
     slower: u8,
     least: f64,
     /// When the last sample arrived; `None` before the first.
@@ -46,7 +47,7 @@ pub struct Average {
 }
 
 impl Average {
-    /// Takes in one response time. `decay` is the time constant of forgetting.
+    /// Adds one response time. `decay` is the time constant of forgetting.
     pub fn observe(&mut self, sample: Duration, now: Instant, decay: Duration) {
         let sample = sample.as_secs_f64();
         let silence = self.updated.map(|updated| now.since(updated));
@@ -66,8 +67,8 @@ impl Average {
             } else {
                 sample
             };
-            if self.slower == IN_A_ROW {
-                return self.restart(self.least, IN_A_ROW.into());
+            if self.slower == CONSECUTIVE {
+                return self.restart(self.least, CONSECUTIVE.into());
             }
         }
         self.samples = self.samples.saturating_add(1);
@@ -87,10 +88,10 @@ impl Average {
         self.updated
     }
 
-    /// Whether it has samples, but so few that the next may turn it upside down.
+    /// Whether it has so few samples that the next one may change it completely.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        (1..IN_A_ROW.into()).contains(&self.samples)
+        (1..CONSECUTIVE.into()).contains(&self.samples)
     }
 
     fn restart(&mut self, seconds: f64, samples: u16) {
@@ -104,13 +105,14 @@ impl Average {
     }
 }
 
-/// An average of `seconds` after `silence` without a sample: it drifts towards `mean`.
+/// An average of `seconds` after a time of `silence` without a sample: it drifts towards `mean`.
 #[must_use]
 pub fn drifted(seconds: f64, mean: f64, silence: Duration, decay: Duration) -> f64 {
     mean + (seconds - mean) * kept_share(silence, decay)
 }
 
-/// A plain time-weighted moving average of response times, in seconds: up as slowly as down.
+/// A plain time-weighted moving average of response times, in seconds, which rises as slowly as it
+/// falls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mean {
     seconds: f64,
@@ -119,7 +121,7 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// Takes in one response time. `decay` is the time constant of forgetting.
+    /// Adds one response time. `decay` is the time constant of forgetting.
     pub fn observe(&mut self, sample: Duration, now: Instant, decay: Duration) {
         let sample = sample.as_secs_f64();
         self.seconds = match self.updated {
@@ -141,7 +143,7 @@ impl Mean {
 
 /// e^(−span/decay): the share of an old value that is left after `span`, 0.0..=1.0.
 fn kept_share(span: Duration, decay: Duration) -> f64 {
-    // A time constant under a millisecond would forget within one request and divide by nothing.
+    // A shorter time constant would forget within one request, and divide by zero.
     let decay = decay.max(Duration::from_millis(1));
     libm::exp(-(span.as_secs_f64() / decay.as_secs_f64()))
 }
@@ -162,7 +164,8 @@ mod tests {
         Instant::ORIGIN + Duration::from_secs(seconds)
     }
 
-    /// The average in milliseconds after samples of so many, each a tenth of a second after the last.
+    /// The average in milliseconds after samples of so many, each a tenth of a second after the
+    /// last.
     fn after(samples: &[u64]) -> f64 {
         let mut average = Average::default();
         for (n, sample) in (0..).zip(samples) {

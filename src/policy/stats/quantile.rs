@@ -1,26 +1,26 @@
-//! A high quantile of response times of late, cheaply.
+//! High quantiles of recent response times, at little cost.
 //!
-//! A histogram whose buckets grow by a fixed factor, as HdrHistogram and DDSketch have it: adding a
-//! sample is adding one, and the answer is right to within the width of a bucket, which is a fixed
-//! share of the answer whatever its size. Exact quantiles would need the samples themselves.
+//! A histogram whose buckets grow by a fixed factor, as in HdrHistogram and DDSketch. Adding a
+//! sample adds one to a bucket, and an answer is right to within the width of a bucket, which is a
+//! fixed share of the answer. Exact quantiles would need all samples.
 //!
 //! Old samples must go, or an endpoint that has become slow would be judged by its fast days. There
-//! are two histograms: one fills for [`SPAN`], the other is the one filled before. Both answer
-//! together, so what is known is between one and two spans old.
+//! are two histograms: one fills for `SPAN`, 30 s, the other was filled before it. Both are read
+//! together, so samples count for one to two spans.
 //!
-//! Limits: buckets are a sixteenth of a doubling wide, so an answer is up to 6 % too high, never too
-//! low. With fewer than [`LEAST`] samples there is none: of five samples nobody knows the 95th
-//! percentile.
+//! Limits: buckets are a sixteenth of a doubling wide, so an answer is up to 6 % too high, and
+//! never too low. With fewer than `LEAST`, 20, samples there is no answer: five samples say nothing
+//! of the 95th percentile.
 //!
-//! Example: 95 samples of 10 ms and 5 of 2 s. The 95th percentile is the end of the bucket that 10 ms
-//! fall into: 10.2 ms.
+//! Example: 95 samples of 10 ms and 5 of 2 s. The 95th percentile is the end of the bucket of 10
+//! ms: 10.2 ms.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::time::Instant;
 
-/// Samples of the last one or two spans.
+/// The samples of the last one or two spans.
 #[derive(Clone, Debug)]
 pub struct Quantiles {
     current: Box<[u32; BUCKETS]>,
@@ -56,7 +56,8 @@ impl Quantiles {
         }
     }
 
-    /// The time that this share of the samples, 0.0..=1.0, took at most; `None` with too few samples.
+    /// The time that this share of the samples, 0.0..=1.0, took at most; `None` with too few
+    /// samples.
     #[must_use]
     pub fn quantile(&self, share: f64, now: Instant) -> Option<Duration> {
         if now.since(self.since) >= 2 * SPAN {
@@ -69,8 +70,8 @@ impl Quantiles {
         quantile(self.counts(), share)
     }
 
-    /// The buckets that hold anything, in order, with what they hold, however old it is: samples of
-    /// several workers, put together bucket by bucket, can be asked for a [`quantile`].
+    /// The buckets that are not empty, in order, with their counts, however old these are. The
+    /// counts of several workers can be added up bucket by bucket; [`quantile`] reads the result.
     pub fn counts(&self) -> impl Iterator<Item = (u16, u32)> + Clone {
         let counts = self.current.iter().zip(&*self.previous);
         let counts = counts.map(|(current, previous)| current.saturating_add(*previous));
@@ -78,8 +79,8 @@ impl Quantiles {
     }
 }
 
-/// The time that this share, 0.0..=1.0, of the samples in these buckets took at most, to be given in
-/// their order; `None` without samples.
+/// The time that this share, 0.0..=1.0, of the samples in these buckets took at most. The buckets
+/// must be in order. `None` without samples.
 #[must_use]
 pub fn quantile(counts: impl Iterator<Item = (u16, u32)> + Clone, share: f64) -> Option<Duration> {
     let total: u64 = counts.clone().map(|(_, count)| u64::from(count)).sum();
@@ -102,11 +103,11 @@ impl Default for Quantiles {
     }
 }
 
-/// The bucket that a time falls into: sixteen to each doubling of its microseconds.
+/// The bucket of a time: sixteen for each doubling of its microseconds.
 fn bucket(time: Duration) -> usize {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
     let doublings = micros.ilog2();
-    // The four bits below the first one: a sixteenth of the way to the next doubling each.
+    // The four bits below the highest one: each is a sixteenth of the way to the next doubling.
     let part = ((micros << (63 - doublings)) >> 59) & 15;
     let bucket = u64::from(doublings) * 16 + part;
     usize::try_from(bucket).map_or(BUCKETS - 1, |bucket| bucket.min(BUCKETS - 1))

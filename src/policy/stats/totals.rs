@@ -1,12 +1,13 @@
-//! What has been counted since the beginning: of an endpoint, and of a pool.
+//! What has been counted since a worker began: of an endpoint, and of a pool.
 //!
-//! These are plain sums, so what several workers have counted can be added up, and what one of them has
-//! counted elsewhere already taken off again. Metrics and the status documents are made of them and of
-//! nothing else, so they cannot disagree.
+//! These are plain sums. Those of several workers can be added up, and what was counted elsewhere
+//! already can be subtracted. Metrics and status documents are made of them alone, so they cannot
+//! disagree.
 //!
-//! An endpoint's totals count attempts; a pool's count requests. A request whose first attempt failed and
-//! whose retry succeeded is one failure of the first endpoint, one success of the second, and one
-//! successful request of the pool.
+//! An endpoint's totals count attempts; a pool's count requests.
+//!
+//! Example: a request whose first attempt failed and whose retry succeeded is one failure of the
+//! first endpoint, one success of the second, and one successful request of the pool.
 
 use alloc::vec::Vec;
 use core::ops::AddAssign;
@@ -19,7 +20,7 @@ use crate::health::Finding;
 use crate::outcome::{Class, Kind, Outcome};
 use crate::retry::reason::{Denial, Trigger};
 
-/// What has been counted of one endpoint.
+/// The totals of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Attempts begun, also those under way.
@@ -28,9 +29,9 @@ pub struct Totals {
     pub outcomes: [u64; Kind::ALL.len()],
     /// Response times of the attempts that were judged, in microseconds.
     pub micros: u64,
-    /// Transitions of its breaker, by the state that it came to.
+    /// Transitions of its breaker, by the new state.
     pub transitions: [u64; StateName::ALL.len()],
-    /// Health checks ended, by what they found.
+    /// Health checks ended, by their finding.
     pub checks: [u64; Finding::ALL.len()],
 }
 
@@ -72,7 +73,7 @@ impl Totals {
         failed.map(|kind| self.of(kind)).sum()
     }
 
-    /// How often its breaker came to this state.
+    /// How often its breaker entered this state.
     #[must_use]
     pub fn became(&self, state: StateName) -> u64 {
         at(&self.transitions, state as usize)
@@ -84,7 +85,7 @@ impl Totals {
         mean_seconds(self.micros, self.successes() + self.failures())
     }
 
-    /// These without what is `counted` elsewhere.
+    /// These minus `counted`, which is counted elsewhere already.
     #[must_use]
     pub fn without(mut self, counted: &Self) -> Self {
         self.attempts = self.attempts.saturating_sub(counted.attempts);
@@ -106,28 +107,28 @@ impl AddAssign<&Self> for Totals {
     }
 }
 
-/// What has been counted of one pool.
+/// The totals of one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolTotals {
     /// Requests that belonged to it.
     pub requests: u64,
-    /// Those whose client got a good answer.
+    /// Requests whose client got a good answer.
     pub successes: u64,
-    /// Those whose client did not.
+    /// Requests whose client got none.
     pub failures: u64,
-    /// From the arrival of a request to the beginning of its answer, of those that were answered, in
-    /// microseconds.
+    /// The time from the arrival of a request to the beginning of its answer, summed over the
+    /// requests that were answered, in microseconds.
     pub micros: u64,
-    /// Attempts after the first, by why they were made.
+    /// Attempts after the first, by [`Trigger`].
     pub retries: [u64; Trigger::ALL.len()],
-    /// Retries that were denied, by why.
+    /// Retries that were denied, by [`Denial`].
     pub denied: [u64; Denial::ALL.len()],
     /// Answers of upstreams, each status once, in order.
     pub statuses: Vec<(u16, u64)>,
 }
 
 impl PoolTotals {
-    /// A client has been answered, this long after its request arrived.
+    /// A client was answered, `took` after its request arrived.
     pub fn answered(&mut self, class: Class, took: Duration) {
         match class {
             Class::Success => self.successes = self.successes.saturating_add(1),
@@ -152,14 +153,14 @@ impl PoolTotals {
         self.add_statuses(status, 1);
     }
 
-    /// Mean time from the arrival of a request to the beginning of its answer, in seconds; 0 before the
-    /// first.
+    /// Mean time from the arrival of a request to the beginning of its answer, in seconds; 0 before
+    /// the first.
     #[must_use]
     pub fn mean_seconds(&self) -> f64 {
         mean_seconds(self.micros, self.successes + self.failures)
     }
 
-    /// These without what is `counted` elsewhere.
+    /// These minus `counted`, which is counted elsewhere already.
     #[must_use]
     pub fn without(mut self, counted: &Self) -> Self {
         self.requests = self.requests.saturating_sub(counted.requests);

@@ -1,12 +1,11 @@
-//! Exact counts over a trailing window: of what attempts came to, or of anything else that adds up.
+//! Exact counts over a trailing window: of how attempts ended, or of anything else that adds up.
 //!
-//! A ring of ten buckets, each a tenth of the window long. Counts and not an average: a share over
-//! exact counts does not depend on the rate of traffic. Their sum is kept for as long as the bucket that is
-//! being filled lasts, because it is asked for far more often than a bucket ends: for every candidate of
-//! every choice.
+//! A ring of ten buckets, each a tenth of the window long. Counts and not an average, because a
+//! share of exact counts does not depend on the rate of traffic. Their sum is kept while the newest
+//! bucket lasts: every choice reads it for every candidate, and buckets end far less often.
 //!
 //! Example, a window of 10 s: 30 successes and 10 failures in second 3, nothing after. Until second
-//! 13 the success rate reads 0.75; from then on nothing is known.
+//! 13 the success rate is 0.75; from then on nothing is known.
 
 use core::ops::{AddAssign, Range};
 use core::time::Duration;
@@ -15,14 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 
-/// What the attempts of a window came to.
+/// How the attempts of a window ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Attempts whose endpoint did its work.
     pub successes: u64,
     /// Attempts whose endpoint was at fault.
     pub failures: u64,
-    /// Attempts of either kind that took too long.
+    /// Attempts of both kinds that were slow.
     pub slow: u64,
     /// Their response times, in microseconds.
     pub micros: u64,
@@ -65,21 +64,21 @@ pub struct Window<C = Counts> {
     buckets: [Bucket<C>; BUCKETS],
     /// Length of one bucket in nanoseconds, at least 1.
     bucket_nanos: u64,
-    /// What all of them hold together, at the times of `summed`.
+    /// The sum of all buckets, at the times of `summed`.
     sum: C,
-    /// While the bucket lasts that was added to last.
+    /// The time of the bucket that was added to last.
     summed: Range<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket<C> {
-    /// Number of the bucket since the clock's origin, plus one; 0 = never used.
+    /// The number of the bucket since the clock's origin, plus one; 0: never used.
     epoch: u64,
     counts: C,
 }
 
 impl<C: AddAssign + Copy + Default> Window<C> {
-    /// Sums over the trailing `length`, to a tenth of it.
+    /// A window over the trailing `length`, to a tenth of it.
     #[must_use]
     pub fn new(length: Duration) -> Self {
         let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
@@ -91,7 +90,7 @@ impl<C: AddAssign + Copy + Default> Window<C> {
         }
     }
 
-    /// Adds what has come `now`.
+    /// Adds `counts` at `now`.
     pub fn add(&mut self, counts: C, now: Instant) {
         let epoch = self.epoch(now);
         let slot = usize::try_from(epoch % BUCKETS as u64).unwrap_or(0);
@@ -113,7 +112,7 @@ impl<C: AddAssign + Copy + Default> Window<C> {
         }
     }
 
-    /// What the window holds, summed up.
+    /// The sum of the window.
     #[must_use]
     pub fn counts(&self, now: Instant) -> C {
         if self.summed.contains(&now) {
@@ -132,7 +131,7 @@ impl<C: AddAssign + Copy + Default> Window<C> {
         counts
     }
 
-    /// When the counts are those of `now`, if nothing is added: while its bucket lasts.
+    /// While the counts are those of `now` if nothing is added: the time of its bucket.
     #[must_use]
     pub const fn unchanged(&self, now: Instant) -> Range<Instant> {
         let begin = (self.epoch(now) - 1).saturating_mul(self.bucket_nanos);
@@ -146,7 +145,7 @@ impl<C: AddAssign + Copy + Default> Window<C> {
         self.summed = NEVER;
     }
 
-    /// The bucket's epoch that `now` falls into; never 0.
+    /// The epoch of the bucket of `now`; never 0.
     const fn epoch(&self, now: Instant) -> u64 {
         now.as_nanos() / self.bucket_nanos + 1
     }
@@ -171,7 +170,7 @@ impl Default for Window {
     }
 }
 
-/// Length of a window unless configured.
+/// The length of a window by default.
 pub const DEFAULT_LENGTH: Duration = Duration::from_secs(10);
 
 const BUCKETS: usize = 10;

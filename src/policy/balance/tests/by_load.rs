@@ -205,7 +205,7 @@ impl Load {
             }
             let ((answered, _), (attempt, outcome)) = under_way.pop_first().unwrap();
             self.now = answered;
-            // The breakers hear nothing: the strategy alone must cope with what happens.
+            // The breakers learn nothing: the strategy alone must cope with what happens.
             let _unheard = self.state.record(&self.pool, &attempt, outcome, answered);
             self.state.end(attempt);
         }

@@ -1,4 +1,4 @@
-//! Who may be chosen: tiers that take over by degrees, panic, and endpoints that have just come back.
+//! Which endpoints may be chosen: tiers that take over by degrees, panic, and slow start.
 
 use super::*;
 use crate::endpoint::Exclusion;
@@ -48,7 +48,7 @@ fn a_tier_takes_over_by_as_much_as_the_ones_before_have_lost() {
         // What the tier before leaves over, as far as this one can carry it.
         ("a !b c@1 !d@1 e@2", &[0.7, 0.0, 0.3, 0.0, 0.0]),
         ("a !b !c d@1 !e@1 f@2", &[0.467, 0.0, 0.0, 0.533, 0.0, 0.0]),
-        // Nobody is well: what there is carries all, in proportion.
+        // None is available: the endpoints share the load in proportion.
         ("a !b !c d@1 !e@1 !f@1", &[0.5, 0.0, 0.0, 0.5, 0.0, 0.0]),
         // It is weights that are lost, and drained endpoints have none.
         ("a:1 !b:3 c@1", &[0.35, 0.0, 0.65]),
@@ -146,8 +146,8 @@ fn who_comes_back_gets_its_share_by_degrees_whatever_the_strategy() {
         scene.pool.slow_start = Duration::from_secs(30);
         let back = scene.now;
         agree(&mut scene, "c", |agreed| agreed.cool_down(back));
-        // It takes part in this part of the choices, and gets a third of those; in turn, it takes this part
-        // of its turns.
+        // It takes part in this part of the choices, and gets a third of those; in turn, it takes
+        // this part of its turns.
         let in_turn = strategy == Strategy::RoundRobin;
         for (seconds, part) in [(0, 0.1), (15, 0.5), (24, 0.8), (30, 1.0), (60, 1.0)] {
             scene.now = back + Duration::from_secs(seconds);
@@ -157,7 +157,7 @@ fn who_comes_back_gets_its_share_by_degrees_whatever_the_strategy() {
                 &[(1.0 - share) / 2.0, (1.0 - share) / 2.0, share],
             );
         }
-        // Where nobody else is, it gets all.
+        // Without another endpoint it gets all.
         scene.now = back;
         for name in ["a", "b"] {
             agree(&mut scene, name, |agreed| agreed.health.fail_immediately());
@@ -209,7 +209,7 @@ fn who_is_full_takes_no_more_in_panic() {
     check_shares_of(&mut scene, &[0.0, 1.0]);
     scene.states[1].attempt_started();
     assert_eq!(of(&scene), (0, true));
-    // What else is wrong with it is told first, but would be no reason in panic.
-    let told = scene.states[1].exclusion(&scene.pool.breaker, now);
-    assert_eq!(told, Some(Exclusion::Unhealthy));
+    // Another exclusion comes first, but would not count in panic.
+    let reported = scene.states[1].exclusion(&scene.pool.breaker, now);
+    assert_eq!(reported, Some(Exclusion::Unhealthy));
 }

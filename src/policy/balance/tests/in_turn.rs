@@ -115,15 +115,15 @@ struct Reference {
 impl Reference {
     fn pick(&mut self, available: Vec<bool>) -> Option<usize> {
         let given = |who: usize, there: &[bool]| if there[who] { self.weights[who] } else { 0 };
-        let everybody = 0..self.weights.len();
+        let all = 0..self.weights.len();
         let credit = |who: usize| {
             let past = self.history.iter().map(|(there, chosen)| {
-                let price: i64 = everybody.clone().map(|each| given(each, there)).sum();
+                let price: i64 = all.clone().map(|each| given(each, there)).sum();
                 given(who, there) - if *chosen == who { price } else { 0 }
             });
             past.sum::<i64>() + given(who, &available)
         };
-        let mut standing: Vec<_> = everybody
+        let mut standing: Vec<_> = all
             .clone()
             .filter(|&who| available[who])
             .map(|who| (-credit(who), who))

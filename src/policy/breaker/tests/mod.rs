@@ -305,7 +305,7 @@ fn what_says_nothing_is_no_request_of_the_minimum() {
 fn what_says_nothing_opens_nothing_however_slow_it_is() {
     let mut scene = Scene::new(&by_slowness());
     scene.play(">a >b >c >x +2s a:s b:s c:s");
-    // Other workers have told of attempts as bad, so that the share is too high by now.
+    // Other workers have published attempts as bad, so that the share is too high by now.
     let mut others = scene.endpoint().report(scene.now);
     others.active = 0;
     let first = EndpointIndex::new(0).unwrap();

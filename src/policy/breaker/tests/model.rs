@@ -1,4 +1,4 @@
-//! The breaker as the contract puts it into words, without a thought for cost.
+//! The breaker as the contract describes it, written without regard to cost.
 //!
 //! It keeps everything that ever happened and finds each answer by looking back through it: no
 //! counters, no generations, no list of permits. What the breaker *is* follows from the periods
@@ -105,7 +105,7 @@ impl Model {
         self.consider(now);
     }
 
-    /// Failures in a row, looking back from the newest event of the period.
+    /// Consecutive failures, looking back from the newest event of the period.
     pub(super) fn failures_while_closed(&self) -> u32 {
         if self.name() != StateName::Closed {
             return 0;

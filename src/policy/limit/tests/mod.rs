@@ -41,7 +41,7 @@ fn each_worker_has_its_part_of_a_fixed_limit_and_what_others_leave() {
     assert!(!is_reached(10, 7, 9, 2));
     assert!(!is_reached(10, 4, 13, 2), "its part is 5");
     assert!(is_reached(10, 5, 13, 2));
-    // Of less than one each, nobody has a part.
+    // With less than one each, no worker has a part.
     assert!(is_reached(1, 0, 1, 4));
 }
 
@@ -160,7 +160,7 @@ fn it_never_rises_while_an_endpoint_fails() {
         let before = world.limit();
         for _ in 0..100 {
             world.pass(0.2);
-            // The workers' limits are told as whole numbers and added up.
+            // The workers' limits are published as whole numbers and added up.
             assert!(world.limit() <= before, "{} > {before}", world.limit());
         }
         let before = world.limit();
@@ -239,7 +239,8 @@ fn a_time_out_brings_it_down() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(target_arch = "wasm32") { 16 } else { 64 }))]
 
-    /// Whatever happens, one attempt is let through when none is under way, and never more than the most.
+    /// In every case one attempt is admitted when none is under way, and never more than the
+    /// maximum.
     #[test]
     fn it_stays_within_its_bounds(
         start in 1_u32..200,

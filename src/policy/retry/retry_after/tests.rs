@@ -11,7 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 /// Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples.
 const THEN: u64 = 784_111_777;
 
-/// Today's clock, for Unix times: those before 2001 are too small to be told from seconds.
+/// Today's clock, for Unix times: those before 2001 are too small to be distinguished from seconds.
 const TODAY: u64 = 1_760_000_000;
 
 /// Headers, one a line, and the milliseconds they ask for.

@@ -35,10 +35,10 @@ proptest! {
     fn no_attempt_goes_to_an_endpoint_whose_breaker_refuses(case in guarded()) {
         for record in play(&case).attempts {
             let begun = record.begun;
-            prop_assert!(begun.heard != Admission::Refused, "{:?}", record);
+            prop_assert!(begun.known != Admission::Refused, "{:?}", record);
             if begun.agreed == Admission::Refused {
-                // Its worker has not heard of it yet, for one interval at most.
-                prop_assert!(case.workers > 1 && begun.heard == Admission::Free, "{:?}", record);
+                // Its worker has not read of it yet, for one interval at most.
+                prop_assert!(case.workers > 1 && begun.known == Admission::Free, "{:?}", record);
                 prop_assert!(begun.at.since(begun.synced) < SYNC_INTERVAL, "{:?}", record);
             }
         }
@@ -48,7 +48,7 @@ proptest! {
     fn a_worker_alone_is_never_behind(case in guarded()) {
         let alone = Case { workers: 1, ..case };
         for record in play(&alone).attempts {
-            prop_assert_eq!(record.begun.heard, record.begun.agreed, "{:?}", record);
+            prop_assert_eq!(record.begun.known, record.begun.agreed, "{:?}", record);
         }
     }
 
@@ -56,7 +56,7 @@ proptest! {
     fn an_attempt_is_a_trial_exactly_where_the_breaker_asks_for_one(case in guarded()) {
         for record in play(&case).attempts {
             let begun = record.begun;
-            let asked = begun.heard == Admission::Trial && begun.agreed == Admission::Trial;
+            let asked = begun.known == Admission::Trial && begun.agreed == Admission::Trial;
             prop_assert_eq!(begun.is_trial, asked, "{:?}", record);
         }
     }

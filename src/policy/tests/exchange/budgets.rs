@@ -2,7 +2,7 @@
 //!
 //! The budget counts over a trailing window of ten buckets, so what it holds lies between the last
 //! 0.9 `ttl` and the last `ttl`: the bounds here leave it that room. One worker is enough: that
-//! several spend from one budget is up to what they tell each other.
+//! several spend from one budget depends on what they publish.
 
 use std::time::Duration;
 

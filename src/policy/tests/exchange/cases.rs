@@ -1,8 +1,8 @@
 //! Random cases: a pool with its policy, and requests with what becomes of them.
 //!
 //! Those of [`steady`] have one worker and breakers that never open, so every endpoint is available
-//! all the time. Those of [`guarded`] have breakers that open soon and not for long, several workers
-//! and a good deal of traffic.
+//! all the time. Those of [`guarded`] have breakers that open soon and not for long, several
+//! workers and a good deal of traffic.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub(crate) struct Case {
     pub(crate) seed: u64,
 }
 
-/// Mostly what a request takes, sometimes nothing, sometimes what nobody would configure.
+/// Mostly usual times of a request, sometimes none, sometimes extreme ones.
 fn duration() -> impl Generator<Value = Duration> + Clone {
     prop_oneof![
         1 => Just(Duration::ZERO),

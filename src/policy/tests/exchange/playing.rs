@@ -1,8 +1,8 @@
 //! Plays a case through, as the filter drives the policy, in virtual time.
 //!
-//! What the workers agree on is a plain value here, to which the one that acts has exclusive access.
-//! In between a worker goes by its copy, which it renews at least each [`SYNC_INTERVAL`]; so does it
-//! tell the others what it counts.
+//! What the workers agree on is a plain value here, to which the one that acts has exclusive
+//! access. In between, a worker uses its copy, which it renews at least each [`SYNC_INTERVAL`], and
+//! then publishes what it counts.
 
 #![expect(
     clippy::indexing_slicing,
@@ -27,7 +27,7 @@ use steerage_policy::time::Instant;
 use crate::cases::{Case, Fate};
 use crate::records::{Beginning, Look, Record, Records, Refusal};
 
-/// After so long a worker has heard what the others did.
+/// After so long a worker has read what the others did.
 pub(crate) const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 
 struct UnderWay {
@@ -41,8 +41,8 @@ struct UnderWay {
 struct Worker {
     state: PoolState,
     synced: Instant,
-    /// What it has told the others, of each endpoint.
-    told: Vec<Others>,
+    /// What it has published, of each endpoint.
+    published: Vec<Others>,
 }
 
 struct World<'a> {
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
         let worker = || Worker {
             state: PoolState::new(pool),
             synced: Instant::ORIGIN,
-            told: vec![Others::default(); pool.endpoints.len()],
+            published: vec![Others::default(); pool.endpoints.len()],
         };
         Self {
             case,
@@ -133,7 +133,7 @@ impl<'a> World<'a> {
             let mut others = Others::default();
             for (other, worker) in self.workers.iter().enumerate() {
                 if other != number {
-                    others.merge(&worker.told[position]);
+                    others.merge(&worker.published[position]);
                 }
             }
             let worker = &mut self.workers[number];
@@ -141,7 +141,7 @@ impl<'a> World<'a> {
             let state = worker.state.endpoint_mut(index).unwrap();
             state.agree(agreed.clone());
             state.set_others(others);
-            worker.told[position] = state.report(now);
+            worker.published[position] = state.report(now);
         }
         self.workers[number].synced = now;
     }
@@ -183,7 +183,7 @@ impl<'a> World<'a> {
             let exchange = Exchange::begin(pool, state, repeatability, key, None, now);
             (exchange, Vec::new())
         });
-        // Each round that brings no pass teaches the worker of one more endpoint that it is refused.
+        // Each round without a pass teaches the worker of one more endpoint that it is refused.
         for round in 0.. {
             assert!(round <= pool.endpoints.len(), "it asks for ever");
             let state = &mut self.workers[worker].state;
@@ -201,7 +201,7 @@ impl<'a> World<'a> {
             };
             let endpoint = choice.endpoint;
             let untried = self.untried(worker, &tried, now);
-            let heard = self.admission(self.state(worker, endpoint), now);
+            let known = self.admission(self.state(worker, endpoint), now);
             let agreed = self.agreed[endpoint.position()]
                 .breaker
                 .admission(&pool.breaker, now);
@@ -219,7 +219,7 @@ impl<'a> World<'a> {
             let begun = Beginning {
                 at: now,
                 synced: self.workers[worker].synced,
-                heard,
+                known,
                 agreed,
                 is_trial: pass.trial().is_some(),
                 untried,
@@ -339,7 +339,7 @@ impl<'a> World<'a> {
 
     fn end(mut self) -> Records {
         let now = self.records.end;
-        // Twice: what one tells last, the one before it hears in the second round.
+        // Twice: what one worker publishes last, the one before it reads in the second round.
         for number in (0..self.workers.len()).chain(0..self.workers.len()) {
             self.sync(number, now);
         }

@@ -28,11 +28,11 @@ pub(crate) struct Record {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Beginning {
     pub(crate) at: Instant,
-    /// When its worker had heard of the others last.
+    /// When its worker had last read what the others published.
     pub(crate) synced: Instant,
-    /// What its worker thought of the endpoint.
-    pub(crate) heard: Admission,
-    /// What was agreed on.
+    /// The admission as its worker knew it.
+    pub(crate) known: Admission,
+    /// The admission as it was agreed.
     pub(crate) agreed: Admission,
     pub(crate) is_trial: bool,
     /// How many available endpoints the exchange had not tried yet.
