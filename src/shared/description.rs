@@ -69,13 +69,13 @@ impl Description {
 
     /// The description of the pool with this name; `None` if there is none that can be read.
     #[must_use]
-    pub fn read(store: &impl Store, pool: &str) -> Option<Self> {
+    pub fn read(store: &dyn Store, pool: &str) -> Option<Self> {
         codec::decode(&store.read(&key::description(pool))?.bytes).ok()
     }
 
     /// Writes it down for the pool with this name. If somebody else does so at the same time, theirs
     /// stands.
-    pub fn write(&self, store: &impl Store, pool: &str) {
+    pub fn write(&self, store: &dyn Store, pool: &str) {
         let key = key::description(pool);
         let version = store.read(&key).map(|value| value.version);
         let _ = store.write(&key, &codec::encode(self), version);

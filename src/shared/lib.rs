@@ -11,7 +11,7 @@
 //!
 //! The healthy path does neither: workers publish and read on their timer, every `sync_interval`.
 //!
-//! A [`census`] puts all of it together for an operator who asks.
+//! A [`snapshot`] merges all of it for an operator.
 //!
 //! The store cannot delete and lists no keys. So their number is bounded by design: one a slot, two
 //! a pool. Every value begins with a checksum; bytes that do not check out (a neighbour under the
@@ -19,10 +19,11 @@
 //!
 //! ## What this crate does not do
 //! It decides nothing: breakers and health change by the rules of `steerage-policy`. It knows no
-//! host: the filter gives it a [`store::Store`], and so does a simulation.
+//! host: the filter gives it a [`store::Store`]. Simulations and tests use [`memory::Memory`].
 
 #![forbid(unsafe_code)]
 
+pub mod memory;
 pub mod store;
 
 pub mod codec;
@@ -33,7 +34,4 @@ pub mod description;
 pub mod report;
 pub mod slot;
 
-pub mod census;
-
-#[cfg(test)]
-mod testing;
+pub mod snapshot;

@@ -13,7 +13,7 @@ use steerage_policy::time::Instant;
 
 use super::*;
 use crate::key;
-use crate::testing::Memory;
+use crate::memory::Memory;
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 

@@ -64,13 +64,13 @@ impl Record {
 }
 
 /// The records of all workers that live or have lived, of whoever asks.
-pub(crate) fn records(store: &impl Store) -> Vec<Record> {
+pub(crate) fn records(store: &dyn Store) -> Vec<Record> {
     let slots = used(store).filter_map(|(_, value)| codec::decode(&value.bytes).ok());
     slots.collect()
 }
 
 /// All slots that were ever written, up to a stretch that nobody has ever used.
-fn used<'a>(store: &'a impl Store) -> impl Iterator<Item = (usize, Versioned)> + 'a {
+fn used(store: &dyn Store) -> impl Iterator<Item = (usize, Versioned)> + '_ {
     let mut unused = 0;
     (0..MAX_SLOTS)
         .map_while(move |number| {
@@ -140,7 +140,7 @@ impl Slots {
     }
 
     /// Reads what the others have published, and publishes `pools` if need be.
-    pub fn sync(&mut self, store: &impl Store, pools: Vec<PoolReport>, now: Instant) -> Trouble {
+    pub fn sync(&mut self, store: &dyn Store, pools: Vec<PoolReport>, now: Instant) -> Trouble {
         let mut trouble = Trouble {
             unreadable: self.read(store),
             ..Trouble::default()
@@ -217,12 +217,12 @@ impl Slots {
 
     /// Whether this worker is the one that speaks for all about a pool: the living one with the first slot.
     #[must_use]
-    pub fn speaks_for(&self, pool: &str, now: Instant) -> bool {
-        let mut has_it = self
+    pub fn is_reporter(&self, pool: &str, now: Instant) -> bool {
+        let mut having_it = self
             .records()
             .filter(|record| record.is_alive(now))
             .filter(|record| record.pools.iter().any(|report| report.pool == pool));
-        has_it
+        having_it
             .next()
             .is_some_and(|record| record.owner == self.owner)
     }
@@ -244,7 +244,7 @@ impl Slots {
     }
 
     /// Reads all slots, up to a stretch that nobody has ever used. Returns how many were unreadable.
-    fn read(&mut self, store: &impl Store) -> u32 {
+    fn read(&mut self, store: &dyn Store) -> u32 {
         let mut unreadable = 0;
         for (number, value) in used(store) {
             if self.seen.len() <= number {
@@ -290,7 +290,7 @@ impl Slots {
 
     fn publish(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         number: usize,
         pools: Vec<PoolReport>,
         now: Instant,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::Memory;
+use crate::memory::Memory;
 
 mod deaths;
 mod properties;

@@ -89,7 +89,7 @@ impl Agreement {
     }
 
     /// Reads the record again. It is decoded only if its version has changed.
-    pub fn refresh(&mut self, store: &impl Store) -> News {
+    pub fn refresh(&mut self, store: &dyn Store) -> News {
         let Some(value) = store.read(&self.key) else {
             return News::None; // Nobody has written yet.
         };
@@ -123,7 +123,7 @@ impl Agreement {
     /// [`Lost`] if the change did not reach the others; the answer is then that of the last try.
     pub fn change<T>(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         endpoint: &str,
         mut change: impl FnMut(&mut Agreed) -> T,
     ) -> (T, Result<(), Lost>) {
@@ -137,7 +137,7 @@ impl Agreement {
     /// [`Lost`] if the change did not reach the others; the answer is then that of the last try.
     pub fn change_among<T>(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         endpoint: &str,
         mut change: impl FnMut(&mut Agreed, &mut dyn Iterator<Item = (&str, &Agreed)>) -> T,
     ) -> (T, Result<(), Lost>) {
@@ -175,7 +175,7 @@ impl Agreement {
 
     /// Drops what is agreed on endpoints that nobody has configured any more. If somebody else is
     /// writing just now, it is left for the next time.
-    pub fn forget_unless(&mut self, store: &impl Store, is_configured: impl Fn(&str) -> bool) {
+    pub fn forget_unless(&mut self, store: &dyn Store, is_configured: impl Fn(&str) -> bool) {
         self.refresh(store);
         if self
             .entries
@@ -190,7 +190,7 @@ impl Agreement {
         let _ = self.write(store, entries);
     }
 
-    fn write(&mut self, store: &impl Store, entries: Vec<Entry>) -> Result<(), NotWritten> {
+    fn write(&mut self, store: &dyn Store, entries: Vec<Entry>) -> Result<(), NotWritten> {
         store.write(&self.key, &codec::encode(&entries), self.version)?;
         self.entries = entries;
         self.news = true;
