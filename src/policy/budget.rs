@@ -21,8 +21,6 @@
 use core::ops::AddAssign;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::hedge::HedgePolicy;
 use crate::time::Instant;
 use crate::window::Window;
@@ -59,7 +57,7 @@ impl Default for BudgetPolicy {
 }
 
 /// What has come and what has been spent within the trailing `ttl`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
     /// Requests that have arrived.
     pub requests: u64,

@@ -24,8 +24,6 @@ mod unloaded;
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::Instant;
 
 pub use unloaded::Unloaded;
@@ -117,7 +115,7 @@ pub fn keepalive_size(connections: u32) -> u32 {
 const MOST_KEPT: u32 = 50;
 
 /// What a worker tells the others of its part in an endpoint's limit, or what several have told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Share {
     /// Workers that have ever sent an attempt there. The proxy's main thread never does.
     pub workers: u32,

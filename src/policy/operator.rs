@@ -13,20 +13,18 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::health::Health;
 use crate::time::Instant;
 
 /// The words on one endpoint; none by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operator {
     /// What its health is said to be.
     pub health: Option<Health>,
     circuit: Option<CircuitWord>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CircuitWord {
     circuit: Circuit,
     /// `None`: until it is taken back.
@@ -34,7 +32,7 @@ struct CircuitWord {
 }
 
 /// What an operator may say of a circuit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
     /// Nothing is admitted.
     Open,
@@ -52,6 +50,22 @@ pub enum Word {
 }
 
 impl Operator {
+    /// With what is said of the circuit, and until when; `None` for until it is taken back.
+    #[must_use]
+    pub fn new(health: Option<Health>, circuit: Option<(Circuit, Option<Instant>)>) -> Self {
+        Self {
+            health,
+            circuit: circuit.map(|(circuit, until)| CircuitWord { circuit, until }),
+        }
+    }
+
+    /// What was said last of the circuit, and until when, even if that time is over: the counterpart
+    /// of [`Self::new`].
+    #[must_use]
+    pub fn circuit_and_end(&self) -> Option<(Circuit, Option<Instant>)> {
+        self.circuit.map(|word| (word.circuit, word.until))
+    }
+
     /// Obeys from `now` on.
     pub fn hear(&mut self, word: Word, now: Instant) {
         match word {
@@ -117,6 +131,7 @@ mod tests {
         assert_eq!(operator.circuit(at(60)), Some(Circuit::Open));
         assert_eq!(operator.open_until(at(60)), Some(at(61)));
         assert_eq!(operator.circuit(at(61)), None);
+        assert_eq!(Operator::new(None, operator.circuit_and_end()), operator);
         operator.set_circuit(Circuit::Closed, None, at(70));
         assert_eq!(operator.circuit(at(1_000_000)), Some(Circuit::Closed));
         assert_eq!(operator.open_until(at(71)), None);

@@ -11,12 +11,10 @@
 use core::ops::{AddAssign, Range};
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::Instant;
 
 /// What the attempts of a window came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Attempts whose endpoint did its work.
     pub successes: u64,

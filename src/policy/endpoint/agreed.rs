@@ -7,8 +7,6 @@
 //! Example: an endpoint is cooling down until 12:05 and its breaker is open until 12:01. Until 12:05 it is
 //! told to be cooling down. An operator who opens its circuit at 12:02 is the reason from then on.
 
-use serde::{Deserialize, Serialize};
-
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
 use crate::health::{Health, HealthRecord};
 use crate::operator::{Circuit, Operator};
@@ -51,7 +49,7 @@ impl Exclusion {
 }
 
 /// What all workers agree on for one endpoint. It is shared, and changed only by its own rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Agreed {
     /// Its circuit breaker.
     pub breaker: Breaker,

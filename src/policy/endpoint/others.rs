@@ -2,14 +2,12 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::limit::Share;
 use crate::time::Instant;
 use crate::window::Counts;
 
 /// What one worker tells the others of an endpoint, or what several have told, put together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Others {
     /// Attempts under way.
     pub active: u32,

@@ -18,13 +18,11 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::limit::Share;
 use crate::time::{Instant, from_seconds};
 
 /// Response times of an endpoint that was not busy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unloaded {
     /// When they were measured. Those of one time belong together.
     pub at: Instant,

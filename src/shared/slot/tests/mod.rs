@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::memory::Memory;
+use crate::report::EndpointReport;
 
 mod deaths;
 mod properties;
