@@ -43,18 +43,35 @@ pub(crate) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 /// # Errors
 /// [`Unreadable`] if they are no record of this layout.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Unreadable> {
+    let (_, payload) = verify(bytes)?;
+    postcard::from_bytes(payload).map_err(|_| Unreadable)
+}
+
+/// The checksum and the payload in `bytes`.
+///
+/// # Errors
+/// [`Unreadable`] if the one is not that of the other.
+pub(crate) fn verify(bytes: &[u8]) -> Result<(Checksum, &[u8]), Unreadable> {
     let (sum, payload) = bytes.split_first_chunk().ok_or(Unreadable)?;
     if *sum != checksum(payload) {
         return Err(Unreadable);
     }
-    postcard::from_bytes(payload).map_err(|_| Unreadable)
+    Ok((*sum, payload))
 }
+
+/// The checksum with which `bytes` begin.
+pub(crate) fn checksum_of(bytes: &[u8]) -> Option<Checksum> {
+    bytes.first_chunk().copied()
+}
+
+/// The first bytes of every record, made of all the others.
+pub(crate) type Checksum = [u8; CHECKSUM_LENGTH];
 
 /// Bytes that are no record of this layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-fn checksum(payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+fn checksum(payload: &[u8]) -> Checksum {
     XxHash64::oneshot(SEED, payload).to_le_bytes()
 }
 
