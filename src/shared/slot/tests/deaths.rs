@@ -114,6 +114,25 @@ fn a_slot_that_another_plugin_has_overwritten_is_written_again() {
     }
 }
 
+/// A worker does not decode its own record again, and checks all the same that it is intact.
+#[test]
+fn damage_behind_the_checksum_of_the_own_record_is_noticed() {
+    let store = Memory::default();
+    let mut worker = Worker::new(1, 1, 5);
+    worker.sync_well(&store, at(0));
+    let key = key::slot(worker.number());
+    store.touch(&key);
+    worker.sync_well(&store, at(100));
+    let mut bytes = store.read(&key).unwrap().bytes;
+    *bytes.last_mut().unwrap() ^= 1;
+    for time in [200, 400] {
+        store.put(&key, &bytes);
+        assert_eq!(worker.sync(&store, at(time)).unreadable, 1);
+        worker.sync_well(&store, at(time + 100));
+        assert_eq!(worker.totals(), 5);
+    }
+}
+
 #[test]
 fn workers_that_sync_seldom_are_not_taken_for_dead() {
     let store = Memory::default();
