@@ -1,7 +1,7 @@
 //! The admin surface: what an operator may ask of the filter, and tell it.
 //!
 //! Requests for paths under the configured one never reach an upstream. Reads are answered from what all
-//! workers share ([`steerage_shared::census`]), so any instance under the same `vm_id` can answer for all
+//! workers share ([`steerage_shared::snapshot`]), so any instance under the same `vm_id` can answer for all
 //! pools, also one that has none. What an operator tells is written where the workers agree, and each of
 //! them obeys from its next round on.
 //!
@@ -26,8 +26,8 @@ use steerage_config::admin::Admin;
 use steerage_config::operator::{self, Subject};
 use steerage_policy::endpoint::operator::Override;
 use steerage_shared::agreement::{Agreement, Lost};
-use steerage_shared::census;
 use steerage_shared::key;
+use steerage_shared::snapshot;
 use steerage_shared::store::Store;
 
 pub(crate) use timestamp::Clock;
@@ -90,7 +90,7 @@ pub(crate) fn concerns(admin: &Admin, path: &[u8]) -> bool {
 }
 
 /// Answers a request, or says that its body is wanted.
-pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: Clock) -> Step {
+pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Clock) -> Step {
     let resource = resource(admin, ask.path);
     let is_read = matches!(ask.method, b"GET" | b"HEAD");
     if !is_authorized(admin, ask.authorization) {
@@ -103,7 +103,7 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: C
             .with("www-authenticate", CHALLENGE),
         });
     }
-    let pools = || census::take(store, clock.now);
+    let pools = || snapshot::take(store, clock.now);
     Step::Reply(match resource {
         Resource::Nothing => Reply::error(404, NOTHING_HERE),
         Resource::Misspelt => Reply::error(400, "the cluster's name must be percent-encoded UTF-8"),
@@ -124,12 +124,7 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &impl Store, clock: C
 }
 
 /// A body has arrived whole.
-pub(crate) fn receive_body(
-    target: &Target,
-    body: &[u8],
-    store: &impl Store,
-    clock: Clock,
-) -> Reply {
+pub(crate) fn receive_body(target: &Target, body: &[u8], store: &dyn Store, clock: Clock) -> Reply {
     obey(target, operator::read(target.subject, body), store, clock)
 }
 
@@ -138,7 +133,7 @@ fn receive_word(
     ask: &Ask<'_>,
     target: Target,
     query: &str,
-    store: &impl Store,
+    store: &dyn Store,
     clock: Clock,
 ) -> Step {
     if ask.method != b"POST" {
@@ -170,7 +165,7 @@ fn receive_word(
 fn obey(
     target: &Target,
     word: Result<Override, ConfigErrors>,
-    store: &impl Store,
+    store: &dyn Store,
     clock: Clock,
 ) -> Reply {
     let word = match word {
@@ -179,7 +174,7 @@ fn obey(
     };
     // Of each pool that has the endpoint, that endpoint.
     let spoken_of = || {
-        let mut pools = census::take(store, clock.now);
+        let mut pools = snapshot::take(store, clock.now);
         for pool in &mut pools {
             pool.endpoints
                 .retain(|endpoint| endpoint.cluster == target.cluster);

@@ -14,8 +14,8 @@ use steerage_policy::retry::reason::Denial;
 use steerage_policy::stats::quantile;
 use steerage_policy::stats::totals::PoolTotals;
 use steerage_policy::time::Instant;
-use steerage_shared::census::{EndpointCensus, PoolCensus};
 use steerage_shared::description::Description;
+use steerage_shared::snapshot::{EndpointSnapshot, PoolSnapshot};
 
 use super::Clock;
 
@@ -91,28 +91,33 @@ struct Error<'a> {
 }
 
 /// Every endpoint of every pool.
-pub(super) fn endpoints(pools: &[PoolCensus], clock: Clock) -> Vec<u8> {
+pub(super) fn endpoints(pools: &[PoolSnapshot], clock: Clock) -> Vec<u8> {
     let endpoints: Vec<Endpoint<'_>> = pools
         .iter()
         .flat_map(|pool| {
             let endpoints = pool.endpoints.iter();
-            endpoints.map(|census| endpoint(pool, census, clock))
+            endpoints.map(|snapshot| endpoint(pool, snapshot, clock))
         })
         .collect();
     json(&endpoints)
 }
 
-fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) -> Endpoint<'a> {
-    let EndpointCensus {
+fn endpoint<'a>(
+    pool: &'a PoolSnapshot,
+    snapshot: &'a EndpointSnapshot,
+    clock: Clock,
+) -> Endpoint<'a> {
+    let EndpointSnapshot {
         cluster,
         now: counted,
         totals,
         agreed,
-    } = census;
+    } = snapshot;
     let now = clock.now;
-    let limit = pool.limit(census);
+    let limit = pool.limit(snapshot);
     let is_full = limit.is_some_and(|limit| counted.active >= limit);
-    let exclusion = exclusion(pool, census, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
+    let exclusion =
+        exclusion(pool, snapshot, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);
     let consecutive_failures = agreed.breaker.consecutive_failures();
@@ -148,17 +153,17 @@ fn endpoint<'a>(pool: &'a PoolCensus, census: &'a EndpointCensus, clock: Clock) 
 }
 
 /// How many connections each endpoint needs for the load that it has now.
-pub(super) fn sizing(pools: &[PoolCensus]) -> Vec<u8> {
+pub(super) fn sizing(pools: &[PoolSnapshot]) -> Vec<u8> {
     let sizing = pools.iter().flat_map(|pool| {
         let described = &pool.description;
-        pool.endpoints.iter().map(move |census| {
-            let counts = census.now.counts;
+        pool.endpoints.iter().map(move |snapshot| {
+            let counts = snapshot.now.counts;
             let per_second = per_second(counts.total(), described.window);
             let seconds = counts.mean_seconds().unwrap_or(0.0);
             let connections = limit::size(per_second, seconds);
             Sizing {
                 pool: &pool.name,
-                url: &census.cluster,
+                url: &snapshot.cluster,
                 attempts_per_second: per_second,
                 response_time: seconds,
                 max_connections: connections,
@@ -176,7 +181,7 @@ fn per_second(count: u64, span: Duration) -> f64 {
 }
 
 /// What has been counted, of all pools together.
-pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
+pub(super) fn metrics(pools: &[PoolSnapshot]) -> Vec<u8> {
     let mut totals = PoolTotals::default();
     let mut times: Vec<(u16, u32)> = Vec::new();
     let mut selections = Map(Vec::new());
@@ -221,7 +226,7 @@ pub(super) fn metrics(pools: &[PoolCensus]) -> Vec<u8> {
 /// An endpoint at its limit counts as available: it is busy and not ill. Unhealthy is only who has no
 /// endpoint left at all: a load balancer that asks here takes the whole proxy out, and with it the pools that
 /// are well.
-pub(super) fn health(pools: &[PoolCensus], now: Instant) -> (u16, Vec<u8>) {
+pub(super) fn health(pools: &[PoolSnapshot], now: Instant) -> (u16, Vec<u8>) {
     let mut totals = PoolTotals::default();
     let mut strategies: Vec<&str> = Vec::new();
     let (mut available, mut all, mut impaired) = (0, 0, false);
@@ -258,7 +263,7 @@ pub(super) fn error(message: &str) -> Vec<u8> {
     json(&Error { error: message })
 }
 
-fn exclusion(pool: &PoolCensus, endpoint: &EndpointCensus, now: Instant) -> Option<Exclusion> {
+fn exclusion(pool: &PoolSnapshot, endpoint: &EndpointSnapshot, now: Instant) -> Option<Exclusion> {
     let policy = BreakerPolicy {
         half_open_requests: pool.description.half_open_requests,
         ..BreakerPolicy::default()

@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::time::Instant;
-use steerage_shared::census;
+use steerage_shared::snapshot;
 
 use super::callbacks::Action;
 use super::request::Request;
@@ -179,7 +179,7 @@ impl Worker {
 /// Lets a request go to the router, which must find a cluster: one that works, if there is one. Nothing that
 /// the operator has sent goes with it, least of all the token.
 fn let_go(cluster_header: &str, now: Instant) -> Result<(), Refused> {
-    let pools = census::take(&SharedData, now);
+    let pools = snapshot::take(&SharedData, now);
     let endpoints = || pools.iter().flat_map(|pool| &pool.endpoints);
     let usable = endpoints().find(|endpoint| {
         let exclusion = endpoint.agreed.exclusion(&<_>::default(), now);

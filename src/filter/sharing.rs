@@ -75,7 +75,7 @@ impl Worker {
                 state.set_others(self.slots.others(&pool.name, cluster, position, now));
             }
             if let Some(metrics) = metrics {
-                metrics.tell(state, self.slots.speaks_for(&pool.name, now), now);
+                metrics.tell(state, self.slots.is_reporter(&pool.name, now), now);
             }
             if tidies {
                 agreement.forget_unless(&SharedData, |endpoint| {

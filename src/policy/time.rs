@@ -19,13 +19,9 @@
 use core::ops::Add;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// Nanoseconds since an origin that only the host knows. Comparable between the workers of one
 /// process, because they share one monotonic clock.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
 impl Instant {

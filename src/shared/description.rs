@@ -1,24 +1,27 @@
-//! What a pool looks like as configured, for whoever shows it.
+//! What a pool looks like as configured, for operators.
 //!
-//! Whoever answers an operator need not have the pool's configuration: an instance that holds only
-//! `admin` shows the pools of all the others. What those others count is in their slots; what does not
-//! change while a configuration is in force is here, once for all workers, and not in every slot
-//! every round.
+//! The instance that answers an operator need not have the pool's configuration: one that holds
+//! only `admin` shows the pools of all other instances. What those count is in their slots. What
+//! does not change while a configuration is in force is here: once for all workers, and not in
+//! every slot in every round.
 //!
-//! While an old configuration drains beside a new one, the one that began last has described its own. So
-//! that the two do not take turns, a worker describes once, and again only if that was lost.
+//! While an old configuration drains beside a new one, the description is that of the configuration
+//! that started last. A worker writes its description once, and again only if it was lost: so the
+//! two configurations do not overwrite each other in turn.
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use steerage_policy::endpoint::Weight;
 use steerage_policy::limit::Limit;
 use steerage_policy::pool::Pool;
 
+use crate::key;
 use crate::store::Store;
-use crate::{codec, key};
+use crate::wire::number::nanos;
+use crate::wire::{self, Unreadable};
 
 /// A pool as configured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
     /// The name of its strategy.
     pub strategy: String,
@@ -37,7 +40,7 @@ pub struct Description {
 }
 
 /// An endpoint as configured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribedEndpoint {
     /// Its cluster.
     pub cluster: String,
@@ -69,15 +72,67 @@ impl Description {
 
     /// The description of the pool with this name; `None` if there is none that can be read.
     #[must_use]
-    pub fn read(store: &impl Store, pool: &str) -> Option<Self> {
-        codec::decode(&store.read(&key::description(pool))?.bytes).ok()
+    pub fn read(store: &dyn Store, pool: &str) -> Option<Self> {
+        Self::decode(&store.read(&key::description(pool))?.bytes).ok()
     }
 
-    /// Writes it down for the pool with this name. If somebody else does so at the same time, theirs
-    /// stands.
-    pub fn write(&self, store: &impl Store, pool: &str) {
+    /// Writes it for the pool with this name. If another worker writes one at the same time, that
+    /// one stays.
+    pub fn write(&self, store: &dyn Store, pool: &str) {
         let key = key::description(pool);
         let version = store.read(&key).map(|value| value.version);
-        let _ = store.write(&key, &codec::encode(self), version);
+        let _ = store.write(&key, &self.encode(), version);
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        wire::encode(&wire::description::Record::from(self))
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        wire::decode::<wire::description::Record<'_>>(bytes)?.try_into()
+    }
+}
+
+impl<'a> From<&'a Description> for wire::description::Record<'a> {
+    fn from(description: &'a Description) -> Self {
+        let endpoints = description.endpoints.iter();
+        let endpoints = endpoints.map(|endpoint| wire::description::Endpoint {
+            cluster: &endpoint.cluster,
+            name: &endpoint.name,
+            weight: endpoint.weight,
+        });
+        Self {
+            strategy: &description.strategy,
+            half_open_requests: description.half_open_requests,
+            limit: description.limit,
+            is_dynamic: description.is_dynamic,
+            keepalive_expiry: nanos(description.keepalive_expiry),
+            window: nanos(description.window),
+            endpoints: endpoints.collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::description::Record<'_>> for Description {
+    type Error = Unreadable;
+
+    fn try_from(record: wire::description::Record<'_>) -> Result<Self, Unreadable> {
+        let endpoints = record.endpoints.into_iter().map(|endpoint| {
+            let weight = Weight::new(endpoint.weight).ok_or(Unreadable)?;
+            Ok(DescribedEndpoint {
+                cluster: endpoint.cluster.to_owned(),
+                name: endpoint.name.to_owned(),
+                weight: weight.value(),
+            })
+        });
+        Ok(Self {
+            strategy: record.strategy.to_owned(),
+            half_open_requests: record.half_open_requests,
+            limit: record.limit,
+            is_dynamic: record.is_dynamic,
+            keepalive_expiry: Duration::from_nanos(record.keepalive_expiry),
+            window: Duration::from_nanos(record.window),
+            endpoints: endpoints.collect::<Result<_, _>>()?,
+        })
     }
 }

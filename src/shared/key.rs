@@ -1,13 +1,13 @@
 //! The names under which workers share: `steerage/LAYOUT/…`.
 //!
 //! Every plugin with the same `vm_id` sees the same names (Istio leaves it empty for all of them),
-//! so ours carry our name. They carry the version of the layout, so that a new build that runs beside
+//! so ours carry our name. They also carry the version of the layout: a new build that runs beside
 //! the old one during an update reads nothing that it would misunderstand.
 
-/// Changes whenever the meaning of the bytes does.
-const LAYOUT: u32 = 5;
+/// To be raised whenever the bytes of a record change, or what they mean.
+pub(crate) const LAYOUT: u32 = 6;
 
-/// Slot number `number` of those in which workers publish.
+/// Slot number `number`, in which one worker publishes.
 #[must_use]
 pub fn slot(number: usize) -> String {
     format!("steerage/{LAYOUT}/slot/{number}")

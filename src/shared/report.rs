@@ -1,40 +1,41 @@
-//! What one worker tells the others, of a pool and of each of its endpoints.
+//! What one worker publishes of a pool and of each of its endpoints.
 
-use serde::{Deserialize, Serialize};
 use steerage_policy::endpoint::Others;
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::stats::spending::Spending;
 use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
 
-/// What a worker tells of one pool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a worker publishes of one pool.
+#[derive(Clone, Debug, PartialEq)]
 pub struct PoolReport {
     /// The pool's name.
     pub pool: String,
-    /// Its requests and retries of late.
+    /// Its recent requests and retries.
     pub spending: Spending,
-    /// What it has counted since it began; in the slot, since the slot began.
+    /// What the worker has counted since it began; in a slot, what was counted since the slot
+    /// began.
     pub totals: PoolTotals,
-    /// How long its requests of late took, as [`steerage_policy::stats::quantile::Quantiles::counts`] has it.
+    /// How long its recent requests took: [`steerage_policy::stats::quantile::Quantiles::counts`].
     pub times: Vec<(u16, u32)>,
     /// Its endpoints.
     pub endpoints: Vec<EndpointReport>,
 }
 
-/// What a worker tells of one endpoint.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a worker publishes of one endpoint.
+#[derive(Clone, Debug, PartialEq)]
 pub struct EndpointReport {
     /// The endpoint's cluster.
     pub endpoint: String,
-    /// What it counts now.
+    /// What it counts of the present.
     pub now: Others,
-    /// What it has counted since it began; in the slot, since the slot began.
+    /// What the worker has counted since it began; in a slot, what was counted since the slot
+    /// began.
     pub totals: Totals,
 }
 
 impl PoolReport {
-    /// What there is to tell of a pool now.
+    /// The report on a pool as it is now.
     #[must_use]
     pub fn of(pool: &Pool, state: &PoolState, now: Instant) -> Self {
         let endpoints = pool.endpoints.iter().zip(state.endpoints());
@@ -54,7 +55,7 @@ impl PoolReport {
     }
 }
 
-/// What is told of an endpoint. `position` is where it most likely stands: looked at first.
+/// The report on an endpoint. `position` is where it most likely is, and is tried first.
 pub(crate) fn find<'a>(
     pools: &'a [PoolReport],
     pool: &str,

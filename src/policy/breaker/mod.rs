@@ -30,19 +30,19 @@
 //! Three failures at 4 s open it for 4 s, because it was closed for only half a second; at 9 s they
 //! would open it for 1 s again.
 
+mod parts;
 mod policy;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::Instant;
 
+pub use parts::{BreakerParts, Permit, StateParts};
 pub use policy::{BreakerPolicy, SlowCalls};
 
 /// The breaker of one endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     state: State,
     /// The number of this state, counted from the first.
@@ -60,10 +60,10 @@ pub struct Breaker {
 }
 
 /// Counts the states of one breaker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Generation(u32);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
     Closed,
@@ -76,14 +76,8 @@ enum State {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Permit {
-    trial: TrialId,
-    expires: Instant,
-}
-
 /// Identifies one trial among all workers. Drawn at random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrialId(pub u64);
 
 /// The name of the state.

@@ -8,8 +8,6 @@
 //! 12:05 the reason is the cool-down. If an operator opens its circuit at 12:02, the override is
 //! the reason from then on.
 
-use serde::{Deserialize, Serialize};
-
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
 use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
@@ -54,7 +52,7 @@ impl Exclusion {
 }
 
 /// What all workers agree on for one endpoint. It is shared, and changes only by its own rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Agreed {
     /// Its circuit breaker.
     pub breaker: Breaker,

@@ -14,20 +14,18 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::health::Health;
 use crate::time::Instant;
 
 /// The overrides of one endpoint; by default none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operator {
     /// The health that replaces the verdict.
     pub health: Option<Health>,
     circuit: Option<CircuitOverride>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CircuitOverride {
     circuit: Circuit,
     /// `None`: until it is removed.
@@ -35,7 +33,7 @@ struct CircuitOverride {
 }
 
 /// The states that an operator can set a circuit to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
     /// Nothing is admitted.
     Open,
@@ -53,6 +51,23 @@ pub enum Override {
 }
 
 impl Operator {
+    /// With this override of the circuit, and until when it holds; `None`: until it is removed.
+    #[must_use]
+    pub fn new(health: Option<Health>, circuit: Option<(Circuit, Option<Instant>)>) -> Self {
+        Self {
+            health,
+            circuit: circuit.map(|(circuit, until)| CircuitOverride { circuit, until }),
+        }
+    }
+
+    /// The newest override of the circuit, and until when it holds, even if that time is over: the
+    /// counterpart of [`Self::new`].
+    #[must_use]
+    pub fn circuit_and_end(&self) -> Option<(Circuit, Option<Instant>)> {
+        let circuit = self.circuit?;
+        Some((circuit.circuit, circuit.until))
+    }
+
     /// Applies a change from `now` on.
     pub fn apply(&mut self, change: Override, now: Instant) {
         match change {
@@ -118,6 +133,7 @@ mod tests {
         assert_eq!(operator.circuit(at(60)), Some(Circuit::Open));
         assert_eq!(operator.open_until(at(60)), Some(at(61)));
         assert_eq!(operator.circuit(at(61)), None);
+        assert_eq!(Operator::new(None, operator.circuit_and_end()), operator);
         operator.set_circuit(Circuit::Closed, None, at(70));
         assert_eq!(operator.circuit(at(1_000_000)), Some(Circuit::Closed));
         assert_eq!(operator.open_until(at(71)), None);

@@ -2,14 +2,12 @@
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::limit::Share;
 use crate::stats::window::Counts;
 use crate::time::Instant;
 
 /// What one worker publishes of an endpoint, or the combination of what several have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Others {
     /// Attempts under way.
     pub active: u32,

@@ -1,12 +1,10 @@
 //! What workers publish of their part in an endpoint's limit.
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::Instant;
 
 /// What a worker publishes of its part in an endpoint's limit, or the combination of what several
 /// have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Share {
     /// Workers that have ever sent an attempt to the endpoint. The proxy's main thread never does.
     pub workers: u32,
@@ -35,7 +33,7 @@ impl Share {
 }
 
 /// Response times of an endpoint that was not busy.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unloaded {
     /// When they were measured. Those of one time are of one measurement.
     pub at: Instant,

@@ -2,10 +2,8 @@
 
 use core::ops::AddAssign;
 
-use serde::{Deserialize, Serialize};
-
 /// Requests, retries and hedges of one pool within the trailing `ttl` of its budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
     /// Requests that have arrived.
     pub requests: u64,

@@ -13,15 +13,13 @@ use alloc::vec::Vec;
 use core::ops::AddAssign;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::breaker::StateName;
 use crate::health::Finding;
 use crate::outcome::{Class, Kind, Outcome};
 use crate::retry::reason::{Denial, Trigger};
 
 /// The totals of one endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Attempts begun, also those under way.
     pub attempts: u64,
@@ -108,7 +106,7 @@ impl AddAssign<&Self> for Totals {
 }
 
 /// The totals of one pool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PoolTotals {
     /// Requests that belonged to it.
     pub requests: u64,

@@ -10,12 +10,10 @@
 use core::ops::{AddAssign, Range};
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::time::Instant;
 
 /// How the attempts of a window ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Attempts whose endpoint did its work.
     pub successes: u64,

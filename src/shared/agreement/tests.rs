@@ -1,7 +1,7 @@
-//! What several workers make of one record: whoever writes last has seen what the others wrote.
+//! Several workers change one record: the one that writes last has read what the others wrote.
 //!
-//! A worker is an [`Agreement`] of its own on a common store. What it changes here is mostly the row
-//! of failures of a breaker, which is a number that everybody can add to.
+//! A worker is an [`Agreement`] of its own on a common store. What it changes here is mostly the
+//! number of consecutive failures of a breaker, which every worker can add to.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -13,7 +13,7 @@ use steerage_policy::time::Instant;
 
 use super::*;
 use crate::key;
-use crate::testing::Memory;
+use crate::memory::Memory;
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
@@ -32,7 +32,7 @@ fn pool_key() -> String {
     key::agreement("default")
 }
 
-/// One more failure in the row.
+/// One more consecutive failure.
 fn fail(agreed: &mut Agreed) {
     let failure = Verdict::Failure { consecutive: true };
     let pass = agreed.breaker.free_pass();
@@ -43,7 +43,7 @@ fn row(agreement: &Agreement, endpoint: &str) -> u32 {
     agreement.get(endpoint).breaker.failures_while_closed()
 }
 
-/// The row that a worker which has not looked before reads.
+/// The consecutive failures in the store, as a new worker reads them.
 fn shared_row(store: &Memory, endpoint: &str) -> u32 {
     let mut reader = worker();
     reader.refresh(store);
@@ -67,20 +67,20 @@ fn what_one_worker_changes_the_others_read() {
 }
 
 #[test]
-fn who_only_looks_writes_nothing() {
+fn a_worker_that_only_reads_writes_nothing() {
     let store = Memory::default();
     let mut one = worker();
     assert_eq!(one.refresh(&store), News::None);
     one.forget_unless(&store, |_| false);
     assert!(store.keys().is_empty() && !one.take_news());
     one.change(&store, "a", fail).1.unwrap();
-    // Nothing is left in it, and it is a record all the same.
+    // An empty record is a record, too.
     one.forget_unless(&store, |_| false);
     assert_eq!(worker().refresh(&store), News::Changed);
 }
 
 #[test]
-fn there_is_news_once_for_each_change_by_whomever() {
+fn there_is_news_once_for_each_change_by_any_worker() {
     let store = Memory::default();
     let (mut one, mut other) = (worker(), worker());
     assert!(!one.take_news());
@@ -193,21 +193,21 @@ fn under_lasting_contention_a_change_is_given_up_after_a_few_tries() {
     worker().change(&store, "a", fail).1.unwrap();
     store.before_write(|store| store.touch(&pool_key()));
     let mut tries = 0;
-    let mut unlucky = worker();
-    let (_, written) = unlucky.change(&store, "a", |agreed| {
+    let mut slow = worker();
+    let (_, written) = slow.change(&store, "a", |agreed| {
         tries += 1;
         fail(agreed);
     });
     assert_eq!((tries, written), (TRIES, Err(Lost::Contention)));
-    assert_eq!(row(&unlucky, "a"), 1, "what was lost is not believed");
+    assert_eq!(row(&slow, "a"), 1, "a lost change is undone");
     assert_eq!(shared_row(&store, "a"), 1);
     store.undisturbed();
-    unlucky.change(&store, "a", fail).1.unwrap();
+    slow.change(&store, "a", fail).1.unwrap();
     assert_eq!(shared_row(&store, "a"), 2);
 }
 
 #[test]
-fn luck_in_the_last_try_is_enough() {
+fn success_in_the_last_try_is_enough() {
     let store = Memory::default();
     worker().change(&store, "a", fail).1.unwrap();
     let disturbed = Rc::new(Cell::new(0));
@@ -246,8 +246,8 @@ fn a_store_that_refuses_is_not_asked_twice() {
     assert!(store.keys().is_empty());
 }
 
-/// Both have found that there is no record. The one that is slow to create it must not wipe out what
-/// the other one has written into it since.
+/// Both have found that there is no record. The second one to create it must not overwrite what the
+/// first one has written.
 #[test]
 fn of_two_creators_at_once_neither_loses_its_change() {
     let store = Memory::default();
@@ -271,7 +271,7 @@ fn a_value_that_was_removed_reads_as_fresh_and_is_no_trouble() {
 }
 
 #[test]
-fn what_is_unreadable_reads_as_fresh_and_is_told_once() {
+fn what_is_unreadable_reads_as_fresh_and_is_reported_once() {
     let store = Memory::default();
     let mut one = worker();
     one.change(&store, "a", fail).1.unwrap();
@@ -281,13 +281,13 @@ fn what_is_unreadable_reads_as_fresh_and_is_told_once() {
     assert_eq!(one.refresh(&store), News::None);
     assert_eq!(one.get("a"), Agreed::default());
     assert!(one.take_news());
-    // It is written over, not left alone.
+    // The next change overwrites it.
     one.change(&store, "a", fail).1.unwrap();
     assert_eq!(shared_row(&store, "a"), 1);
 }
 
 #[test]
-fn what_nobody_has_configured_is_forgotten() {
+fn entries_that_are_not_configured_are_forgotten() {
     let store = Memory::default();
     let mut one = worker();
     for endpoint in ["a", "gone", "b"] {
@@ -323,8 +323,8 @@ fn forgetting_that_was_overtaken_is_left_for_the_next_time() {
 }
 
 proptest! {
-    /// Whatever stands under our name, and whenever it gets there: nothing panics, it reads as fresh,
-    /// and the next change makes a record of it.
+    /// Any bytes under our name, from the start or later, read as a fresh record without a panic,
+    /// and the next change replaces them.
     #[test]
     fn any_bytes_read_as_fresh(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
@@ -344,7 +344,11 @@ proptest! {
 
     /// The same for records of ours that were damaged or cut.
     #[test]
-    fn any_damage_reads_as_fresh(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+    fn any_damage_reads_as_fresh(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
         let store = Memory::default();
         worker().change(&store, "a", fail).1.unwrap();
         let whole = store.read(&pool_key()).unwrap().bytes;
@@ -361,7 +365,9 @@ proptest! {
 
     /// However the writes of several workers interleave, no failure is lost or counted twice.
     #[test]
-    fn every_change_that_is_written_counts_once(overtaken in prop::collection::vec(0_u32..4, 1..30)) {
+    fn every_change_that_is_written_counts_once(
+        overtaken in prop::collection::vec(0_u32..4, 1..30),
+    ) {
         let store = Memory::default();
         let mut one = worker();
         let mut expected = 0;

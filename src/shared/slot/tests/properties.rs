@@ -1,4 +1,4 @@
-//! What holds whatever the workers and their neighbours do.
+//! What holds whatever the workers and other plugins do.
 
 use core::cell::Cell;
 
@@ -94,7 +94,7 @@ proptest! {
                 worker.totals();
             }
         }
-        // Once the neighbour is quiet, every worker has a slot of its own and sees all others.
+        // Once the other plugin stops, every worker has a slot of its own and sees all others.
         let now = rounds(&mut workers, &store, at(10_000), 6);
         distinct_slots(&workers);
         let others = u32::try_from(ids.len() - 1).unwrap();

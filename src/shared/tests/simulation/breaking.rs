@@ -45,7 +45,7 @@ fn while_it_is_open_all_workers_together_leave_it_alone() {
         let under_way = log.under_way(0, opened);
         let sent = log.sent_to(0, at(2.0), until);
         assert!(sent <= THRESHOLD + WORKERS + under_way, "{sent} attempts");
-        // Later openings come from a failed trial: everybody knows at once.
+        // Later openings come from a failed trial: all workers know at once.
         for (opened, until) in &openings[1..] {
             let sent = log.sent_to(0, *opened + span(0.001), *until);
             assert!(sent <= WORKERS, "{sent} attempts from {opened:?}");

@@ -1,4 +1,4 @@
-//! Health checks: once for all workers, and soon believed by all of them.
+//! Health checks: made once for all workers, and soon known to all of them.
 
 use core::time::Duration;
 
@@ -66,7 +66,7 @@ fn there_is_one_check_an_interval_whatever_the_number_of_workers() {
 fn a_worker_that_dies_with_a_check_in_hand_costs_that_one_only() {
     each_seed(|seed| {
         let world = world(4, checks(), vec![Upstream::sound(50); 2], seed);
-        // Just after a check was sent, whoever sent it dies; three times.
+        // Just after a check was sent, the worker that sent it dies; three times.
         for round in 1..=3_u32 {
             world.run_until(f64::from(round) * 10.0);
             let before = world.log.borrow().checks.len();

@@ -36,8 +36,8 @@ fn with_every_second_write_overtaken_less_than_one_change_in_a_hundred_is_lost()
     });
 }
 
-/// By chance alone, without any help: the runs of this simulation are no runs of one worker after the
-/// other.
+/// By chance alone, without any help: the runs of this simulation are no runs of one worker after
+/// the other.
 #[test]
 fn workers_do_get_into_each_others_way() {
     each_seed(|seed| {

@@ -1,4 +1,4 @@
-//! Workers that are gone from one moment to the next, as in a trap, with all they had in hand.
+//! Workers that die at once, as in a trap, with everything they had under way.
 
 use core::time::Duration;
 
@@ -55,7 +55,7 @@ fn a_trial_whose_worker_is_dead_is_made_by_another_when_its_permit_expires() {
         world.run_until_or(20.0, |world| !trials(world).is_empty());
         let (worker, sent) = trials(&world)[0];
         world.kill(worker);
-        // Nobody else may try while the permit holds: the exchange's 5 s and a second.
+        // No other worker may try while the permit holds: the exchange's 5 s and a second.
         let expires = sent + span(6.0);
         world.run_until(30.0);
         let (heir, tried) = trials(&world)[1];

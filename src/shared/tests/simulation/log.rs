@@ -24,9 +24,9 @@ pub(crate) struct Log {
     pub(crate) changes: u32,
     /// Those that were not.
     pub(crate) lost: u32,
-    /// Writes that somebody else's was faster than.
+    /// Writes that another worker's write was faster than.
     pub(crate) conflicts: u32,
-    /// Records that were none.
+    /// Values that were no record.
     pub(crate) unreadable: u32,
 }
 

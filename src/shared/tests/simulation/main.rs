@@ -1,12 +1,12 @@
-//! Several workers and several endpoints in virtual time: what a user of the proxy would see.
+//! Several workers and endpoints in virtual time: what a user of the proxy would see.
 //!
-//! Everything that decides is the real thing: exchanges, balancers, breakers and health of
-//! `steerage-policy`, the records and the codec of this crate, and a store with the host's rules. Only
-//! the host and the upstreams are played, by a script with a seed. Workers are interleaved where the
-//! real ones are: between one's reading and its writing others run, so writes really conflict.
+//! Everything that decides is what ships: exchanges, balancers, breakers and health of
+//! `steerage-policy`, the records of this crate, and a store with the host's rules. Only the host
+//! and the upstreams are simulated, by a script with a seed. Workers are interleaved where the real
+//! ones are: other workers run between one's read and its write, so writes do conflict.
 //!
-//! A run is decided by its seed. On failure the seed is printed; a test of that seed alone is a
-//! change of [`SEEDS`].
+//! A run depends on its seed alone. On failure the seed is printed; to run only that one, change
+//! [`SEEDS`].
 //!
 //! | file | what a user would see |
 //! |---|---|
@@ -36,13 +36,6 @@ mod view;
 mod worker;
 mod world;
 
-/// The crate's own store in memory, which is no part of the crate that others see.
-#[expect(dead_code, reason = "a simulation needs no hooks and no hostile bytes")]
-#[path = "../../testing.rs"]
-mod memory;
-/// Where `memory` expects it.
-use steerage_shared::store;
-
 use core::ops::Range;
 use core::time::Duration;
 use std::thread;
@@ -63,17 +56,17 @@ fn few_seeds(test: impl Fn(u64)) {
 
 fn seeds(seeds: Range<u64>, test: impl Fn(u64)) {
     for seed in seeds {
-        let _told = TellSeed(seed);
+        let _printed = PrintSeed(seed);
         test(seed);
     }
 }
 
 const SEEDS: Range<u64> = 0..5;
 
-/// Tells the seed of the run that fails.
-struct TellSeed(u64);
+/// Prints the seed of the run that fails.
+struct PrintSeed(u64);
 
-impl Drop for TellSeed {
+impl Drop for PrintSeed {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("this was seed {}", self.0);

@@ -1,8 +1,9 @@
 //! How an endpoint behaves, by a script.
 //!
-//! An endpoint answers after a time that varies by a half; or it has a number of servers and a queue before
-//! them, so that answers take longer the more is asked of it. Each server works on one request at a time, in the order of
-//! arrival, and does not notice that a client has given up. What would wait too long is refused.
+//! An endpoint answers after a time that varies by a half; or it has a number of servers and a
+//! queue before them, so that answers take longer the more requests there are. Each server works on
+//! one request at a time, in the order of arrival, and does not notice that a client has given up.
+//! A request that would wait too long is refused.
 
 use core::cell::RefCell;
 use core::time::Duration;
@@ -51,7 +52,7 @@ impl Upstream {
         }
     }
 
-    /// From the beginning it has so many servers, and nobody waits for one longer than `queue`.
+    /// From the beginning it has so many servers, and no request waits for one longer than `queue`.
     pub(crate) fn with_servers(mut self, servers: usize, queue: Duration) -> Self {
         for (_, behaviour) in &mut self.script {
             behaviour.servers = Some(servers);
@@ -103,7 +104,8 @@ impl Upstream {
         (if failing { 503 } else { 200 }, waits + takes)
     }
 
-    /// How long a request waits for a server that then `takes` its time; `None` if that is too long.
+    /// How long a request waits for a server that then `takes` its time; `None` if that is too
+    /// long.
     fn wait(&self, behaviour: &Behaviour, takes: Duration, now: Instant) -> Option<Duration> {
         let Some(number) = behaviour.servers else {
             return Some(Duration::ZERO);

@@ -15,7 +15,8 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// What the requests have come to that arrived from `from` until before `until`, in seconds since the beginning.
+    /// What the requests have come to that arrived from `from` until before `until`, in seconds
+    /// since the beginning.
     pub(crate) fn of(world: &World, from: f64, until: f64) -> Self {
         let log = world.log.borrow();
         let within = |answer: &&Answer| (at(from)..at(until)).contains(&answer.arrived);

@@ -26,7 +26,7 @@ use crate::world::{Event, Place, World};
 /// A worker and what it knows.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    /// Its place; whoever follows in it after its death is another worker.
+    /// Its place. A worker that follows in it is another one.
     pub(crate) place: Place,
     pub(crate) state: PoolState,
     agreement: Agreement,
@@ -63,7 +63,7 @@ impl Worker {
     }
 
     /// Takes in what happens to it `now`.
-    pub(crate) fn handle(&mut self, event: Event, world: &World, store: &impl Store, now: Instant) {
+    pub(crate) fn handle(&mut self, event: Event, world: &World, store: &dyn Store, now: Instant) {
         match event {
             Event::Round => self.sync(world, store, now),
             Event::Arrival => {
@@ -94,13 +94,13 @@ impl Worker {
         }
     }
 
-    /// Attempts under way to an endpoint, in all workers as far as this one has heard.
+    /// Attempts under way to an endpoint in all workers, as far as this one knows.
     pub(crate) fn active(&self, endpoint: usize) -> u32 {
         let index = EndpointIndex::new(endpoint).unwrap();
         self.state.endpoint(index).unwrap().active()
     }
 
-    fn sync(&mut self, world: &World, store: &impl Store, now: Instant) {
+    fn sync(&mut self, world: &World, store: &dyn Store, now: Instant) {
         let unreadable = self.agreement.refresh(store) == News::Unreadable;
         self.take_over(world);
         let reports = [PoolReport::of(&world.pool, &self.state, now)].to_vec();
@@ -131,7 +131,7 @@ impl Worker {
     }
 
     /// Makes the health checks that are due and that it is the first to claim.
-    fn check(&mut self, world: &World, store: &impl Store, now: Instant) {
+    fn check(&mut self, world: &World, store: &dyn Store, now: Instant) {
         let Some(checks) = &world.pool.checks else {
             return;
         };
@@ -170,7 +170,7 @@ impl Worker {
         arrived: Instant,
         mut exchange: Exchange,
         world: &World,
-        store: &impl Store,
+        store: &dyn Store,
         now: Instant,
     ) {
         let Ok(attempt) = self.begin(&mut exchange, world, store, now) else {
@@ -211,7 +211,7 @@ impl Worker {
         &mut self,
         exchange: &mut Exchange,
         world: &World,
-        store: &impl Store,
+        store: &dyn Store,
         now: Instant,
     ) -> Result<Attempt, Denial> {
         for _ in 0..=world.pool.endpoints.len() {
@@ -233,7 +233,7 @@ impl Worker {
         endpoint: EndpointIndex,
         expires: Instant,
         world: &World,
-        store: &impl Store,
+        store: &dyn Store,
         now: Instant,
     ) -> Option<Pass> {
         let trial = TrialId(self.rng.random());
@@ -244,14 +244,7 @@ impl Worker {
         .flatten()
     }
 
-    fn ended(
-        &mut self,
-        id: u64,
-        outcome: Outcome,
-        world: &World,
-        store: &impl Store,
-        now: Instant,
-    ) {
+    fn ended(&mut self, id: u64, outcome: Outcome, world: &World, store: &dyn Store, now: Instant) {
         let stream = self.streams.remove(&id).unwrap();
         let (mut exchange, logged) = (stream.exchange, stream.logged);
         let attempt = stream.attempt.unwrap();
@@ -290,7 +283,7 @@ impl Worker {
         &mut self,
         index: EndpointIndex,
         world: &World,
-        store: &impl Store,
+        store: &dyn Store,
         now: Instant,
         change: impl Fn(&Pool, &mut Agreed) -> T,
     ) -> Option<T> {

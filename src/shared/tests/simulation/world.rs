@@ -11,10 +11,10 @@ use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
+use steerage_shared::memory::Memory;
 use steerage_shared::store::{NotWritten, Store, Version, Versioned};
 
 use crate::log::Log;
-use crate::memory::Memory;
 use crate::upstream::Upstream;
 use crate::worker::Worker;
 use crate::{at, span};
@@ -22,7 +22,7 @@ use crate::{at, span};
 /// From one round of a worker to the next.
 pub(crate) const SYNC: Duration = Duration::from_millis(100);
 
-/// Where a worker runs: the thread's number, and the how-manieth VM there it is.
+/// Where a worker runs: the thread's number, and which of the VMs that have run there it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) number: usize,
@@ -64,7 +64,7 @@ pub(crate) struct World {
     stores: Vec<Memory>,
     /// Requests a second and worker.
     rate: Cell<f64>,
-    /// How often a write is overtaken by somebody's, besides those that are by chance.
+    /// How often a write is overtaken by another, besides those that are by chance.
     conflicts: f64,
 }
 
@@ -138,7 +138,7 @@ impl World {
         self.rate.set(rate);
     }
 
-    /// A worker dies as a VM does in a trap: it does nothing any more, and tells nobody.
+    /// A worker dies as a VM does in a trap: it does nothing any more, without notice.
     pub(crate) fn kill(&self, number: usize) {
         self.alive[number].set(false);
     }
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// Whether it is so in the eyes of every worker that is alive.
+    /// Whether it holds for every worker that is alive.
     pub(crate) fn all_workers(&self, such: impl Fn(&Worker) -> bool) -> bool {
         let mut all = true;
         self.each_worker(|worker| all &= such(worker));

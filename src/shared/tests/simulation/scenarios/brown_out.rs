@@ -1,8 +1,8 @@
-//! One of three takes 20 times as long and fails three of ten requests, for a quarter of a minute: bad, but
-//! not so bad that its breaker must open (five failures in a row may come by chance).
+//! One of three takes 20 times as long and fails 30 % of its requests for 15 s: bad, but not so bad
+//! that its breaker must open (five consecutive failures may come by chance).
 //!
-//! A user sees slow answers for the first 2 s and none after; hardly anybody sees a failure. When it is over,
-//! the endpoint is soon given its traffic back.
+//! A user sees slow answers for the first 2 s and none after, and hardly any failures. Afterwards
+//! the endpoint soon gets its traffic back.
 
 use super::{PROXIES, world};
 use crate::upstream::Upstream;

@@ -1,8 +1,8 @@
-//! Three endpoints of eight servers each, busy to six tenths; one loses six of its eight.
+//! Three endpoints of eight servers each at 60 % load; one loses six of its eight.
 //!
-//! A user sees slow answers while its queue fills, fewer and shorter than with turns that go on filling it,
-//! and no failure: what it cannot do any more the others do, and they are not flooded. When its servers
-//! are back, so is its traffic, within some time constants.
+//! A user sees slow answers while its queue fills, fewer and shorter than with `round_robin`, which
+//! goes on filling it, and no failures. The others take over its traffic and are not flooded. When
+//! its servers are back, so is its traffic, within some time constants.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{at, few_seeds};
 
 const LOST: f64 = 3.0;
 const BACK: f64 = 12.0;
-/// Of 1,200 that all can do, and 900 while servers are lost.
+/// Requests a second, of 1,200 that all can serve, and 900 while servers are lost.
 const RATE: f64 = 720.0;
 
 #[test]

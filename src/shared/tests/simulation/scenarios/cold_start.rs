@@ -1,8 +1,8 @@
-//! Nothing is known: of any endpoint, because the proxies have just been started, or of one that comes
-//! (back) into a busy pool and has to warm up.
+//! Nothing is known: of all endpoints, because the proxies have just started, or of one that joins
+//! a busy pool and has to warm up.
 //!
-//! A user sees neither failures nor, but for the attempts that find that out, slow answers; an endpoint's operators
-//! see no more than its share, however cold the others are, and see it soon.
+//! A user sees no failures, and slow answers only from the attempts that explore. An endpoint gets
+//! no more than its share, even while all others are cold, and gets it soon.
 
 use core::time::Duration;
 

@@ -1,7 +1,7 @@
-//! One of three is bad every other three seconds: ten times slower, and every second request fails.
+//! One of three is bad every other three seconds: ten times slower, and half of its requests fail.
 //!
-//! A user sees next to no failures and, but for one request in thirty, no slowness: whoever is good for three
-//! seconds is not trusted with its full share at once.
+//! A user sees next to no failures, and one request in thirty is slow: an endpoint that has been
+//! good for three seconds does not get its full share at once.
 
 use super::{PROXIES, world};
 use crate::upstream::Upstream;

@@ -1,14 +1,18 @@
-//! Days as they come, a file each, with the load of many workers and seen by the clients.
+//! What may happen on a bad day, a file each: the load of many workers, as clients see it.
 //!
-//! | file | what happens | what a user sees |
-//! |---|---|---|
-//! | [`steady`] | three endpoints of 10, 20 and 40 ms, with room for all | traffic by speed, no herd |
-//! | [`one_slow`] | one becomes 20 times slower, or stalls now and then | nothing after 2 s; a stall costs no traffic |
-//! | [`brown_out`] | one becomes 20 times slower and fails 30 % | neither is noticed after 2 s; its share returns |
-//! | [`flapping`] | one is bad every other three seconds | nearly nothing fails, and it is not given its full share |
-//! | [`cold_start`] | all begin anew, or one comes back into a busy pool | no endpoint is flooded, none starves |
-//! | [`capacity_loss`] | one loses three quarters of its servers | the others take over what it cannot do |
-//! | [`overload`] | more is asked than all can do, for 5 s | it ends with the overload: if there is a budget |
+//! - [`steady`]: three endpoints of 10, 20 and 40 ms, with room for all. Expected: traffic by
+//!   speed, no herd.
+//! - [`one_slow`]: one becomes 20 times slower, or stalls now and then. Expected: not seen after 2
+//!   s; a stall costs no traffic.
+//! - [`brown_out`]: one becomes 20 times slower and fails 30 %. Expected: not seen after 2 s; its
+//!   share returns.
+//! - [`flapping`]: one is bad every other three seconds. Expected: next to no failures; not its
+//!   full share.
+//! - [`cold_start`]: all start anew, or one joins a busy pool. Expected: no endpoint is flooded,
+//!   none starves.
+//! - [`capacity_loss`]: one loses three quarters of its servers. Expected: the others take over.
+//! - [`overload`]: 120 % of the capacity for 5 s. Expected: it ends with the overload, given a
+//!   budget.
 
 mod brown_out;
 mod capacity_loss;
@@ -29,7 +33,8 @@ use crate::world::World;
 const PROXIES: [usize; 2] = [1, 4];
 const WORKERS: usize = 8;
 
-/// A pool with as many endpoints as upstreams, chosen by this strategy and with the defaults otherwise.
+/// A pool with as many endpoints as upstreams, chosen by this strategy and with the defaults
+/// otherwise.
 fn pool(strategy: Strategy, upstreams: &[Upstream]) -> Pool {
     let mut pool = crate::pool(upstreams.len());
     pool.strategy = strategy;

@@ -1,7 +1,7 @@
-//! One of three answers slowly: from one moment to the next and for ever, or just now and then.
+//! One of three answers slowly: suddenly and for ever, or just now and then.
 //!
-//! A user sees the slow answers of the first moments and then no more. If only one answer in a hundred stalls,
-//! as with a collection of garbage, the endpoint's operators see no change in its traffic.
+//! A user sees slow answers at first and then no more. If only one answer in a hundred stalls, as
+//! with a garbage collection, the endpoint's traffic does not change.
 
 use super::{PROXIES, WORKERS, pool, world};
 use crate::log::count;

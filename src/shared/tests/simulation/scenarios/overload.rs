@@ -1,15 +1,16 @@
-//! All endpoints at 120 % of what they can do for 5 s, then at 80 %: the trap of an overload that feeds on itself.
+//! All endpoints get 120 % of their capacity for 5 s, then 80 %: an overload that may sustain
+//! itself.
 //!
-//! A client is given its answer within 400 ms or has no use for it; what waits in a queue is served all the
-//! same. So once queues are longer than that, every answer is worthless, every request is tried again, and three
-//! attempts for each of 80 % are more than there is room for: a user sees an outage without an end although
-//! there is capacity to spare. With the default budget attempts are no more than 1.2 for each request and 10 a
-//! second: 98 % of the capacity, and the queues drain.
+//! A client that has no answer within 400 ms has no use for it, but the upstream serves the queued
+//! request all the same. Once queues are longer than that, every answer is useless and every
+//! request is tried again. Three attempts for each of 80 % are more than the capacity: a user sees
+//! an outage without end although there is capacity to spare. With the default budget there are at
+//! most 1.2 attempts for each request, and 10 a second: 98 % of the capacity, and the queues drain.
 //!
-//! What breakers make of it depends on the pool's panic threshold. Timeouts open all of them; without a threshold
-//! that is another outage, of their open time of 60 s and more. (`max_open_fraction` does not help: one of
-//! three that is open is enough to keep the other two above their capacity.) With `panic_threshold` 0.5 the
-//! pool goes on, and the budget does the rest.
+//! What the breakers do then depends on the pool's panic threshold. Timeouts open all of them.
+//! Without a threshold that is another outage, of their open time of 60 s and more.
+//! (`max_open_fraction` does not help: when one of three is open, the other two are above their
+//! capacity.) With `panic_threshold` 0.5 the pool goes on, and the budget does the rest.
 
 use core::time::Duration;
 
@@ -22,18 +23,18 @@ use crate::log::count;
 use crate::upstream::Upstream;
 use crate::view::View;
 
-/// What all endpoints together can do in a second.
+/// Requests a second that all endpoints together can serve.
 const CAPACITY: f64 = 600.0;
 
-/// Whose breakers open.
+/// Which breakers open.
 #[derive(Clone, Copy, Debug)]
 enum Breakers {
-    Nobodys,
-    /// Those of all, in a pool that panics then.
-    Everybodys,
+    NoneOpen,
+    /// All, in a pool that panics then.
+    AllOpen,
 }
 
-/// Good answers for each request from 5 s after the overload on.
+/// Share of the requests with a good answer, from 5 s after the overload on.
 fn goodput_afterwards(strategy: Strategy, breakers: Breakers, is_naive: bool, seed: u64) -> f64 {
     // Queues are limited, a little too late.
     let queue = Duration::from_millis(500);
@@ -42,11 +43,11 @@ fn goodput_afterwards(strategy: Strategy, breakers: Breakers, is_naive: bool, se
     let [connect, read, total] = [100, 400, 1_000].map(Duration::from_millis);
     pool.timeouts = Timeouts::new(connect, read, total, total).unwrap();
     match breakers {
-        Breakers::Nobodys => {
+        Breakers::NoneOpen => {
             pool.breaker.failure_threshold = 1_000_000;
             pool.breaker.minimum_requests = 1_000_000;
         }
-        Breakers::Everybodys => pool.panic_threshold = 0.5,
+        Breakers::AllOpen => pool.panic_threshold = 0.5,
     }
     if is_naive {
         pool.retry.budget = None;
@@ -65,9 +66,9 @@ fn goodput_afterwards(strategy: Strategy, breakers: Breakers, is_naive: bool, se
 }
 
 const CASES: [(Strategy, Breakers); 3] = [
-    (Strategy::LeastResponseTime, Breakers::Nobodys),
-    (Strategy::RoundRobin, Breakers::Nobodys),
-    (Strategy::RoundRobin, Breakers::Everybodys),
+    (Strategy::LeastResponseTime, Breakers::NoneOpen),
+    (Strategy::RoundRobin, Breakers::NoneOpen),
+    (Strategy::RoundRobin, Breakers::AllOpen),
 ];
 
 #[test]

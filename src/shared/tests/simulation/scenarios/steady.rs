@@ -1,8 +1,8 @@
-//! Nothing happens: three endpoints that take 10, 20 and 40 ms, and have room for all that comes.
+//! Nothing happens: three endpoints take 10, 20 and 40 ms, and have room for all requests.
 //!
-//! A user sees most requests answered by the fast ones, so that the median is below that of taking turns,
-//! and no endpoint's operators see bursts, although workers see each other's numbers 100 ms late and
-//! proxies not at all.
+//! A user sees most requests answered by the fast endpoints, so that the median is below that of
+//! `round_robin`. No endpoint gets bursts, although workers see each other's numbers 100 ms late
+//! and proxies do not see them at all.
 
 use steerage_policy::balance::Strategy;
 
@@ -62,8 +62,9 @@ fn nobody_gets_half_more_than_its_share_in_any_second() {
     }
 }
 
-/// Of three that are equal, in any tenth of a second, which is how old the news is: workers that each take
-/// the best they know of send up to 80 % to one of them.
+/// The largest share of one of three equal endpoints in any 100 ms, which is how old the reports of
+/// the others are. Workers that each take the best endpoint they know of send up to 80 % to one of
+/// them.
 #[test]
 fn workers_that_know_the_same_do_not_choose_the_same() {
     let upstreams = [(); 3].map(|()| Upstream::sound(20));

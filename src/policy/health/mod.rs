@@ -12,17 +12,19 @@
 //! Example, `unhealthy_threshold` 2: 200 → HEALTHY; 500 → still HEALTHY; 500 → UNHEALTHY; 404 →
 //! DEGRADED with `healthy_threshold` 1.
 
+mod parts;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::retry::statuses::Statuses;
 use crate::time::Instant;
 
+pub use parts::HealthParts;
+
 /// The verdict on one endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Health {
     /// It is fully operational.
     Healthy,
@@ -170,7 +172,7 @@ impl Finding {
 }
 
 /// What is known of one endpoint's health. All workers share it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HealthRecord {
     verdict: Health,
     /// Consecutive findings of the kind of the newest: good or bad.

@@ -1,4 +1,5 @@
-//! What the workers of one proxy see of each other, through starts, deaths and neighbours.
+//! What the workers of one proxy see of each other: when they start, die, or share the store with
+//! another plugin.
 //!
 //! A [`Worker`] here is its slots and what it would report: one pool, endpoints by name, each with
 //! the attempts under way and since the beginning.
@@ -9,7 +10,8 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::Memory;
+use crate::memory::Memory;
+use crate::report::EndpointReport;
 
 mod deaths;
 mod properties;
@@ -40,9 +42,9 @@ impl Worker {
         self.slots.sync(store, [self.report()].to_vec(), now)
     }
 
-    /// Nothing special happens.
+    /// Nothing goes wrong.
     #[track_caller]
-    fn quiet_sync(&mut self, store: &Memory, now: Instant) {
+    fn sync_well(&mut self, store: &Memory, now: Instant) {
         assert_eq!(self.sync(store, now), Trouble::default());
     }
 
@@ -142,9 +144,9 @@ fn endpoints_are_found_by_name_wherever_they_stand() {
     one.endpoints = [("a", 1, 0), ("b", 2, 0), ("c", 3, 0)].to_vec();
     let mut other = Worker::new(2, 0, 0);
     other.endpoints = [("c", 30, 0), ("a", 10, 0)].to_vec();
-    one.quiet_sync(&store, at(0));
-    other.quiet_sync(&store, at(0));
-    one.quiet_sync(&store, at(100));
+    one.sync_well(&store, at(0));
+    other.sync_well(&store, at(0));
+    one.sync_well(&store, at(100));
     let seen = |worker: &Worker, position| {
         ["a", "b", "c", "d"].map(|endpoint| {
             let others = worker.slots.others(POOL, endpoint, position, at(100));
@@ -158,7 +160,7 @@ fn endpoints_are_found_by_name_wherever_they_stand() {
     assert_eq!(one.slots.others("other", "a", 0, at(100)).active, 0);
 }
 
-/// All have read before the first one writes, and all prefer the same slot: the hardest start.
+/// The hardest start: all have read before the first one writes, and all prefer the same slot.
 #[test]
 fn workers_that_start_all_at_once_end_up_in_slots_of_their_own() {
     let store = Memory::default();
@@ -176,8 +178,8 @@ fn workers_that_start_all_at_once_end_up_in_slots_of_their_own() {
     }
 }
 
-/// The last of these workers has its first round, and between its reading and its writing all others
-/// have theirs, each in the same way.
+/// The last of these workers has its first round. All others have theirs between its read and its
+/// write, in the same way.
 fn start_between(store: &Memory, mut workers: Vec<Worker>, started: &Rc<RefCell<Vec<Worker>>>) {
     let Some(mut worker) = workers.pop() else {
         return;
@@ -198,7 +200,7 @@ fn only_changes_and_heartbeats_are_written() {
             worker.endpoints = [("a", 1, 1)].to_vec();
         }
         let before = store.writes();
-        worker.quiet_sync(&store, at(n * 100));
+        worker.sync_well(&store, at(n * 100));
         if store.writes() > before {
             writes.push(n);
         }
@@ -207,10 +209,10 @@ fn only_changes_and_heartbeats_are_written() {
 }
 
 #[test]
-fn a_neighbours_bytes_are_reported_once_and_cost_no_slot() {
+fn another_plugins_bytes_are_reported_once_and_cost_no_slot() {
     let store = Memory::default();
     for number in 0..SPREAD {
-        store.put(&key::slot(number), b"neighbour");
+        store.put(&key::slot(number), b"another plugin");
     }
     let mut workers = [Worker::new(1, 1, 1), Worker::new(2, 1, 1)];
     assert_eq!(workers[0].sync(&store, at(0)).unreadable, 8);
@@ -226,7 +228,7 @@ fn workers_beyond_the_last_slot_count_for_themselves() {
     let count = MAX_SLOTS as u64;
     let mut workers: Vec<_> = (0..count).map(|id| Worker::new(id, 1, 1)).collect();
     for worker in &mut workers {
-        worker.quiet_sync(&store, at(0));
+        worker.sync_well(&store, at(0));
     }
     distinct_slots(&workers);
     let mut beyond = Worker::new(count, 1, 1);
@@ -238,16 +240,16 @@ fn workers_beyond_the_last_slot_count_for_themselves() {
     assert_eq!(beyond.sync(&store, at(200)), no_slot);
     assert_eq!(u64::from(beyond.others(at(200))), count);
     assert_eq!(store.keys().len(), MAX_SLOTS);
-    // As soon as a worker is gone there is room.
+    // When a worker is gone there is room.
     for worker in &mut workers[1..] {
-        worker.quiet_sync(&store, at(2_500));
+        worker.sync_well(&store, at(2_500));
     }
-    beyond.quiet_sync(&store, at(0) + DEAD_AFTER);
+    beyond.sync_well(&store, at(0) + DEAD_AFTER);
     assert_eq!(store.keys().len(), MAX_SLOTS);
 }
 
 #[test]
-fn a_store_that_refuses_is_told_and_tried_again() {
+fn a_refused_write_is_reported_and_tried_again() {
     let store = Memory::default();
     store.refuse(true);
     let mut worker = Worker::new(1, 1, 1);
@@ -258,12 +260,12 @@ fn a_store_that_refuses_is_told_and_tried_again() {
     assert_eq!(worker.sync(&store, at(0)), refused);
     assert_eq!(worker.sync(&store, at(100)), refused);
     store.refuse(false);
-    worker.quiet_sync(&store, at(200));
+    worker.sync_well(&store, at(200));
     assert_eq!(worker.totals(), 1);
 }
 
-/// During an update the old configuration's root context stands beside the new one in the same
-/// worker, and works off its streams.
+/// During an update the old configuration's root context finishes its streams beside the new one,
+/// in the same worker.
 #[test]
 fn the_old_configuration_and_the_new_one_count_side_by_side() {
     let store = Memory::default();
@@ -271,12 +273,12 @@ fn the_old_configuration_and_the_new_one_count_side_by_side() {
     old.endpoints = [("a", 3, 100), ("old", 1, 50)].to_vec();
     let mut new = Worker::new(2, 0, 0);
     new.endpoints = [("new", 1, 1), ("a", 2, 7)].to_vec();
-    old.quiet_sync(&store, at(0));
-    new.quiet_sync(&store, at(0));
+    old.sync_well(&store, at(0));
+    new.sync_well(&store, at(0));
     assert_eq!(
         new.others(at(0)),
         3,
-        "what the old one has under way is load"
+        "attempts of the old one are load, too"
     );
     assert_eq!(new.totals(), 107);
     let configured = |worker: &Worker, now| {
@@ -285,13 +287,13 @@ fn the_old_configuration_and_the_new_one_count_side_by_side() {
     assert_eq!(configured(&new, at(0)), [true, true, true, false]);
     // The old one ends.
     let later = at(0) + DEAD_AFTER;
-    new.quiet_sync(&store, later);
+    new.sync_well(&store, later);
     assert_eq!(configured(&new, later), [true, false, true, false]);
     assert_eq!((new.others(later), new.totals()), (0, 107));
 }
 
-/// Who has not published does not see itself among the living, and must not have forgotten what it
-/// is about to use.
+/// A worker that has not published does not see itself among the living workers. What it is about
+/// to use must not be dropped.
 #[test]
 fn a_worker_without_a_slot_takes_everything_to_be_configured() {
     let store = Memory::default();
@@ -301,7 +303,7 @@ fn a_worker_without_a_slot_takes_everything_to_be_configured() {
     worker.sync(&store, at(0));
     assert!(worker.slots.is_configured(POOL, "a", at(0)));
     store.refuse(false);
-    worker.quiet_sync(&store, at(100));
+    worker.sync_well(&store, at(100));
     assert!(worker.slots.is_configured(POOL, "a", at(100)));
     assert!(!worker.slots.is_configured(POOL, "b", at(100)));
 }

@@ -1,21 +1,22 @@
 //! What the workers agree on for one pool: the breaker and the health of each endpoint.
 //!
-//! One record a pool, its entries found by the endpoint's name: a changed list of endpoints keeps
-//! what is known of those that stay. A change is a function from the old entry to the new one,
-//! written back only if nobody was faster, and tried again on the newest state otherwise. It must
-//! therefore judge the state that it is given, not the one that its caller saw.
+//! There is one record a pool, with an entry for each endpoint, found by name: a changed list of
+//! endpoints keeps what is known of those that stay. A change is a function from the old entry to
+//! the new one. It is written only if the record is still the one that was read, and otherwise made
+//! again on the newest state. So it must judge the state that it is given, not the one that its
+//! caller saw.
 //!
-//! A worker that finds no luck in eight tries gives up: its change is lost, which is one failure not
-//! counted. Blocking a worker would cost every request that it serves.
+//! After eight conflicts a worker gives up: its change is lost, which is one failure not counted.
+//! Blocking the worker instead would delay every request that it serves.
 //!
-//! Entries of endpoints that no living worker has configured are dropped with the next write, so
-//! that the record stays as small as the configurations in force.
+//! Entries of endpoints that no living worker has configured are dropped, so the record stays as
+//! small as the configurations in force.
 
-use serde::{Deserialize, Serialize};
 use steerage_policy::endpoint::Agreed;
 
-use crate::codec;
 use crate::store::{NotWritten, Store, Version};
+use crate::wire::sequence::{All, Each};
+use crate::wire::{self, Unreadable};
 
 /// The shared record of one pool, as this worker has read it last.
 #[derive(Debug)]
@@ -25,20 +26,20 @@ pub struct Agreement {
     entries: Vec<Entry>,
     /// Whether the entries have changed since [`Agreement::take_news`].
     news: bool,
-    /// Whether bytes that are no record were met since [`Agreement::take_unreadable`].
+    /// Whether bytes that are no record were read since [`Agreement::take_unreadable`].
     unreadable: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Entry {
-    endpoint: String,
-    agreed: Agreed,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) endpoint: String,
+    pub(crate) agreed: Agreed,
 }
 
-/// Why a change did not reach the others.
+/// Why a change was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// Others were faster, every time.
+    /// Other workers were faster, every time.
     Contention,
     /// The store refused.
     Refused,
@@ -49,9 +50,9 @@ pub enum Lost {
 pub enum News {
     /// As it was.
     None,
-    /// Somebody has changed it.
+    /// A worker has changed it.
     Changed,
-    /// Somebody has written what is no record: it reads as empty.
+    /// Its bytes are no record any more: it reads as empty.
     Unreadable,
 }
 
@@ -78,34 +79,34 @@ impl Agreement {
             .unwrap_or_default()
     }
 
-    /// Whether anything has changed since this was asked last, by whomever.
+    /// Whether anything has changed since this was asked last, by this worker or another one.
     pub const fn take_news(&mut self) -> bool {
         core::mem::replace(&mut self.news, false)
     }
 
-    /// Whether bytes that are no record were met since this was asked last.
+    /// Whether bytes that are no record were read since this was asked last.
     pub const fn take_unreadable(&mut self) -> bool {
         core::mem::replace(&mut self.unreadable, false)
     }
 
     /// Reads the record again. It is decoded only if its version has changed.
-    pub fn refresh(&mut self, store: &impl Store) -> News {
+    pub fn refresh(&mut self, store: &dyn Store) -> News {
         let Some(value) = store.read(&self.key) else {
-            return News::None; // Nobody has written yet.
+            return News::None; // It was never written.
         };
         if self.version == Some(value.version) {
             return News::None;
         }
         self.version = Some(value.version);
         self.news = true;
-        match codec::decode(&value.bytes) {
+        match decode(&value.bytes) {
             Ok(entries) => {
                 self.entries = entries;
                 News::Changed
             }
-            Err(codec::Unreadable) => {
+            Err(Unreadable) => {
                 self.entries.clear();
-                // Empty bytes are how the host removes a value.
+                // The host removes a value by making it empty.
                 if value.bytes.is_empty() {
                     News::Changed
                 } else {
@@ -116,28 +117,28 @@ impl Agreement {
         }
     }
 
-    /// Changes what is agreed on `endpoint`. Afterwards [`Agreement::get`] gives the newest state of
-    /// all endpoints, whether the change was made or lost.
+    /// Changes what is agreed on `endpoint`. Afterwards [`Agreement::get`] gives the newest state
+    /// of all endpoints, whether the change was written or lost.
     ///
     /// # Errors
-    /// [`Lost`] if the change did not reach the others; the answer is then that of the last try.
+    /// [`Lost`] if the change was not written; the answer is then that of the last try.
     pub fn change<T>(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         endpoint: &str,
         mut change: impl FnMut(&mut Agreed) -> T,
     ) -> (T, Result<(), Lost>) {
         self.change_among(store, endpoint, |agreed, _| change(agreed))
     }
 
-    /// The same for a change that depends on what is agreed on the others, which it is given by name: what
-    /// it was when the change was made, no longer than that.
+    /// The same for a change that depends on the other endpoints. It is given their names and what
+    /// is agreed on them at the time of the change.
     ///
     /// # Errors
-    /// [`Lost`] if the change did not reach the others; the answer is then that of the last try.
+    /// [`Lost`] if the change was not written; the answer is then that of the last try.
     pub fn change_among<T>(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         endpoint: &str,
         mut change: impl FnMut(&mut Agreed, &mut dyn Iterator<Item = (&str, &Agreed)>) -> T,
     ) -> (T, Result<(), Lost>) {
@@ -173,9 +174,9 @@ impl Agreement {
         }
     }
 
-    /// Drops what is agreed on endpoints that nobody has configured any more. If somebody else is
-    /// writing just now, it is left for the next time.
-    pub fn forget_unless(&mut self, store: &impl Store, is_configured: impl Fn(&str) -> bool) {
+    /// Drops what is agreed on endpoints that are no longer configured. If another worker writes at
+    /// the same time, the next call does it.
+    pub fn forget_unless(&mut self, store: &dyn Store, is_configured: impl Fn(&str) -> bool) {
         self.refresh(store);
         if self
             .entries
@@ -186,23 +187,44 @@ impl Agreement {
         }
         let mut entries = self.entries.clone();
         entries.retain(|entry| is_configured(&entry.endpoint));
-        // A conflict means that the record has just changed, and is looked at again soon.
+        // After a conflict the record is read again soon.
         let _ = self.write(store, entries);
     }
 
-    fn write(&mut self, store: &impl Store, entries: Vec<Entry>) -> Result<(), NotWritten> {
-        store.write(&self.key, &codec::encode(&entries), self.version)?;
+    fn write(&mut self, store: &dyn Store, entries: Vec<Entry>) -> Result<(), NotWritten> {
+        store.write(&self.key, &encode(&entries), self.version)?;
         self.entries = entries;
         self.news = true;
-        // The store does not tell the new version: whatever it is, it will be read as news.
+        // The store does not return the new version: the next read takes it as changed.
         self.version = None;
         Ok(())
     }
 }
 
-/// How often a change is tried. Even if somebody is faster every second time, one change in 256 is
+/// How often a change is tried. Even where every second write conflicts, only one change in 256 is
 /// lost.
 const TRIES: u32 = 8;
+
+pub(crate) fn encode(entries: &[Entry]) -> Vec<u8> {
+    let entries = entries.iter();
+    wire::encode(&Each(entries.map(|entry| {
+        wire::agreement::Entry::new(&entry.endpoint, &entry.agreed)
+    })))
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Unreadable> {
+    let entries: All<wire::agreement::Entry<'_>, Entry> = wire::decode(bytes)?;
+    Ok(entries.items)
+}
+
+impl From<wire::agreement::Entry<'_>> for Entry {
+    fn from(entry: wire::agreement::Entry<'_>) -> Self {
+        Self {
+            endpoint: entry.cluster.to_owned(),
+            agreed: entry.into(),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
-//! A store in memory with exactly the rules of the host's, and ways to disturb it.
+//! A store in memory with the rules of the host's shared data, for simulations and tests.
 //!
-//! Example: `store.before_write(|store| store.put("a", b"x"))` puts another worker's write between
-//! whatever a worker reads and what it makes of it.
+//! It can be disturbed: a hook runs before a write and stands for another worker, writes can be
+//! refused, and values can be overwritten as another plugin may do.
+//!
+//! Example: with `store.before_write(|store| store.put("a", b"x"))` every other write of the value
+//! `a` conflicts, because the value has changed since it was read.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -9,9 +12,9 @@ use std::collections::BTreeMap;
 
 use crate::store::{ABSENT, NotWritten, Store, Version, Versioned};
 
-/// The store.
+/// The store: values by name, each with its version.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     values: RefCell<BTreeMap<String, Versioned>>,
     /// One counter for all names, as in the host.
     counter: Cell<Version>,
@@ -23,13 +26,13 @@ pub(crate) struct Memory {
 type Hook = Box<dyn FnMut(&Memory)>;
 
 impl Memory {
-    /// Calls `hook` before every write from now on, except for the writes of the hook itself.
-    pub(crate) fn before_write(&self, hook: impl FnMut(&Self) + 'static) {
+    /// Calls `hook` before every write from now on, except before writes of the hook itself.
+    pub fn before_write(&self, hook: impl FnMut(&Self) + 'static) {
         self.before_write.replace(Some(Box::new(hook)));
     }
 
-    /// The same before the next write only.
-    pub(crate) fn before_next_write(&self, hook: impl FnOnce(&Self) + 'static) {
+    /// Calls `hook` before the next write only.
+    pub fn before_next_write(&self, hook: impl FnOnce(&Self) + 'static) {
         let mut hook = Some(hook);
         self.before_write(move |store| {
             if let Some(hook) = hook.take() {
@@ -38,18 +41,18 @@ impl Memory {
         });
     }
 
-    /// Calls no hook any more.
-    pub(crate) fn undisturbed(&self) {
+    /// Removes the hook.
+    pub fn undisturbed(&self) {
         self.before_write.replace(None);
     }
 
-    /// From now on every write is refused, or is not.
-    pub(crate) fn refuse(&self, refuses: bool) {
+    /// Whether writes are refused from now on.
+    pub fn refuse(&self, refuses: bool) {
         self.refuses.set(refuses);
     }
 
-    /// Writes whatever the version is, as a neighbour with the same `vm_id` may.
-    pub(crate) fn put(&self, key: &str, bytes: &[u8]) {
+    /// Writes whatever the version is, as another plugin with the same `vm_id` may.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
         self.counter.set(self.counter.get() + 1);
         let value = Versioned {
             bytes: bytes.to_vec(),
@@ -58,29 +61,31 @@ impl Memory {
         self.values.borrow_mut().insert(key.to_owned(), value);
     }
 
-    /// What the host makes of the removal of a value: the name stays, with no bytes.
-    pub(crate) fn remove(&self, key: &str) {
+    /// Removes a value as the host does: the name stays, with no bytes.
+    pub fn remove(&self, key: &str) {
         self.put(key, &[]);
     }
 
-    /// A write that changes nothing but the version.
-    pub(crate) fn touch(&self, key: &str) {
+    /// Writes the same bytes again, so that only the version changes.
+    pub fn touch(&self, key: &str) {
         let bytes = self.read(key).map(|value| value.bytes);
         self.put(key, &bytes.unwrap_or_default());
     }
 
     /// All names that have ever been written.
-    pub(crate) fn keys(&self) -> Vec<String> {
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
         self.values.borrow().keys().cloned().collect()
     }
 
     /// How many writes through [`Store::write`] have succeeded.
-    pub(crate) fn writes(&self) -> u32 {
+    #[must_use]
+    pub fn writes(&self) -> u32 {
         self.writes.get()
     }
 
-    /// The host's `set_shared_data`: it takes 0 for any version, and any version for a name that it
-    /// does not know.
+    /// The host's `set_shared_data`: 0 stands for any version, and where a name has no value yet,
+    /// any version is right.
     fn set(&self, key: &str, bytes: &[u8], version: Version) -> Result<(), NotWritten> {
         let known = self.read(key).map(|value| value.version);
         if version != 0 && known.is_some_and(|known| known != version) {
@@ -97,7 +102,7 @@ impl Store for Memory {
     }
 
     fn write(&self, key: &str, bytes: &[u8], version: Option<Version>) -> Result<(), NotWritten> {
-        // Taken out while it runs, so that it may write itself.
+        // Taken out while it runs, so that it can write without calling itself.
         let hook = self.before_write.take();
         if let Some(mut hook) = hook {
             hook(self);

@@ -1,8 +1,8 @@
-//! All that the workers have told, put together for one who asks.
+//! All that the workers have published, merged for an operator.
 //!
-//! It is made from the store alone, so any instance under the same `vm_id` can make it, also one that
-//! has no pool itself. What workers have under way, and which pools and endpoints there are, is what
-//! those say that live; what has been counted since the beginning includes those that are gone.
+//! A snapshot is made from the store alone: any instance under the same `vm_id` can take one, even
+//! if it has no pool itself. Living workers decide which pools and endpoints there are and what is
+//! under way. Counts since the beginning include workers that are gone.
 //!
 //! Cost: every slot is read and decoded, so this is for operators and not for requests.
 
@@ -19,26 +19,26 @@ use crate::store::Store;
 
 /// One pool, of all workers together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PoolCensus {
+pub struct PoolSnapshot {
     /// Its name.
     pub name: String,
     /// As configured, if that is known.
     pub description: Description,
     /// What has been counted since the beginning.
     pub totals: PoolTotals,
-    /// How long requests of late took: buckets of [`steerage_policy::stats::quantile`], in their order, each once
-    /// for every worker that has something in it.
+    /// How long recent requests took: buckets of [`steerage_policy::stats::quantile`], ascending. A bucket
+    /// is there once for every worker that has something in it.
     pub times: Vec<(u16, u32)>,
     /// Its endpoints, in the order of the configuration.
-    pub endpoints: Vec<EndpointCensus>,
+    pub endpoints: Vec<EndpointSnapshot>,
 }
 
 /// One endpoint, of all workers together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EndpointCensus {
+pub struct EndpointSnapshot {
     /// Its cluster.
     pub cluster: String,
-    /// What is counted now.
+    /// What is counted of the present.
     pub now: Others,
     /// What has been counted since the beginning.
     pub totals: Totals,
@@ -48,14 +48,14 @@ pub struct EndpointCensus {
 
 /// Every pool that a living worker has.
 #[must_use]
-pub fn take(store: &impl Store, now: Instant) -> Vec<PoolCensus> {
+pub fn take(store: &dyn Store, now: Instant) -> Vec<PoolSnapshot> {
     let (living, gone): (Vec<_>, Vec<_>) = records(store)
         .into_iter()
         .partition(|record| record.is_alive(now));
-    let mut pools: Vec<PoolCensus> = Vec::new();
+    let mut pools: Vec<PoolSnapshot> = Vec::new();
     for report in living.iter().flat_map(|record| &record.pools) {
         if !pools.iter().any(|pool| pool.name == report.pool) {
-            pools.push(PoolCensus::new(store, &report.pool));
+            pools.push(PoolSnapshot::new(store, &report.pool));
         }
         if let Some(pool) = pools.iter_mut().find(|pool| pool.name == report.pool) {
             pool.add_living(report);
@@ -67,7 +67,7 @@ pub fn take(store: &impl Store, now: Instant) -> Vec<PoolCensus> {
         }
     }
     for pool in &mut pools {
-        // A bucket may be there once for each worker.
+        // Each worker's buckets are ascending, but not all of them together.
         pool.times.sort_unstable();
         let mut agreement = Agreement::new(key::agreement(&pool.name));
         agreement.refresh(store);
@@ -78,9 +78,9 @@ pub fn take(store: &impl Store, now: Instant) -> Vec<PoolCensus> {
     pools
 }
 
-impl PoolCensus {
-    /// A pool of which nobody has told anything yet.
-    fn new(store: &impl Store, name: &str) -> Self {
+impl PoolSnapshot {
+    /// A pool without any reports yet.
+    fn new(store: &dyn Store, name: &str) -> Self {
         Self {
             name: name.to_owned(),
             description: Description::read(store, name).unwrap_or_default(),
@@ -91,21 +91,21 @@ impl PoolCensus {
     }
 
     fn add_living(&mut self, report: &PoolReport) {
-        for told in &report.endpoints {
+        for published in &report.endpoints {
             if !self
                 .endpoints
                 .iter()
-                .any(|known| known.cluster == told.endpoint)
+                .any(|known| known.cluster == published.endpoint)
             {
-                self.endpoints.push(EndpointCensus {
-                    cluster: told.endpoint.clone(),
+                self.endpoints.push(EndpointSnapshot {
+                    cluster: published.endpoint.clone(),
                     now: Others::default(),
                     totals: Totals::default(),
                     agreed: Agreed::default(),
                 });
             }
-            if let Some(endpoint) = self.endpoint_mut(&told.endpoint) {
-                endpoint.now.merge(&told.now);
+            if let Some(endpoint) = self.endpoint_mut(&published.endpoint) {
+                endpoint.now.merge(&published.now);
             }
         }
         self.times.extend_from_slice(&report.times);
@@ -114,25 +114,25 @@ impl PoolCensus {
 
     fn add_counted(&mut self, report: &PoolReport) {
         self.totals += &report.totals;
-        for told in &report.endpoints {
-            if let Some(endpoint) = self.endpoint_mut(&told.endpoint) {
-                endpoint.totals += &told.totals;
+        for published in &report.endpoints {
+            if let Some(endpoint) = self.endpoint_mut(&published.endpoint) {
+                endpoint.totals += &published.totals;
             }
         }
     }
 
     /// How many attempts this endpoint takes at a time, over all workers, if that is known.
     #[must_use]
-    pub fn limit(&self, endpoint: &EndpointCensus) -> Option<u32> {
+    pub fn limit(&self, endpoint: &EndpointSnapshot) -> Option<u32> {
         let limit = match endpoint.now.share.limit {
-            told if self.description.is_dynamic && told > 0 => told,
-            // Nobody has sent anything there yet.
+            current if self.description.is_dynamic && current > 0 => current,
+            // No worker has sent an attempt there yet.
             _ => self.description.limit,
         };
         (limit > 0).then_some(limit)
     }
 
-    fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointCensus> {
+    fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointSnapshot> {
         self.endpoints
             .iter_mut()
             .find(|endpoint| endpoint.cluster == cluster)
@@ -142,8 +142,8 @@ impl PoolCensus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Memory;
     use crate::slot::{DEAD_AFTER, Slots, WorkerId};
-    use crate::testing::Memory;
     use core::time::Duration;
     use steerage_policy::endpoint::Endpoint;
     use steerage_policy::endpoint::operator::Circuit;
@@ -186,18 +186,21 @@ mod tests {
         });
         assert_eq!(written, Ok(()));
         let pools = take(&store, now);
-        let [census] = pools.as_slice() else {
+        let [snapshot] = pools.as_slice() else {
             unreachable!("one pool was published: {pools:?}");
         };
-        assert_eq!(census.description.strategy, "round_robin");
-        assert_eq!(census.totals.requests, 6);
-        assert!((census.totals.mean_seconds() - 0.015).abs() < 1e-9);
-        let names: Vec<_> = census.endpoints.iter().map(|e| &*e.cluster).collect();
+        assert_eq!(snapshot.description.strategy, "round_robin");
+        assert_eq!(snapshot.totals.requests, 6);
+        assert!((snapshot.totals.mean_seconds() - 0.015).abs() < 1e-9);
+        let names: Vec<_> = snapshot.endpoints.iter().map(|e| &*e.cluster).collect();
         assert_eq!(names, ["a", "b"]);
-        let (a, b) = (&census.endpoints[0], &census.endpoints[1]);
-        assert_eq!(census.limit(a), Some(100));
+        let (a, b) = (&snapshot.endpoints[0], &snapshot.endpoints[1]);
+        assert_eq!(snapshot.limit(a), Some(100));
         assert_eq!((a.now.active, a.totals.successes()), (2, 6));
         assert_eq!(b.agreed.operator.circuit(now), Some(Circuit::Open));
-        assert!(take(&store, now + DEAD_AFTER).is_empty(), "nobody lives");
+        assert!(
+            take(&store, now + DEAD_AFTER).is_empty(),
+            "no worker is alive"
+        );
     }
 }

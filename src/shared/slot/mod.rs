@@ -1,76 +1,59 @@
 //! What each worker counts, published for the others to read.
 //!
-//! Every worker owns a slot, under a key that only it writes: its endpoints with the attempts under
-//! way, response times, outcomes of late and since the beginning. It publishes when something has
-//! changed, and every [`HEARTBEAT`] in any case. Readers put the slots of the others together.
+//! Every worker owns a slot: a key that no other worker writes. It holds the worker's endpoints
+//! with their attempts under way, their response times, and their outcomes, recent and since the
+//! beginning. The worker publishes when something has changed, and every [`HEARTBEAT`] in any case.
+//! Readers add up the slots of the others.
 //!
-//! **A slot whose heartbeat has stopped** for [`DEAD_AFTER`] belongs to a worker that is gone, with
-//! its configuration or in a trap: what it had under way counts no longer. The next worker that needs
-//! a slot takes it over, and with it the counts since the beginning, which go on from there: they
-//! are the slot's and not the worker's. A worker that was only held up finds its slot taken; it takes
-//! another, and leaves what it has counted so far where it is.
+//! **A slot without a heartbeat** for [`DEAD_AFTER`] belongs to a worker that is gone, with its
+//! configuration or by a trap. Its attempts under way no longer count. The next worker that needs a
+//! slot takes it over, and its counts since the beginning go on from there: they belong to the slot
+//! and not to the worker. A worker that was only delayed finds its slot taken. It takes another
+//! one, and leaves what it has counted so far in the old one.
 //!
-//! **Finding a slot.** Two workers may take the same free slot at once. The one that writes second is
-//! refused, finds another owner when it reads again, and takes another slot. To collide rarely,
-//! workers do not all begin with the first free one.
+//! **Finding a slot.** Two workers may take the same free slot at once. The store refuses the
+//! second write; that worker reads the other one's record in its next round and takes another slot.
+//! To make such collisions rare, workers do not all begin with the first free slot.
 //!
-//! Example: workers 1 and 2 and the main thread's own VM use slots 0, 3 and 5. Worker 2 traps; three
-//! seconds later its two attempts under way are forgotten, and the VM that replaces it takes over
-//! slot 3, in which 10,000 attempts since the beginning have been counted.
+//! Example: workers 1 and 2 and the main thread's own VM use slots 0, 3 and 5. Worker 2 traps.
+//! Three seconds later its two attempts under way no longer count. The VM that replaces it takes
+//! over slot 3, with the 10,000 attempts that were counted there since the beginning.
+
+mod record;
 
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use steerage_policy::endpoint::Others;
 use steerage_policy::stats::spending::Spending;
 use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
 
-use crate::report::{EndpointReport, PoolReport, find};
+use crate::key;
+use crate::report::{PoolReport, find};
 use crate::store::{NotWritten, Store, Version, Versioned};
-use crate::{codec, key};
+use crate::wire::{self, Checksum};
+
+pub(crate) use record::Record;
+pub use record::WorkerId;
 
 /// How often a worker publishes even if nothing has changed.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A worker whose newest publication is older is gone; one that syncs less often than once a second
-/// has three intervals instead.
+/// A worker is gone when its newest record is older than this, or than three of its intervals if it
+/// syncs less often than once a second.
 pub const DEAD_AFTER: Duration = Duration::from_secs(3);
 
 /// Most slots. Workers beyond them count for themselves only.
 pub const MAX_SLOTS: usize = 512;
 
-/// Identifies a worker among all of one proxy; drawn at random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerId(pub u64);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
-    owner: WorkerId,
-    published: Instant,
-    /// For how long the owner is believed to be alive.
-    lasts: Duration,
-    pub(crate) pools: Vec<PoolReport>,
-}
-
-impl Record {
-    pub(crate) fn is_alive(&self, now: Instant) -> bool {
-        now.since(self.published) < self.lasts
-    }
-
-    fn endpoint(&self, pool: &str, endpoint: &str, position: usize) -> Option<&EndpointReport> {
-        find(&self.pools, pool, endpoint, position)
-    }
-}
-
-/// The records of all workers that live or have lived, of whoever asks.
-pub(crate) fn records(store: &impl Store) -> Vec<Record> {
-    let slots = used(store).filter_map(|(_, value)| codec::decode(&value.bytes).ok());
+/// The records of all workers that are alive or were once, the caller's included.
+pub(crate) fn records(store: &dyn Store) -> Vec<Record> {
+    let slots = used(store).filter_map(|(_, value)| Record::decode(&value.bytes).ok());
     slots.collect()
 }
 
-/// All slots that were ever written, up to a stretch that nobody has ever used.
-fn used<'a>(store: &'a impl Store) -> impl Iterator<Item = (usize, Versioned)> + 'a {
+/// All slots that were ever written, up to the first [`SPREAD`] in a row that never were.
+fn used(store: &dyn Store) -> impl Iterator<Item = (usize, Versioned)> + '_ {
     let mut unused = 0;
     (0..MAX_SLOTS)
         .map_while(move |number| {
@@ -85,15 +68,15 @@ fn used<'a>(store: &'a impl Store) -> impl Iterator<Item = (usize, Versioned)> +
 #[derive(Debug)]
 pub struct Slots {
     owner: WorkerId,
-    /// For how long this worker's publications say that it is alive.
+    /// How long after each publication this worker is taken to be alive.
     lasts: Duration,
     /// The number of this worker's own slot.
     own: Option<usize>,
-    /// What was published last, to publish only what has changed.
+    /// What was published last and when, so that only changes are published.
     published: Option<(Instant, Vec<PoolReport>)>,
     /// What the own slot had counted before this worker took it over.
     inherited: Vec<PoolReport>,
-    /// What this worker has counted that stays in slots which others have taken over.
+    /// What this worker has counted in slots that others have taken over since.
     left: Vec<PoolReport>,
     seen: Vec<Seen>,
 }
@@ -102,21 +85,23 @@ pub struct Slots {
 struct Seen {
     version: Option<Version>,
     record: Option<Record>,
+    /// Of the record as this worker has published it, which it need not decode.
+    checksum: Option<Checksum>,
 }
 
-/// What [`Slots::sync`] has met with.
+/// What went wrong in [`Slots::sync`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// Slots that held what is no record.
+    /// Slots whose bytes were no record.
     pub unreadable: u32,
     /// Whether this worker has no slot, because all are taken.
     pub no_slot: bool,
-    /// Whether the store refused to be written.
+    /// Whether the store refused the write.
     pub refused: bool,
 }
 
 impl Slots {
-    /// No slot is taken yet.
+    /// For a worker that has no slot yet.
     #[must_use]
     pub const fn new(owner: WorkerId) -> Self {
         Self {
@@ -139,17 +124,19 @@ impl Slots {
         }
     }
 
-    /// Reads what the others have published, and publishes `pools` if need be.
-    pub fn sync(&mut self, store: &impl Store, pools: Vec<PoolReport>, now: Instant) -> Trouble {
+    /// Reads what the others have published, and publishes `pools` if they have changed or a
+    /// heartbeat is due.
+    pub fn sync(&mut self, store: &dyn Store, pools: Vec<PoolReport>, now: Instant) -> Trouble {
         let mut trouble = Trouble {
             unreadable: self.read(store),
             ..Trouble::default()
         };
         match self.own_record() {
             Some(record) if record.owner == self.owner => {}
-            // Somebody has written over it what is no record: it is written again as it was.
+            // Another plugin has overwritten it with other bytes: it is written again as it was.
             None if self.own.is_some() => self.published = None,
-            // Who takes a slot over has read it first, and counts on from what is published there.
+            // The worker that took it over counts on from what is published there: it has read
+            // that.
             _ => {
                 if let Some((_, published)) = self.published.take() {
                     self.left = published;
@@ -167,7 +154,7 @@ impl Slots {
             .is_none_or(|(at, published)| *published != pools || now.since(*at) >= HEARTBEAT);
         if changed {
             match self.publish(store, number, pools, now) {
-                // Of a conflict the next read shows who has taken the same slot.
+                // After a conflict the next read shows which worker has taken the same slot.
                 Ok(()) | Err(NotWritten::Conflict) => {}
                 Err(NotWritten::Refused) => trouble.refused = true,
             }
@@ -175,8 +162,8 @@ impl Slots {
         trouble
     }
 
-    /// What the other workers tell of an endpoint, put together. `position` is where it stands in this
-    /// worker's configuration, and so most likely in theirs: looked at first.
+    /// The reports of the other workers on an endpoint, merged. `position` is the endpoint's place
+    /// in this worker's configuration, and so most likely in theirs: it is tried first.
     #[must_use]
     pub fn others(&self, pool: &str, endpoint: &str, position: usize, now: Instant) -> Others {
         let mut others = Others::default();
@@ -189,7 +176,7 @@ impl Slots {
         others
     }
 
-    /// What the other workers have spent of a pool's budget, and what has come to them.
+    /// The requests of the other workers to a pool, and what they have spent of its budget.
     #[must_use]
     pub fn spending(&self, pool: &str, now: Instant) -> Spending {
         let mut spending = Spending::default();
@@ -202,8 +189,9 @@ impl Slots {
         spending
     }
 
-    /// Whether a living worker has this endpoint in its configuration. A worker that has not published
-    /// does not even see its own, and takes everything to be configured.
+    /// Whether a living worker has this endpoint in its configuration. A worker that has not
+    /// published yet cannot see its own endpoints either, so for it every endpoint counts as
+    /// configured.
     #[must_use]
     pub fn is_configured(&self, pool: &str, endpoint: &str, now: Instant) -> bool {
         let own = self.own_record();
@@ -215,14 +203,15 @@ impl Slots {
             .any(|record| record.endpoint(pool, endpoint, 0).is_some())
     }
 
-    /// Whether this worker is the one that speaks for all about a pool: the living one with the first slot.
+    /// Whether this worker reports on a pool for all workers: of the living ones that have the
+    /// pool, the one with the first slot does.
     #[must_use]
-    pub fn speaks_for(&self, pool: &str, now: Instant) -> bool {
-        let mut has_it = self
+    pub fn is_reporter(&self, pool: &str, now: Instant) -> bool {
+        let mut having_it = self
             .records()
             .filter(|record| record.is_alive(now))
             .filter(|record| record.pools.iter().any(|report| report.pool == pool));
-        has_it
+        having_it
             .next()
             .is_some_and(|record| record.owner == self.owner)
     }
@@ -243,8 +232,8 @@ impl Slots {
         self.seen.iter().filter_map(|seen| seen.record.as_ref())
     }
 
-    /// Reads all slots, up to a stretch that nobody has ever used. Returns how many were unreadable.
-    fn read(&mut self, store: &impl Store) -> u32 {
+    /// Reads all slots that are in use. Returns how many were unreadable.
+    fn read(&mut self, store: &dyn Store) -> u32 {
         let mut unreadable = 0;
         for (number, value) in used(store) {
             if self.seen.len() <= number {
@@ -255,8 +244,12 @@ impl Slots {
             };
             if seen.version != Some(value.version) {
                 seen.version = Some(value.version);
-                seen.record = codec::decode(&value.bytes).ok();
-                // Empty bytes are how the host removes a value.
+                let own = seen.checksum.take();
+                if own.is_some() && wire::verify(&value.bytes).ok().map(|(sum, _)| sum) == own {
+                    continue;
+                }
+                seen.record = Record::decode(&value.bytes).ok();
+                // The host removes a value by making it empty.
                 let removed = value.bytes.is_empty();
                 unreadable += u32::from(seen.record.is_none() && !removed);
             }
@@ -264,12 +257,12 @@ impl Slots {
         unreadable
     }
 
-    /// What this worker's slot holds, if it has one and that is readable.
+    /// The record in this worker's slot, if it has one and its record is readable.
     fn own_record(&self) -> Option<&Record> {
         self.seen.get(self.own?)?.record.as_ref()
     }
 
-    /// Takes one of the first slots that are free or whose worker is gone.
+    /// Takes one of the first slots that are free, which includes those of workers that are gone.
     fn take_slot(&mut self, now: Instant) {
         let free = |number: &usize| {
             let record = self.seen.get(*number).and_then(|seen| seen.record.as_ref());
@@ -290,7 +283,7 @@ impl Slots {
 
     fn publish(
         &mut self,
-        store: &impl Store,
+        store: &dyn Store,
         number: usize,
         pools: Vec<PoolReport>,
         now: Instant,
@@ -301,7 +294,7 @@ impl Slots {
             lasts: self.lasts,
             pools: self.with_inherited(&pools),
         };
-        let bytes = codec::encode(&record);
+        let bytes = record.encode();
         let version = self.seen.get(number).and_then(|seen| seen.version);
         store.write(&key::slot(number), &bytes, version)?;
         self.published = Some((now, pools));
@@ -309,16 +302,18 @@ impl Slots {
             self.seen.resize_with(number + 1, Seen::default);
         }
         if let Some(seen) = self.seen.get_mut(number) {
-            // The store does not tell the new version: the next read does.
+            // The store does not return the new version: the next read does.
             *seen = Seen {
                 version: None,
                 record: Some(record),
+                checksum: wire::checksum_of(&bytes),
             };
         }
         Ok(())
     }
 
-    /// The reports with what the slot had counted before, and without what counts elsewhere already.
+    /// The reports with what the slot had counted before, and without what is counted in other
+    /// slots.
     fn with_inherited(&self, pools: &[PoolReport]) -> Vec<PoolReport> {
         let mut pools = pools.to_vec();
         for PoolReport {
@@ -348,8 +343,7 @@ impl Slots {
     }
 }
 
-/// How many free slots workers spread over when they take one, and how many that were never used
-/// end the list.
+/// A worker takes one of so many free slots. So many that were never written end the list of slots.
 const SPREAD: usize = 8;
 
 #[cfg(test)]
