@@ -77,5 +77,5 @@ pub fn register() {
 /// module [`filter!`] calls it; tests that bring a host of their own call it themselves.
 pub fn register_with(extensions: fn(&str) -> Extensions) {
     host::log_to_host();
-    filter::callbacks::register(extensions);
+    filter::register(extensions);
 }

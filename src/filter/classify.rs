@@ -1,22 +1,106 @@
-//! What an answer means: an upstream's own word, or the host's account of a failure.
+//! Reads an answer: who made it, and what of it matters.
 //!
-//! To a client both look alike, a 503 is a 503. They differ in what may be done about them: after a
-//! connection that was never made, any request may be tried elsewhere; a 503 that an upstream sent
-//! may have cost something already.
+//! To a client an upstream's own word and the host's account of a failure look alike, a 503 is a
+//! 503. They differ in what may be done about them: after a connection that was never made, any
+//! request may be tried elsewhere; a 503 that an upstream sent may have cost something already.
 //!
 //! The host tells the two apart in `response.code_details` for what its router did. A call has no
 //! such property; there the host's own answers lack `x-envoy-upstream-service-time`. So does an early
-//! answer of an upstream, to a request whose body was still on its way; then only the host's own words
-//! in the body tell.
+//! answer of an upstream, to a request whose body was still on its way; then only the host's own
+//! words in the body tell.
+//!
+//! A healthy answer costs one hostcall, for its status.
 
-use steerage_policy::outcome::{Neutral, Outcome};
+use core::time::Duration;
 
-use crate::host::HeaderMap;
+use steerage_engine::answer::Answer;
+use steerage_engine::headers::HeaderMap;
+use steerage_policy::balance::Strategy;
+use steerage_policy::outcome::{Class, Neutral, Outcome};
+use steerage_policy::pool::Pool;
+use steerage_policy::retry::may_request_cool_down;
+
+use crate::host::{self, Body, Map};
+use crate::metrics::hostcall_refused;
+
+/// Reads the head of the response at hand, of a stream of this pool, and its status as the client
+/// would get it. Only the status, or all of the headers if the pool wants to know what they say of
+/// health; who made the answer is asked only where it matters. `in_disguise` says that the host may
+/// hide a failure of its own in a 200, as it does to a client that speaks gRPC.
+pub(super) fn response(pool: &Pool, in_disguise: bool) -> (Answer, Option<u16>) {
+    let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
+    let read = if weighs_health {
+        host::header_map(Map::Response).map(|headers| (status_of(&headers), Some(headers)))
+    } else {
+        host::header(Map::Response, ":status").map(|text| (status(&text), None))
+    };
+    let (status, headers) = match read {
+        Ok((Some(status), headers)) => (status, headers),
+        Ok((None, _)) => return (Answer::head(UNKNOWN), None),
+        Err(refused) => {
+            hostcall_refused("to read a response's head", refused);
+            return (Answer::head(UNKNOWN), None);
+        }
+    };
+    let mut answer = Answer::head(Outcome::Answered(status));
+    let is_covered = pool.retry.covers(answer.outcome);
+    if answer.outcome.class() == Class::Failure || is_covered || in_disguise {
+        answer.outcome = routed(status, &host::property(&["response", "code_details"]));
+    }
+    if answer.is_upstreams() {
+        let may_cool_down = may_request_cool_down(answer.outcome);
+        let matters = may_cool_down || (is_covered && pool.retry.conditions.reads_answer());
+        answer.headers = match headers {
+            None if matters => host::header_map(Map::Response)
+                .inspect_err(|refused| {
+                    hostcall_refused("to read a failed response's head", *refused);
+                })
+                .ok(),
+            headers => headers,
+        };
+        answer.received = received(answer.outcome);
+    }
+    (answer, Some(status))
+}
+
+/// Reads the answer to a call that is being delivered, with so many headers and bytes. One that broke
+/// off, or was too large for the host to hold, has no headers.
+pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> Answer {
+    if header_count == 0 {
+        return Answer::head(Outcome::Reset);
+    }
+    let read = host::header_map(Map::CallAnswer)
+        .and_then(|headers| Ok((headers, host::body(Body::CallAnswer, body_size)?)));
+    match read {
+        Ok((headers, body)) => {
+            let outcome = called(&headers, &body, sent_body);
+            Answer {
+                outcome,
+                headers: Some(headers),
+                body,
+                received: received(outcome),
+            }
+        }
+        Err(refused) => {
+            hostcall_refused("to read a call's answer", refused);
+            Answer::head(Outcome::Reset)
+        }
+    }
+}
+
+/// The wall time, where headers of such an answer may name a date.
+fn received(outcome: Outcome) -> Duration {
+    if may_request_cool_down(outcome) {
+        host::wall_time()
+    } else {
+        Duration::ZERO
+    }
+}
 
 /// The outcome of a routed attempt that was answered with `status`; `details` is the host's
 /// `response.code_details`.
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/response_code_details>
-pub(super) fn routed(status: u16, details: &[u8]) -> Outcome {
+fn routed(status: u16, details: &[u8]) -> Outcome {
     const BEFORE_RESPONSE: &[u8] = b"upstream_reset_before_response_started{";
     match details {
         b"via_upstream" => Outcome::Answered(status),
@@ -31,18 +115,17 @@ pub(super) fn routed(status: u16, details: &[u8]) -> Outcome {
         _ => match details.strip_prefix(BEFORE_RESPONSE) {
             Some(reason) => reset(reason),
             // Another filter answered: the endpoint was not asked.
-            None => Outcome::Neutral(Neutral::Unknown),
+            None => UNKNOWN,
         },
     }
 }
 
 /// The outcome of a call that was answered with these headers and this body; `sent_body` says that
-/// the call had a body. A call whose answer broke off, or was too large for the host to hold, has no
-/// headers.
-pub(super) fn called(headers: &HeaderMap, body: &[u8], sent_body: bool) -> Outcome {
+/// the call had a body.
+fn called(headers: &HeaderMap, body: &[u8], sent_body: bool) -> Outcome {
     const FAILED: &[u8] = b"upstream connect error or disconnect/reset before headers";
     const RESET: &[u8] = b"reset reason: ";
-    let Some(status) = status(headers.get(":status").unwrap_or_default()) else {
+    let Some(status) = status_of(headers) else {
         return Outcome::Reset;
     };
     if headers.get("x-envoy-upstream-service-time").is_some() {
@@ -63,6 +146,11 @@ pub(super) fn called(headers: &HeaderMap, body: &[u8], sent_body: bool) -> Outco
         (502 | 503, b"") if !sent_body => Outcome::Reset,
         _ => Outcome::Answered(status),
     }
+}
+
+/// The status among these headers.
+pub(super) fn status_of(headers: &HeaderMap) -> Option<u16> {
+    headers.get(":status").and_then(status)
 }
 
 /// A status as it stands in `:status`.
@@ -97,8 +185,5 @@ fn reset(reason: &[u8]) -> Outcome {
     }
 }
 
-/// A live answer with this header makes its endpoint degraded.
-pub(super) const DEGRADED: &str = "x-envoy-degraded";
-
-/// A live answer with this header makes its endpoint unhealthy until checks say otherwise.
-pub(super) const FAILING: &str = "x-envoy-immediate-health-check-fail";
+/// Another filter answered, or the host does not tell.
+const UNKNOWN: Outcome = Outcome::Neutral(Neutral::Unknown);

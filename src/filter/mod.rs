@@ -1,37 +1,34 @@
-//! The shell: turns the host's callbacks into events for the policy, and what it decides into
+//! The shell: turns the host's callbacks into events for the engine, and the engine's actions into
 //! hostcalls.
 //!
-//! In reading order: [`callbacks`] are what the host calls; [`worker`] is what a worker keeps;
-//! [`sharing`] what it shares with the others, [`checking`] its part in the health checks; then one
-//! exchange in the order of its life: [`request`] reads it, [`steering`] sends the first
-//! attempt, [`judging`] meets its answer, [`retrying`] and [`hedging`] send the others, [`answering`] ends it;
-//! [`intercepting`] lets interceptors change what is sent, and [`debugging`] writes down what was decided.
-//! Requests for the admin surface go to [`administering`] instead.
+//! In reading order: [`callbacks`] are what the host calls; [`contexts`] are the roots and streams
+//! that it numbers, [`timer`] the one that it gives; [`plugin`] is what a root is configured with. [`roots`] and [`streams`] turn a
+//! callback into an event: they read what the event needs, hand it to the engine, and have
+//! [`perform`] do what comes out. [`classify`] says who made an answer; [`attempt_headers`] are what
+//! an attempt is sent with. Requests for the admin surface go to [`admin_requests`] instead.
+//!
+//! No borrow is held over a hostcall that is not a plain read or write of the host's memory: the
+//! engine has returned when its actions are performed, so a hostcall may call back in.
 
 #[expect(unsafe_code, reason = "the host finds functions by their names")]
-pub(crate) mod callbacks;
+mod callbacks;
 
 #[cfg(feature = "sabotage")]
 mod sabotage;
 
-mod timers;
-mod worker;
+mod plugin;
 
-mod debugging;
+mod contexts;
+mod timer;
 
-mod checking;
-mod sharing;
-
+mod attempt_headers;
 mod classify;
-mod request;
-mod steering;
 
-mod intercepting;
-mod judging;
+mod perform;
 
-mod hedging;
-mod retrying;
+mod admin_requests;
 
-mod answering;
+mod roots;
+mod streams;
 
-mod administering;
+pub(crate) use contexts::register;

@@ -6,6 +6,23 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use super::abi;
 
+/// A level of the host's log. The numbers are the ABI's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    /// `trace`
+    Trace = 0,
+    /// `debug`
+    Debug = 1,
+    /// `info`
+    Info = 2,
+    /// `warn`
+    Warn = 3,
+    /// `error`
+    Error = 4,
+    /// `critical`
+    Critical = 5,
+}
+
 /// The host's log. What it shows is `log`'s maximum level, which the worker keeps at the host's.
 struct HostLog;
 
@@ -13,7 +30,7 @@ struct HostLog;
 pub(crate) fn log_to_host() {
     // It is set already where several filters are tested in one process.
     if log::set_logger(&HostLog).is_ok() {
-        panic::set_hook(Box::new(|panic| write(CRITICAL, &panic.to_string())));
+        panic::set_hook(Box::new(|panic| write(Level::Critical, &panic.to_string())));
     }
     log::set_max_level(LevelFilter::Info);
 }
@@ -24,13 +41,12 @@ impl Log for HostLog {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // The ABI counts from `trace` on, the crate down to it.
         let level = match record.level() {
-            log::Level::Trace => 0,
-            log::Level::Debug => 1,
-            log::Level::Info => 2,
-            log::Level::Warn => 3,
-            log::Level::Error => 4,
+            log::Level::Trace => Level::Trace,
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
         };
         write(level, &record.args().to_string());
     }
@@ -39,11 +55,8 @@ impl Log for HostLog {
 }
 
 /// Writes a line.
-pub(super) fn write(level: u32, line: &str) {
+pub(super) fn write(level: Level, line: &str) {
     // SAFETY: `line` is valid for the call, which only reads it.
     #[expect(unsafe_code, reason = "a hostcall")]
-    let _ = unsafe { abi::proxy_log(level, line.as_ptr(), line.len()) };
+    let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
-
-/// The ABI's level above `error`.
-const CRITICAL: u32 = 5;

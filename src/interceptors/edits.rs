@@ -10,9 +10,10 @@
 
 use core::cell::OnceCell;
 
+use steerage_engine::headers::HeaderMap;
 use steerage_policy::headers::{is_changeable, is_token};
 
-use crate::host::{self, HeaderMap, Map, Refused};
+use crate::host::{self, Map, Refused};
 use crate::metrics::hostcall_refused;
 
 /// The headers of a message. Names are in lower case.

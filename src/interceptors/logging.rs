@@ -20,7 +20,7 @@
 use core::fmt::{self, Write as _};
 use core::time::Duration;
 
-use steerage_config::interceptors::Logging;
+use steerage_config::interceptors::{self, Logging};
 use steerage_policy::matching::RequestHead;
 use steerage_policy::outcome::{Neutral, Outcome};
 
@@ -42,7 +42,7 @@ impl AttemptLog {
     pub(crate) fn sent(&self, attempt: &AttemptInfo<'_>, request: &impl RequestHead) {
         if self.logging.slower_than.is_zero() {
             let line = line("attempt_sent", attempt, Some(request));
-            host::log(self.logging.level, &line);
+            host::log(level(self.logging.level), &line);
         }
     }
 
@@ -59,8 +59,20 @@ impl AttemptLog {
             let mut line = line("attempt_ended", attempt, request);
             // OK to ignore because writing to a string does not fail.
             let _ = write!(line, " {} response_time={}", Shown(&outcome), Seconds(took));
-            host::log(self.logging.level, &line);
+            host::log(level(self.logging.level), &line);
         }
+    }
+}
+
+/// A configured level as the host's.
+const fn level(configured: interceptors::Level) -> host::Level {
+    match configured {
+        interceptors::Level::Trace => host::Level::Trace,
+        interceptors::Level::Debug => host::Level::Debug,
+        interceptors::Level::Info => host::Level::Info,
+        interceptors::Level::Warn => host::Level::Warn,
+        interceptors::Level::Error => host::Level::Error,
+        interceptors::Level::Critical => host::Level::Critical,
     }
 }
 

@@ -6,22 +6,21 @@
 //! All of them are defined at once: a counter that appears with its first increment would hide just
 //! that one from `rate()`. Their number is bounded by the configuration.
 
-use core::time::Duration;
-
+use steerage_engine::figures::{EndpointFigures, PoolFigures};
 use steerage_policy::breaker::StateName;
-use steerage_policy::endpoint::{EndpointIndex, EndpointState};
+use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::health::{Finding, Health};
 use steerage_policy::outcome::Kind;
-use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::pool::Pool;
 use steerage_policy::retry::reason::{Denial, Trigger};
-use steerage_policy::time::Instant;
 
-use super::{hostcall_refused, name};
-use crate::host::{Counter, Gauge, Histogram, Refused, milliseconds};
+use super::internal_error::hostcall_refused;
+use super::name::name;
+use crate::host::{Counter, Gauge, Histogram, Refused};
 
 /// The metrics of one pool.
 #[derive(Debug)]
-pub(crate) struct PoolMetrics {
+pub(super) struct PoolMetrics {
     requests: Count,
     /// Good ones and others.
     answers: Vec<Count>,
@@ -38,8 +37,6 @@ struct EndpointMetrics {
     transitions: Vec<Count>,
     checks: Vec<Count>,
     duration: Option<Histogram>,
-    /// Response times that the host has not been told, in milliseconds.
-    durations: Vec<u32>,
     health: Level,
     breaker: Level,
     active: Level,
@@ -48,7 +45,7 @@ struct EndpointMetrics {
 
 impl PoolMetrics {
     /// Defines all of them.
-    pub(crate) fn define(pool: &Pool) -> Self {
+    pub(super) fn define(pool: &Pool) -> Self {
         let pool_label = ("pool", &*pool.name);
         let of = |metric, label, values: &[&str]| {
             let names = values
@@ -77,32 +74,27 @@ impl PoolMetrics {
         }
     }
 
-    /// An attempt has ended after `took`.
-    pub(crate) fn took(&mut self, endpoint: EndpointIndex, took: Duration) {
-        if let Some(metrics) = self.endpoints.get_mut(endpoint.position()) {
-            metrics.durations.push(milliseconds(took));
-            if metrics.durations.len() >= MOST_WAITING {
-                metrics.tell_durations();
-            }
+    /// Adds what has been counted since the last time; and sets the levels, if this worker does so for
+    /// all.
+    pub(super) fn publish(&mut self, figures: &PoolFigures) {
+        self.requests.publish(figures.requests);
+        publish(&mut self.answers, &figures.answers);
+        publish(&mut self.retries, &figures.retries);
+        publish(&mut self.denied, &figures.denied);
+        for (metrics, endpoint) in self.endpoints.iter_mut().zip(&figures.endpoints) {
+            metrics.publish(endpoint, figures.is_reporter);
         }
     }
 
-    /// Tells the host what has been counted since it was told last; and the levels, if this worker
-    /// `speaks` for all.
-    pub(crate) fn tell(&mut self, state: &PoolState, speaks: bool, now: Instant) {
-        self.requests.tell(state.totals.requests);
-        let answers = [state.totals.successes, state.totals.failures];
-        tell(&mut self.answers, &answers);
-        tell(&mut self.retries, &state.totals.retries);
-        tell(&mut self.denied, &state.totals.denied);
-        for (metrics, (_, state)) in self.endpoints.iter_mut().zip(state.endpoints()) {
-            metrics.tell(state, speaks, now);
+    /// Records response times of an endpoint, in milliseconds.
+    pub(super) fn record(&self, endpoint: EndpointIndex, durations: &[u32]) {
+        if let Some(metrics) = self.endpoints.get(endpoint.position()) {
+            metrics.record(durations);
         }
     }
 
-    /// Sets the levels of an endpoint that nobody has any more to those of one that nothing is known of:
-    /// the host never forgets a gauge, and an open breaker would raise the alarm for ever.
-    pub(crate) fn retire(&mut self, endpoint: EndpointIndex) {
+    /// Sets the levels of an endpoint to those of one that nothing is known of.
+    pub(super) fn retire(&mut self, endpoint: EndpointIndex) {
         if let Some(metrics) = self.endpoints.get_mut(endpoint.position()) {
             for level in metrics.levels() {
                 level.set(0);
@@ -140,7 +132,6 @@ impl EndpointMetrics {
                 &Finding::ALL.map(Finding::name),
             ),
             duration: defined(Histogram::define(&plain("steerage_attempt_duration_ms"))),
-            durations: Vec::new(),
             health: Level::define(&plain("steerage_endpoint_health")),
             breaker: Level::define(&plain("steerage_endpoint_breaker")),
             active: Level::define(&plain("steerage_endpoint_active")),
@@ -148,41 +139,41 @@ impl EndpointMetrics {
         }
     }
 
-    fn tell(&mut self, state: &EndpointState, speaks: bool, now: Instant) {
-        let totals = state.totals();
-        self.selections.tell(totals.attempts);
-        tell(&mut self.outcomes, &totals.outcomes);
-        tell(&mut self.transitions, &totals.transitions);
-        tell(&mut self.checks, &totals.checks);
-        self.tell_durations();
-        if !speaks {
-            // Another writes them: should it be this worker's turn again, all of them are news.
+    fn publish(&mut self, figures: &EndpointFigures, is_reporter: bool) {
+        let totals = &figures.totals;
+        self.selections.publish(totals.attempts);
+        publish(&mut self.outcomes, &totals.outcomes);
+        publish(&mut self.transitions, &totals.transitions);
+        publish(&mut self.checks, &totals.checks);
+        self.record(&figures.durations);
+        if !is_reporter {
+            // Another worker sets them: should it be this one's turn again, all of them are news.
             for level in self.levels() {
-                level.told = None;
+                level.published = None;
             }
             return;
         }
-        self.health.set(match state.health(now) {
+        self.health.set(match figures.health {
             Health::Unknown => 0,
             Health::Unhealthy => 1,
             Health::Degraded => 2,
             Health::Healthy => 3,
         });
-        self.breaker.set(match state.agreed().circuit(now) {
+        self.breaker.set(match figures.circuit {
             StateName::Closed => 0,
             StateName::HalfOpen => 1,
             StateName::Open => 2,
         });
-        self.active.set(state.active().into());
-        self.limit.set(state.limit().into());
+        self.active.set(figures.active.into());
+        self.limit.set(figures.limit.into());
     }
 
-    fn tell_durations(&mut self) {
-        for duration in self.durations.drain(..) {
-            let Some(histogram) = self.duration else {
-                return;
-            };
-            if let Err(refused) = histogram.record(duration.into()) {
+    fn record(&self, durations: &[u32]) {
+        let Some(histogram) = self.duration else {
+            return;
+        };
+        for duration in durations {
+            if let Err(refused) = histogram.record((*duration).into()) {
                 return hostcall_refused("to record a response time", refused);
             }
         }
@@ -198,60 +189,60 @@ impl EndpointMetrics {
     }
 }
 
-/// A counter, and what the host has been told of it by this worker.
+/// A counter, and how much of it this worker has published.
 #[derive(Debug)]
 struct Count {
     counter: Option<Counter>,
-    told: u64,
+    published: u64,
 }
 
 impl Count {
     fn define(name: &str) -> Self {
         Self {
             counter: defined(Counter::define(name)),
-            told: 0,
+            published: 0,
         }
     }
 
     /// So much has been counted in all.
-    fn tell(&mut self, total: u64) {
-        let (Some(counter), more) = (self.counter, total.saturating_sub(self.told)) else {
+    fn publish(&mut self, total: u64) {
+        let (Some(counter), more) = (self.counter, total.saturating_sub(self.published)) else {
             return;
         };
         if more > 0 {
             match counter.add(more) {
-                Ok(()) => self.told = total,
+                Ok(()) => self.published = total,
                 Err(refused) => hostcall_refused("to count", refused),
             }
         }
     }
 }
 
-fn tell(counts: &mut [Count], totals: &[u64]) {
+fn publish(counts: &mut [Count], totals: &[u64]) {
     for (count, total) in counts.iter_mut().zip(totals) {
-        count.tell(*total);
+        count.publish(*total);
     }
 }
 
-/// A gauge, and what this worker has set it to while it speaks for all.
+/// A gauge, and what this worker has set it to while it is the reporter.
 #[derive(Debug)]
 struct Level {
     gauge: Option<Gauge>,
-    told: Option<u64>,
+    published: Option<u64>,
 }
 
 impl Level {
     fn define(name: &str) -> Self {
         Self {
             gauge: defined(Gauge::define(name)),
-            told: None,
+            published: None,
         }
     }
 
     fn set(&mut self, value: u64) {
-        if let (Some(gauge), true) = (self.gauge, self.told != Some(value)) {
+        if let (Some(gauge), true) = (self.gauge, self.published != Some(value)) {
             match gauge.set(value) {
-                Ok(()) => self.told = Some(value),
+                Ok(()) => self.published = Some(value),
                 Err(refused) => hostcall_refused("to set a gauge", refused),
             }
         }
@@ -264,6 +255,3 @@ fn defined<T>(metric: Result<T, Refused>) -> Option<T> {
         .inspect_err(|refused| hostcall_refused("to define a metric", *refused))
         .ok()
 }
-
-/// Most response times of an endpoint that wait for the next round.
-const MOST_WAITING: usize = 1_024;

@@ -19,13 +19,12 @@ use std::time::Duration;
 
 use steerage_policy::time::Instant;
 
-/// A stream, by the host's number for its context.
-pub(crate) type StreamId = u32;
+use crate::names::StreamKey;
 
 /// The entries, the round, and the state of the host's timer.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    entries: BTreeSet<(Instant, StreamId)>,
+    entries: BTreeSet<(Instant, StreamKey)>,
     /// From one round to the next.
     interval: Duration,
     /// When the next round is due; at once before the first.
@@ -46,7 +45,12 @@ impl Timers {
     }
 
     /// `stream`, which waited for `old`, now waits for `new`.
-    pub(crate) fn replace(&mut self, stream: StreamId, old: Option<Instant>, new: Option<Instant>) {
+    pub(crate) fn replace(
+        &mut self,
+        stream: StreamKey,
+        old: Option<Instant>,
+        new: Option<Instant>,
+    ) {
         if let Some(due) = old {
             self.entries.remove(&(due, stream));
         }
@@ -56,7 +60,7 @@ impl Timers {
     }
 
     /// Takes out one stream whose time has come.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<StreamId> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<StreamKey> {
         let (due, stream) = *self.entries.first()?;
         if due > now {
             return None;
@@ -65,9 +69,14 @@ impl Timers {
         Some(stream)
     }
 
+    /// Whether a round is due.
+    pub(crate) fn round_is_due(&self, now: Instant) -> bool {
+        self.round <= now
+    }
+
     /// Whether a round is due; it is then taken as done, and the next one is set.
-    pub(crate) fn is_round_due(&mut self, now: Instant) -> bool {
-        let due = self.round <= now;
+    pub(crate) fn begin_round(&mut self, now: Instant) -> bool {
+        let due = self.round_is_due(now);
         if due {
             self.round = now + self.interval;
         }

@@ -1,20 +1,9 @@
-//! Every metric, by name.
-//!
-//! A name carries its labels as `;label=value` parts, for Envoy's `stats_tags` to take out again: a
-//! value may then contain the dots, pipes and underscores of cluster names. A `;` in a value would end
-//! it, and is written as `_`.
-//!
-//! Nothing is told to the host while a request is served. What is counted anyway, for status and for the
-//! other workers, is compared with what was told last, once a round, and the difference is added.
-
-mod pool;
+//! Counts what of our own machinery has failed while a request went on without it.
 
 use core::cell::Cell;
-use core::fmt::{self, Write as _};
 
+use super::name::name;
 use crate::host::{Counter, Refused};
-
-pub(crate) use pool::PoolMetrics;
 
 /// What of our own machinery has failed while the request went on without it.
 #[derive(Clone, Copy, Debug)]
@@ -84,27 +73,6 @@ impl InternalError {
             }
             Ok(counter)
         })
-    }
-}
-
-/// The name of a metric with these labels.
-fn name(metric: &str, labels: &[(&str, &str)]) -> String {
-    let mut name = metric.to_owned();
-    for (label, value) in labels {
-        // Writing to a string cannot fail.
-        let _ = write!(name, ";{label}={}", Value(value));
-    }
-    name
-}
-
-/// A label's value as it is written.
-struct Value<'a>(&'a str);
-
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = self.0.split(';');
-        f.write_str(parts.next().unwrap_or_default())?;
-        parts.try_for_each(|part| write!(f, "_{part}"))
     }
 }
 

@@ -6,7 +6,6 @@
 
 #[expect(unsafe_code, reason = "hostcalls are foreign functions")]
 mod abi;
-mod header_map;
 mod logger;
 #[expect(unsafe_code, reason = "the host is handed memory")]
 mod memory;
@@ -18,11 +17,10 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-use steerage_config::interceptors::Level;
+use steerage_engine::headers::HeaderMap;
 use steerage_policy::time::Instant;
 
-pub(crate) use header_map::HeaderMap;
-pub(crate) use logger::log_to_host;
+pub(crate) use logger::{Level, log_to_host};
 pub(crate) use memory::construct;
 pub(crate) use metric::{Counter, Gauge, Histogram};
 pub(crate) use shared_data::SharedData;
@@ -55,6 +53,9 @@ pub(crate) enum Body {
     /// The whole body of a call's answer.
     CallAnswer = 4,
 }
+
+/// A context, by the host's number for it.
+pub(crate) type ContextId = u32;
 
 /// Identifies a call until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,12 +102,13 @@ pub(crate) fn header_map(map: Map) -> Result<HeaderMap, Refused> {
     // SAFETY: see `memory`.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(map as u32, data, size) })
-        .map(HeaderMap::from_host)
+        .map(HeaderMap::from_block)
 }
 
 /// Replaces all headers of `map`.
 pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(), Refused> {
-    let encoded = header_map::encoded(headers);
+    let headers = HeaderMap::of(headers);
+    let encoded = headers.as_block();
     // SAFETY: the buffer is valid for the call, which only reads it.
     #[expect(unsafe_code, reason = "a hostcall")]
     done(unsafe { abi::proxy_set_header_map_pairs(map as u32, encoded.as_ptr(), encoded.len()) })
@@ -168,7 +170,8 @@ pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
 
 /// The property at `path`, e.g. `["response", "code_details"]`; empty if it has no value now.
 pub(crate) fn property(path: &[&str]) -> Vec<u8> {
-    let path = header_map::encoded_path(path);
+    // Its parts, separated by zero bytes.
+    let path = path.join("\0");
     // SAFETY: see `memory`; `path` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) })
@@ -186,8 +189,10 @@ pub(crate) fn call<T: AsRef<[u8]>>(
     body: &[u8],
     timeout: Duration,
 ) -> Result<Token, Refused> {
-    let headers = header_map::encoded(headers);
-    let trailers = header_map::encoded::<&str>(&[]);
+    let headers = HeaderMap::of(headers);
+    let headers = headers.as_block();
+    let trailers = HeaderMap::of::<&str>(&[]);
+    let trailers = trailers.as_block();
     // The host takes 0 for "no timeout".
     let timeout = milliseconds(timeout).max(1);
     let mut token = 0;
@@ -218,7 +223,8 @@ pub(crate) fn reply(
     body: &[u8],
 ) -> Result<(), Refused> {
     const NOT_GRPC: i32 = -1;
-    let headers = header_map::encoded(headers);
+    let headers = HeaderMap::of(headers);
+    let headers = headers.as_block();
     let body_data = if body.is_empty() {
         null()
     } else {
@@ -257,7 +263,7 @@ pub(crate) fn resume_response() -> Result<(), Refused> {
 }
 
 /// Makes the calls that follow concern another stream.
-pub(crate) fn on_behalf_of(context: u32) -> Result<(), Refused> {
+pub(crate) fn on_behalf_of(context: ContextId) -> Result<(), Refused> {
     // SAFETY: no memory is involved.
     #[expect(unsafe_code, reason = "a hostcall")]
     done(unsafe { abi::proxy_set_effective_context(context) })
@@ -279,7 +285,7 @@ pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Refused> 
 
 /// Writes a line into the host's log, which drops it if the level is off there.
 pub(crate) fn log(level: Level, line: &str) {
-    logger::write(level as u32, line);
+    logger::write(level, line);
 }
 
 /// What the host's log shows of this plugin at the moment; everything if it does not say.

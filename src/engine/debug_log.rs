@@ -9,8 +9,8 @@
 //! event=health pool=default endpoint=east from=healthy to=unhealthy
 //! ```
 //!
-//! `exchange` is the host's number of the stream. Below that level nothing is formatted: `log` looks at
-//! the level first, which the worker reads from the host once a round.
+//! `exchange` is the shell's number of the stream. A line is made only in a turn whose `debug` is
+//! set, so the log costs nothing while it is off.
 
 use core::fmt;
 use core::time::Duration;
@@ -22,13 +22,19 @@ use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
-use super::timers::StreamId;
-use crate::interceptors::Seconds;
+use crate::names::StreamId;
 
-/// An endpoint has been chosen, and these were not in question.
-pub(super) fn begun(id: StreamId, pool: &Pool, state: &PoolState, attempt: &Attempt, now: Instant) {
-    log::debug!(
-        "event=attempt exchange={id} pool={} attempt={} endpoint={} exclusions={}",
+/// An endpoint has been chosen, and these were excluded.
+pub(crate) fn begun(
+    stream: StreamId,
+    pool: &Pool,
+    state: &PoolState,
+    attempt: &Attempt,
+    now: Instant,
+) -> String {
+    format!(
+        "event=attempt exchange={} pool={} attempt={} endpoint={} exclusions={}",
+        stream.0,
         pool.name,
         attempt.number(),
         name(pool, attempt),
@@ -38,61 +44,62 @@ pub(super) fn begun(id: StreamId, pool: &Pool, state: &PoolState, attempt: &Atte
             chosen: attempt.endpoint(),
             now,
         }
-    );
+    )
 }
 
 /// An attempt has come to something.
-pub(super) fn ended(
-    id: StreamId,
+pub(crate) fn ended(
+    stream: StreamId,
     pool: &Pool,
     attempt: &Attempt,
     outcome: Outcome,
     took: Duration,
-) {
-    log::debug!(
-        "event=outcome exchange={id} pool={} attempt={} endpoint={} outcome={}{} took={}",
+) -> String {
+    format!(
+        "event=outcome exchange={} pool={} attempt={} endpoint={} outcome={}{} took={}",
+        stream.0,
         pool.name,
         attempt.number(),
         name(pool, attempt),
         outcome.kind().name(),
         Status(outcome),
         Seconds(took)
-    );
+    )
 }
 
-/// What follows.
-pub(super) fn decided(id: StreamId, decision: Decision) {
+/// What follows; `None` where there was nothing to decide, as after a success.
+pub(crate) fn decided(stream: StreamId, decision: Decision) -> Option<String> {
+    let stream = stream.0;
     match decision {
-        Decision::Again(delay) => {
-            log::debug!("event=retry exchange={id} delay={}", Seconds(delay));
-        }
-        // Most often it was a success, and there was nothing to decide.
-        Decision::Stop(None) => {}
+        Decision::Again(delay) => Some(format!(
+            "event=retry exchange={stream} delay={}",
+            Seconds(delay)
+        )),
+        Decision::Stop(None) => None,
         Decision::Stop(Some(denial)) => {
-            log::debug!("event=stop exchange={id} reason={}", denial.name());
+            let reason = denial.name();
+            Some(format!("event=stop exchange={stream} reason={reason}"))
         }
     }
 }
 
 /// What the workers agree on has changed.
-pub(super) fn changed(
+pub(crate) fn changed(
     pool: &Pool,
     endpoint: &Endpoint,
     before: &Agreed,
     after: &Agreed,
     now: Instant,
-) {
+) -> impl Iterator<Item = String> {
     let breaker = (before.circuit(now).name(), after.circuit(now).name());
     let health = (before.verdict(now).name(), after.verdict(now).name());
-    for (event, (from, to)) in [("breaker", breaker), ("health", health)] {
-        if from != to {
-            log::debug!(
-                "event={event} pool={} endpoint={} from={from} to={to}",
-                pool.name,
-                endpoint.name
-            );
-        }
-    }
+    let lines = [("breaker", breaker), ("health", health)].map(|(event, (from, to))| {
+        (from != to).then(|| {
+            let (pool, endpoint) = (&pool.name, &endpoint.name);
+            format!("event={event} pool={pool} endpoint={endpoint} from={from} to={to}")
+        })
+    });
+    lines.into_iter().flatten()
 }
 
 fn name<'a>(pool: &'a Pool, attempt: &Attempt) -> &'a str {
@@ -135,5 +142,15 @@ impl fmt::Display for Status {
             Outcome::Answered(status) => write!(f, " status={status}"),
             _ => Ok(()),
         }
+    }
+}
+
+/// A duration in seconds with three decimals.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = (self.0.as_micros() + 500) / 1_000;
+        write!(f, "{}.{:03}", millis / 1_000, millis % 1_000)
     }
 }

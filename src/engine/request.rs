@@ -1,22 +1,24 @@
 //! One request as it arrived, kept so that it can be sent again.
 //!
-//! The head is scanned once, when it arrives. It says which headers of the client must not reach
-//! the router, and whether the request can be sent a second time at all; the body is kept only in
-//! that case, and only up to the pool's limit.
+//! The head is scanned once, when it arrives. The scan finds which headers of the client must not
+//! reach the router, and whether the request can be sent a second time at all; the body is kept only
+//! in that case, and only up to the pool's limit.
 
-use core::ops::Range;
+use core::mem;
+use core::ops::{Deref, DerefMut, Range};
 use core::time::Duration;
+use std::sync::Arc;
 
 use steerage_policy::headers::{is_control, is_hop_by_hop};
 use steerage_policy::matching::RequestHead;
+use steerage_policy::pool::Pool;
 use steerage_policy::retry::reason::Denial;
 
-use crate::host::{self, Body, HeaderMap};
-use crate::metrics::hostcall_refused;
+use crate::headers::HeaderMap;
 
 /// A request's head and, where it could be repeated, its body.
-#[derive(Debug)]
-pub(crate) struct Request {
+#[derive(Clone, Debug)]
+pub struct Request {
     headers: HeaderMap,
     method: Range<usize>,
     path: Range<usize>,
@@ -24,13 +26,15 @@ pub(crate) struct Request {
     kind: Kind,
     content_length: Option<usize>,
     has_idempotency_key: bool,
-    /// Whether somebody on the way here has announced that this is a retry.
+    /// Whether a proxy on the way here has announced that this is a retry.
     is_retry: bool,
     /// The time that the client gives it.
     limit: Option<Duration>,
     /// Names of the client's headers that would steer the filter or the router.
     control: Vec<Range<usize>>,
     body: Vec<u8>,
+    /// Most bytes of its body that are kept.
+    most: usize,
     /// Why the request cannot be repeated, as far as its arrival has shown.
     obstacle: Option<Denial>,
     complete: bool,
@@ -44,9 +48,22 @@ enum Kind {
     Upgrade,
 }
 
+/// Part of a request's body, as the shell reports it.
+#[derive(Debug)]
+pub enum Chunk {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// So many bytes, which were not read because [`Request::wants`] did not ask for them.
+    Passed(usize),
+    /// Bytes that the host refused to show.
+    Unreadable,
+}
+
 impl Request {
-    /// Scans the head of a request. `complete` says that no body follows.
-    pub(crate) fn arrived(headers: HeaderMap, cluster_header: &str, complete: bool) -> Self {
+    /// Scans the head of a request. `cluster_header` is the routing header, in lower case; `complete`
+    /// says that no body follows.
+    #[must_use]
+    pub fn arrived(headers: HeaderMap, cluster_header: &str, complete: bool) -> Self {
         let mut request = Self {
             method: 0..0,
             path: 0..0,
@@ -58,6 +75,7 @@ impl Request {
             limit: None,
             control: Vec::new(),
             body: Vec::new(),
+            most: 0,
             obstacle: None,
             complete,
             headers: HeaderMap::default(),
@@ -65,7 +83,7 @@ impl Request {
         for (name, value) in headers.spans() {
             let Some((name_bytes, value_bytes)) = headers.bytes(&name).zip(headers.bytes(&value))
             else {
-                continue; // OK because the spans are the map's own.
+                continue; // The spans are the map's own.
             };
             match name_bytes {
                 b":method" => request.method = value,
@@ -108,118 +126,128 @@ impl Request {
         request
     }
 
-    /// Forbids a repeat if the body is known to be larger than `limit` bytes.
-    pub(crate) fn limit_body(&mut self, limit: usize) {
-        if self.content_length.is_some_and(|length| length > limit) {
+    /// Holds it to its pool's rules for requests that may be repeated.
+    pub(crate) fn belongs_to(&mut self, pool: &Pool) {
+        self.most = pool.retry.max_request_bytes;
+        if self.content_length.is_some_and(|length| length > self.most) {
             self.give_up(Denial::BodyTooLarge);
         }
-    }
-
-    /// Forbids a repeat if the request is somebody else's retry already.
-    pub(crate) fn stop_nested(&mut self) {
-        if self.is_retry {
+        if pool.retry.stop_nested && self.is_retry {
             self.give_up(Denial::Nested);
         }
     }
 
     /// How many bytes its body has, if it says so.
-    pub(crate) const fn content_length(&self) -> Option<usize> {
+    #[must_use]
+    pub const fn content_length(&self) -> Option<usize> {
         self.content_length
     }
 
     /// The time that the client itself gives the request, if it says so.
-    pub(crate) const fn limit(&self) -> Option<Duration> {
+    #[must_use]
+    pub const fn limit(&self) -> Option<Duration> {
         self.limit
     }
 
-    /// `size` bytes of the body have arrived; keeps them if the request could be repeated and the
-    /// body is within `limit` bytes.
-    pub(crate) fn body_arrived(&mut self, size: usize, end: bool, limit: usize) {
-        self.complete |= end;
+    /// Whether the next `size` bytes of its body would be kept.
+    #[must_use]
+    pub fn wants(&self, size: usize) -> bool {
+        self.obstacle.is_none() && self.body.len().saturating_add(size) <= self.most
+    }
+
+    /// Part of the body has arrived.
+    pub(crate) fn body_arrived(&mut self, chunk: Chunk) {
         if self.obstacle.is_some() {
             return;
         }
-        if self.body.len().saturating_add(size) > limit {
-            self.give_up(Denial::BodyTooLarge);
-            return;
-        }
-        match host::body(Body::Request, size) {
-            Ok(chunk) if self.body.is_empty() => self.body = chunk,
-            Ok(chunk) => self.body.extend_from_slice(&chunk),
-            Err(refused) => {
-                hostcall_refused("to read a request's body", refused);
-                self.give_up(Denial::IncompleteRequest);
+        match chunk {
+            Chunk::Bytes(bytes) if !self.wants(bytes.len()) => {
+                self.give_up(Denial::BodyTooLarge);
             }
+            Chunk::Bytes(bytes) if self.body.is_empty() => self.body = bytes,
+            Chunk::Bytes(bytes) => self.body.extend_from_slice(&bytes),
+            Chunk::Passed(0) => {}
+            Chunk::Passed(_) => self.give_up(Denial::BodyTooLarge),
+            Chunk::Unreadable => self.give_up(Denial::IncompleteRequest),
         }
     }
 
-    /// Trailers have arrived: the request is complete and cannot be repeated.
-    pub(crate) fn trailers_arrived(&mut self) {
+    /// The client has sent all of it.
+    pub(crate) const fn completed(&mut self) {
         self.complete = true;
+    }
+
+    /// It has trailers, and cannot be repeated: a call's would not be sent.
+    pub(crate) fn trailers_arrived(&mut self) {
         self.give_up(Denial::Trailers);
     }
 
     /// Whether the client has sent all of it.
-    pub(crate) const fn is_complete(&self) -> bool {
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
         self.complete
     }
 
     /// Whether the client may take as long as it likes to finish its request: a stream ends when
     /// the two sides agree to.
-    pub(crate) fn is_stream(&self) -> bool {
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
         self.kind != Kind::Plain
     }
 
     /// Why the request cannot be sent again now; `None` when it can.
-    pub(crate) fn obstacle(&self) -> Option<Denial> {
-        if self.obstacle.is_some() {
-            self.obstacle
-        } else if !self.complete {
-            Some(Denial::IncompleteRequest)
-        } else {
-            None
-        }
+    #[must_use]
+    pub fn obstacle(&self) -> Option<Denial> {
+        let incomplete = (!self.complete).then_some(Denial::IncompleteRequest);
+        self.obstacle.or(incomplete)
     }
 
     /// Whether the sender says that a repeat is recognised (`Idempotency-Key`).
-    pub(crate) const fn has_idempotency_key(&self) -> bool {
+    #[must_use]
+    pub const fn has_idempotency_key(&self) -> bool {
         self.has_idempotency_key
     }
 
-    /// Names of the client's headers that would steer the filter or the router.
-    pub(crate) fn control_headers(&self) -> impl Iterator<Item = &[u8]> {
-        self.control
-            .iter()
-            .filter_map(|name| self.headers.bytes(name))
+    /// Whether the client has sent headers that would steer the filter or the router.
+    #[must_use]
+    pub const fn has_control_headers(&self) -> bool {
+        !self.control.is_empty()
     }
 
-    /// Whether removing them one by one is cheaper than writing all headers anew, or the only way: the
-    /// host takes no more than [`MOST_PAIRS`] at once.
-    pub(crate) fn has_few_control_headers(&self) -> bool {
-        self.control.len() <= FEW || self.headers.spans().count() > MOST_PAIRS
+    /// Names of the client's headers that would steer the filter or the router.
+    pub fn control_headers(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let names = self.control.iter();
+        names.map(|name| self.headers.bytes(name).unwrap_or_default())
+    }
+
+    /// All headers, as they came.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// All headers but the client's control headers.
-    pub(crate) fn headers_but_control(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn headers_but_control(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.headers.iter().filter(|(name, _)| !is_control(name))
     }
 
     /// The headers of a repeat but for what depends on the attempt: without the client's control
     /// headers, and without those that concern its own connection or this body's framing
     /// (RFC 9110 §7.6.1), which the host sets anew.
-    pub(crate) fn headers_to_repeat(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn headers_to_repeat(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.headers.iter().filter(|(name, _)| {
             !is_control(name) && !is_hop_by_hop(name) && !matches!(*name, b":path" | b":authority")
         })
     }
 
     /// The body as it came.
-    pub(crate) fn body(&self) -> &[u8] {
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
         &self.body
     }
 
     /// Frees what is kept only for a repeat.
-    pub(crate) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.headers = HeaderMap::default();
         self.body = Vec::new();
     }
@@ -255,6 +283,65 @@ impl RequestHead for Request {
     }
 }
 
+/// A stream's request. Actions share it without a copy; before the first that does, sharing costs
+/// nothing.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Own(Request),
+    Shared(Arc<Request>),
+}
+
+impl Kept {
+    /// The request for an action.
+    pub(crate) fn share(&mut self) -> Arc<Request> {
+        let shared = match self {
+            Self::Shared(shared) => Arc::clone(shared),
+            Self::Own(request) => {
+                let empty = Request::arrived(HeaderMap::default(), "", true);
+                Arc::new(mem::replace(request, empty))
+            }
+        };
+        *self = Self::Shared(Arc::clone(&shared));
+        shared
+    }
+
+    /// Frees what is kept only for a repeat. Actions keep what they share.
+    pub(crate) fn forget(&mut self) {
+        match self {
+            Self::Own(request) => request.forget(),
+            Self::Shared(shared) => {
+                let request = Request {
+                    complete: shared.complete,
+                    kind: shared.kind,
+                    ..Request::arrived(HeaderMap::default(), "", true)
+                };
+                *self = Self::Own(request);
+            }
+        }
+    }
+}
+
+impl Deref for Kept {
+    type Target = Request;
+
+    fn deref(&self) -> &Request {
+        match self {
+            Self::Own(request) => request,
+            Self::Shared(shared) => shared,
+        }
+    }
+}
+
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Request {
+        match self {
+            Self::Own(request) => request,
+            // Copied only while an action that shares it waits to be performed.
+            Self::Shared(shared) => Arc::make_mut(shared),
+        }
+    }
+}
+
 /// Whether a content type is gRPC's: `application/grpc`, or that with a `+` and the encoding. Not
 /// gRPC-Web, whose trailers are part of the body.
 fn is_grpc(content_type: &[u8]) -> bool {
@@ -283,9 +370,3 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
         _ => return None,
     })
 }
-
-/// More control headers than an honest client sends.
-const FEW: usize = 4;
-
-/// The host ignores a map of more than 1,024 pairs; some are added to those that came.
-const MOST_PAIRS: usize = 1_000;

@@ -1,0 +1,331 @@
+//! A pool with what this worker knows of it and what it agrees on with the others.
+//!
+//! What a request does to a pool is here: an endpoint is chosen, an attempt begins, what it came to
+//! is recorded. Only failures and trials touch what the workers share; an endpoint that answers well
+//! costs its worker nothing.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use rand::{Rng, RngExt as _};
+use steerage_policy::breaker::{Pass, StateName, TrialId};
+use steerage_policy::endpoint::{Agreed, EndpointIndex};
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::outcome::{Class, Neutral, Outcome};
+use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::retry::condition::{AnswerHead, Failed};
+use steerage_policy::retry::reason::Denial;
+use steerage_policy::retry::retry_after;
+use steerage_policy::retry::{Decision, Ending, may_request_cool_down};
+use steerage_policy::time::Instant;
+use steerage_shared::agreement::{Agreement, Lost};
+use steerage_shared::key;
+
+use crate::action::{Action, AttemptEnded, Trouble};
+use crate::answer::Answer;
+use crate::debug_log;
+use crate::names::StreamId;
+use crate::request::{Kept, Request};
+use crate::settings::{PoolIndex, PoolSettings};
+use crate::turn::Turn;
+
+/// A pool of one worker.
+#[derive(Debug)]
+pub(crate) struct SteeredPool {
+    pub(crate) index: PoolIndex,
+    pub(crate) settings: Arc<PoolSettings>,
+    pub(crate) state: PoolState,
+    pub(crate) agreement: Agreement,
+    /// Response times in milliseconds that are to be published, of each endpoint; empty without
+    /// metrics.
+    pub(crate) durations: Vec<Vec<u32>>,
+    /// Whether its description has been published.
+    pub(crate) is_described: bool,
+}
+
+impl SteeredPool {
+    /// A pool of which this is known.
+    pub(crate) fn new(index: PoolIndex, settings: Arc<PoolSettings>, state: PoolState) -> Self {
+        let measured = if settings.metrics {
+            settings.pool.endpoints.len()
+        } else {
+            0
+        };
+        Self {
+            index,
+            agreement: Agreement::new(key::agreement(&settings.pool.name)),
+            state,
+            durations: vec![Vec::new(); measured],
+            is_described: false,
+            settings,
+        }
+    }
+
+    /// Its policy.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.settings.pool
+    }
+
+    /// Chooses and begins the next attempt of an exchange, with a permit of all workers where it
+    /// takes one.
+    pub(crate) fn attempt(
+        &mut self,
+        stream: StreamId,
+        exchange: &mut Exchange,
+        rng: &mut dyn Rng,
+        turn: &mut Turn<'_>,
+    ) -> Result<Attempt, Denial> {
+        let now = turn.now;
+        // A permit that is refused shows in the state, so the endpoint is not chosen again; the bound
+        // is for a store that refuses to be written.
+        for _ in 0..=self.pool().endpoints.len() {
+            let pool = &self.settings.pool;
+            let choice = exchange.choose(pool, &mut self.state, now, rng)?;
+            let pass = match choice.free_pass {
+                Some(pass) => Some(pass),
+                None => {
+                    let expires = exchange.deadline() + PERMIT_GRACE;
+                    self.begin_trial(choice.endpoint, expires, rng, turn)
+                }
+            };
+            if let Some(pass) = pass {
+                let pool = &self.settings.pool;
+                let attempt = exchange.attempt(pool, &mut self.state, choice.endpoint, pass, now);
+                if turn.debug {
+                    let line = debug_log::begun(stream, pool, &self.state, &attempt, now);
+                    turn.actions.push_back(Action::Debug(line));
+                }
+                return Ok(attempt);
+            }
+        }
+        Err(Denial::NoEndpointAvailable)
+    }
+
+    /// Learns what an attempt came to, logs it, and changes its breaker if that is concerned.
+    /// `request` is `None` if it is not there any more.
+    pub(crate) fn record(
+        &mut self,
+        stream: StreamId,
+        attempt: &Attempt,
+        request: Option<&mut Kept>,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        let took = turn.now.since(attempt.sent());
+        if outcome.class() != Class::Neutral {
+            self.measure(attempt.endpoint(), took, turn);
+        }
+        if turn.debug {
+            let line = debug_log::ended(stream, self.pool(), attempt, outcome, took);
+            turn.actions.push_back(Action::Debug(line));
+        }
+        let judgement = self
+            .state
+            .record(&self.settings.pool, attempt, outcome, turn.now);
+        if let Some(judgement) = judgement {
+            let now = turn.now;
+            self.change(judgement.endpoint, turn, |pool, agreed| {
+                judgement.apply(pool, agreed, now);
+            });
+        }
+        self.log_end(attempt, request, outcome, turn);
+    }
+
+    /// An attempt has been overtaken by another, and is given up.
+    pub(crate) fn overtaken(&mut self, attempt: Attempt, request: &mut Kept, turn: &mut Turn<'_>) {
+        self.log_end(&attempt, Some(request), OVERTAKEN, turn);
+        self.state.overtaken(&self.settings.pool, attempt, turn.now);
+    }
+
+    /// Takes in what an upstream's answer says of its endpoint: its health, and a request to be left
+    /// alone, whose time is returned.
+    pub(crate) fn honour(
+        &mut self,
+        endpoint: EndpointIndex,
+        answer: &Answer,
+        turn: &mut Turn<'_>,
+    ) -> Option<Duration> {
+        let headers = answer.upstream_headers()?;
+        let degraded = headers.get(DEGRADED).is_some();
+        let failing = headers.get(FAILING).is_some();
+        self.mark(endpoint, degraded, failing, turn);
+        if !may_request_cool_down(answer.outcome) {
+            return None;
+        }
+        let requested = retry_after::requested(headers.iter(), answer.received);
+        let cool_down = self.pool().retry.cool_down(answer.outcome, requested);
+        if let Some(cool_down) = cool_down {
+            let until = turn.now + cool_down;
+            self.change(endpoint, turn, |_, agreed| agreed.cool_down(until));
+        }
+        requested
+    }
+
+    /// Decides what follows an attempt. `answer` is what it came to.
+    pub(crate) fn decide(
+        &mut self,
+        stream: StreamId,
+        exchange: &mut Exchange,
+        attempt: &Attempt,
+        request: &Request,
+        answer: &Answer,
+        requested: Option<Duration>,
+        rng: &mut dyn Rng,
+        turn: &mut Turn<'_>,
+    ) -> Decision {
+        let (outcome, now) = (answer.outcome, turn.now);
+        let pool = &self.settings.pool;
+        let failed = Failed {
+            outcome,
+            took: now.since(attempt.sent()),
+            request,
+            answer: answer
+                .upstream_headers()
+                .map(|headers| headers as &dyn AnswerHead),
+        };
+        let ending = Ending {
+            outcome,
+            requested,
+            conditions_hold: pool.retry.conditions.hold(&failed),
+        };
+        let decision = exchange.ended(pool, &mut self.state, ending, now, rng);
+        if turn.debug
+            && let Some(line) = debug_log::decided(stream, decision)
+        {
+            turn.actions.push_back(Action::Debug(line));
+        }
+        if let Decision::Stop(_) = decision {
+            exchange.answered(&mut self.state, outcome.class(), now);
+        }
+        decision
+    }
+
+    /// Changes what the workers agree on for an endpoint; `None` if the change was lost.
+    pub(crate) fn change<T>(
+        &mut self,
+        index: EndpointIndex,
+        turn: &mut Turn<'_>,
+        change: impl Fn(&Pool, &mut Agreed) -> T,
+    ) -> Option<T> {
+        let pool = &self.settings.pool;
+        let endpoint = pool.endpoint(index)?;
+        let ((answer, before), written) =
+            self.agreement
+                .change_among(turn.store, &endpoint.cluster, |agreed, others| {
+                    let before = agreed.clone();
+                    let answer = change(pool, agreed);
+                    let is_open = |(cluster, agreed): &(&str, &Agreed)| {
+                        let closed = agreed.breaker.name() == StateName::Closed;
+                        !closed && pool.endpoints.iter().any(|it| &*it.cluster == *cluster)
+                    };
+                    pool.limit_open(&before, agreed, others.filter(is_open).count());
+                    (answer, before)
+                });
+        let after = self.agreement.get(&endpoint.cluster);
+        if let Some(state) = self.state.endpoint_mut(index) {
+            let (from, to) = (before.breaker.name(), after.breaker.name());
+            if written.is_ok() && from != to {
+                state.totals_mut().breaker_became(to);
+            }
+            state.agree(after.clone());
+        }
+        match written {
+            Ok(()) => {
+                if turn.debug {
+                    let lines = debug_log::changed(pool, endpoint, &before, &after, turn.now);
+                    turn.actions.extend(lines.map(Action::Debug));
+                }
+                Some(answer)
+            }
+            Err(lost) => {
+                turn.actions.push_back(Action::Trouble(match lost {
+                    Lost::Contention => Trouble::Contention,
+                    Lost::Refused => Trouble::SharedData,
+                }));
+                None
+            }
+        }
+    }
+
+    /// Reads what has been agreed on, and takes it over if there is news.
+    pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) {
+        self.agreement.refresh(turn.store);
+        if self.agreement.take_unreadable() {
+            let trouble = Trouble::UnreadableRecord;
+            turn.actions.push_back(Action::Trouble(trouble));
+        }
+        if !self.agreement.take_news() {
+            return;
+        }
+        let endpoints = self.settings.pool.endpoints.iter();
+        for (endpoint, state) in endpoints.zip(self.state.endpoints_mut()) {
+            state.agree(self.agreement.get(&endpoint.cluster));
+        }
+    }
+
+    fn begin_trial(
+        &mut self,
+        endpoint: EndpointIndex,
+        expires: Instant,
+        rng: &mut dyn Rng,
+        turn: &mut Turn<'_>,
+    ) -> Option<Pass> {
+        let (trial, now) = (TrialId(rng.random()), turn.now);
+        self.change(endpoint, turn, |pool, agreed| {
+            let breaker = &mut agreed.breaker;
+            breaker.begin_trial(&pool.breaker, trial, expires, now)
+        })
+        .flatten()
+    }
+
+    /// Notes a response time for the metrics.
+    fn measure(&mut self, endpoint: EndpointIndex, took: Duration, turn: &mut Turn<'_>) {
+        let Some(durations) = self.durations.get_mut(endpoint.position()) else {
+            return;
+        };
+        let millis = took.as_nanos().div_ceil(1_000_000);
+        durations.push(u32::try_from(millis).unwrap_or(u32::MAX));
+        if durations.len() >= MOST_DURATIONS {
+            let durations = core::mem::take(durations);
+            let action = Action::Durations(self.index, endpoint, durations);
+            turn.actions.push_back(action);
+        }
+    }
+
+    fn log_end(
+        &self,
+        attempt: &Attempt,
+        request: Option<&mut Kept>,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.settings.attempt_log {
+            let ended = AttemptEnded {
+                pool: self.index,
+                endpoint: attempt.endpoint(),
+                number: attempt.number(),
+                outcome,
+                took: turn.now.since(attempt.sent()),
+                request: request.map(Kept::share),
+            };
+            let action = Action::AttemptEnded(Box::new(ended));
+            turn.actions.push_back(action);
+        }
+    }
+}
+
+/// A live answer with this header makes its endpoint degraded.
+pub(crate) const DEGRADED: &str = "x-envoy-degraded";
+
+/// A live answer with this header makes its endpoint unhealthy until checks say otherwise.
+pub(crate) const FAILING: &str = "x-envoy-immediate-health-check-fail";
+
+/// How long after its exchange's deadline a permit expires: long enough that it never does while
+/// its attempt could still end by itself.
+const PERMIT_GRACE: Duration = Duration::from_secs(1);
+
+/// Most response times of an endpoint that wait for the next round.
+const MOST_DURATIONS: usize = 1_024;
+
+/// What an attempt comes to that another was faster than.
+const OVERTAKEN: Outcome = Outcome::Neutral(Neutral::Overtaken);

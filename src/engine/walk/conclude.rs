@@ -1,0 +1,149 @@
+//! One exchange in hand, and the one place where an attempt is concluded.
+
+use core::time::Duration;
+
+use rand::Rng;
+use slab::Slab;
+use steerage_policy::exchange::Attempt;
+use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::retry::Decision;
+use steerage_policy::time::Instant;
+
+use super::stream::{Call, LastAttempt, Stream, Via};
+use crate::action::{Account, Action, Reason, Sending};
+use crate::answer::Answer;
+use crate::names::StreamKey;
+use crate::pool::SteeredPool;
+use crate::timers::Timers;
+use crate::turn::Turn;
+
+/// One exchange in hand, with what of its worker it takes to walk on.
+pub(crate) struct Walk<'a> {
+    pub(crate) key: StreamKey,
+    pub(crate) stream: &'a mut Stream,
+    pub(crate) steered: &'a mut SteeredPool,
+    pub(crate) calls: &'a mut Slab<Call>,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) rng: &'a mut dyn Rng,
+}
+
+/// What follows an attempt.
+pub(super) enum Next {
+    /// Others are under way that may do better.
+    Others,
+    /// Another attempt, after this delay.
+    Again(Duration),
+    /// The client is answered; in place of an answer, because the time is up.
+    Answer { expired: bool },
+}
+
+impl Walk<'_> {
+    /// Concludes an attempt: it is recorded, its answer's wishes are honoured, what follows is
+    /// decided, and it ends. An answer of the router that goes to the client streams on, and its
+    /// attempt lasts as long.
+    pub(super) fn conclude(
+        &mut self,
+        attempt: Attempt,
+        via: Via,
+        answer: Answer,
+        turn: &mut Turn<'_>,
+    ) -> Next {
+        let (outcome, id) = (answer.outcome, self.stream.id);
+        let request = Some(&mut self.stream.request);
+        self.steered.record(id, &attempt, request, outcome, turn);
+        self.stream.last = LastAttempt::ended(&attempt, turn.now);
+        let requested = self.steered.honour(attempt.endpoint(), &answer, turn);
+
+        let is_covered = self.steered.pool().retry.covers(outcome);
+        if self.may_be_bettered(via, outcome, is_covered) {
+            if self.stream.phase.is_calling() {
+                self.stream.keep_better(via, answer);
+            }
+            self.steered.state.end(attempt);
+            return Next::Others;
+        }
+        if let Some(first) = self.stream.phase.first_ended() {
+            self.steered
+                .overtaken(first, &mut self.stream.request, turn);
+        }
+        let exchange = &mut self.stream.exchange;
+        if is_covered {
+            exchange.repeatability.obstacle = self.stream.request.obstacle();
+        }
+        let request = &*self.stream.request;
+        let decision = self.steered.decide(
+            id, exchange, &attempt, request, &answer, requested, self.rng, turn,
+        );
+        let expired = exchange.expired_with(&attempt, outcome, turn.now);
+        match decision {
+            Decision::Again(delay) => {
+                self.stream.keep_better(via, answer);
+                self.steered.state.end(attempt);
+                Next::Again(delay)
+            }
+            Decision::Stop(_) if via == Via::Router => {
+                self.stream.phase.answer(Some(attempt));
+                Next::Answer { expired }
+            }
+            Decision::Stop(_) => {
+                self.stream.keep_better(via, answer);
+                self.steered.state.end(attempt);
+                Next::Answer { expired }
+            }
+        }
+    }
+
+    /// Whether another attempt is under way that may do better than this one has.
+    fn may_be_bettered(&self, via: Via, outcome: Outcome, is_covered: bool) -> bool {
+        let calls_left = !self.stream.calls.is_empty();
+        match via {
+            Via::Router => is_covered && calls_left,
+            Via::Call => {
+                let is_good = outcome.class() == Class::Success && !is_covered;
+                !is_good && (calls_left || self.stream.phase.routed().is_some())
+            }
+        }
+    }
+
+    /// The stream now waits until `due`, or for nothing in time.
+    pub(super) fn wait_until(&mut self, due: Option<Instant>, turn: &mut Turn<'_>) {
+        self.timers.replace(self.key, self.stream.due, due);
+        self.stream.due = due;
+        if let Some(period) = self.timers.rearm(turn.now) {
+            turn.actions.push_back(Action::SetTimer(period));
+        }
+    }
+
+    /// Its calls concern it no longer: the client has its answer, or has left.
+    pub(super) fn detach_calls(&mut self) {
+        for id in self.stream.calls.drain(..) {
+            if let Some(Call::Attempt { stream, .. }) = self.calls.get_mut(id.0) {
+                *stream = None;
+            }
+        }
+    }
+
+    pub(super) fn sending(&self, attempt: &Attempt) -> Sending {
+        Sending {
+            stream: self.stream.id,
+            pool: self.key.pool,
+            endpoint: attempt.endpoint(),
+            number: attempt.number(),
+            timeout: attempt.timeout(),
+        }
+    }
+
+    pub(super) fn account(&self, reason: Option<Reason>, now: Instant) -> Account {
+        let last = self.stream.last;
+        let took = last.took.unwrap_or_else(|| now.since(last.sent));
+        Account {
+            stream: self.stream.id,
+            pool: self.key.pool,
+            attempts: self.stream.exchange.attempts(),
+            endpoint: self.stream.exchange.last_endpoint(),
+            last: Some((last.endpoint, took)),
+            reason,
+            denial: self.stream.exchange.denial(),
+        }
+    }
+}

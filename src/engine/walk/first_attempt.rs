@@ -1,0 +1,254 @@
+//! The first attempt: a request arrives, an endpoint is chosen, and the router sends it on.
+//!
+//! The router makes it, so that bodies stream and connection pools, TLS and tracing are the host's.
+//! Its answer goes on to the client, or it is held for a retry.
+
+use rand::Rng;
+use steerage_policy::balance::{HashKey, HashOn};
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::matching::RequestHead as _;
+use steerage_policy::outcome::{Class, Neutral, Outcome};
+use steerage_policy::pool::Pool;
+use steerage_policy::retry::idempotency::Repeatability;
+use steerage_policy::retry::reason::Denial;
+use steerage_policy::time::Instant;
+
+use super::conclude::{Next, Walk};
+use super::phase::Phase;
+use super::stream::{LastAttempt, Stream, Via};
+use crate::action::{Account, Action, Flow, Reason, Refusal, Route};
+use crate::answer::Answer;
+use crate::names::StreamId;
+use crate::pool::SteeredPool;
+use crate::request::{Kept, Request};
+use crate::turn::Turn;
+
+/// A request has arrived: its stream with the first attempt begun, or `None` if it was refused.
+/// `source` is the address that it came from, where its pool spreads requests by that.
+pub(crate) fn arrive(
+    steered: &mut SteeredPool,
+    id: StreamId,
+    mut request: Request,
+    source: Option<&[u8]>,
+    rng: &mut dyn Rng,
+    turn: &mut Turn<'_>,
+) -> Option<Stream> {
+    let settings = &steered.settings;
+    let pool = &settings.pool;
+    let now = turn.now;
+    request.belongs_to(pool);
+    let repeatability = Repeatability {
+        allowed: pool.retry.methods.contains(request.method()) || request.has_idempotency_key(),
+        obstacle: request.obstacle(),
+    };
+    let key = hash_key(pool, &request, source);
+    let write_deadline = now + pool.timeouts.write();
+    let state = &mut steered.state;
+    let mut exchange = Exchange::begin(pool, state, repeatability, key, request.limit(), now);
+    match steered.attempt(id, &mut exchange, rng, turn) {
+        Ok(attempt) => Some(Stream {
+            id,
+            exchange,
+            last: LastAttempt::sent(&attempt),
+            request: Kept::Own(request),
+            phase: Phase::Routed(attempt),
+            best: None,
+            held_is_upstreams: false,
+            calls: Vec::new(),
+            hedge_at: None,
+            due: None,
+            write_deadline,
+        }),
+        Err(denial) => {
+            refuse(steered, id, &mut exchange, denial, turn);
+            None
+        }
+    }
+}
+
+/// No endpoint takes the request: the client is told so at once.
+fn refuse(
+    steered: &mut SteeredPool,
+    id: StreamId,
+    exchange: &mut Exchange,
+    denial: Denial,
+    turn: &mut Turn<'_>,
+) {
+    let now = turn.now;
+    // No time is up when a request arrives.
+    let reason = match denial {
+        Denial::Overloaded => Reason::Overloaded,
+        _ => Reason::NoEndpointAvailable,
+    };
+    let cooled = exchange.cooled(steered.pool(), &steered.state, now);
+    exchange.answered(&mut steered.state, Class::Failure, now);
+    turn.actions.push_back(Action::Refuse(Refusal {
+        account: Account {
+            stream: id,
+            pool: steered.index,
+            attempts: exchange.attempts(),
+            endpoint: exchange.last_endpoint(),
+            last: None,
+            reason: Some(reason),
+            denial: exchange.denial(),
+        },
+        reason,
+        retry_after: cooled.map(|cooled| cooled.since(now)),
+    }));
+}
+
+impl Walk<'_> {
+    /// Hands the first attempt, just begun, to the router.
+    pub(crate) fn route(&mut self, turn: &mut Turn<'_>) {
+        let Some(attempt) = self.stream.phase.routed() else {
+            return; // It begins in this phase.
+        };
+        let settings = &self.steered.settings;
+        let endpoint = settings.pool.endpoint(attempt.endpoint());
+        let needs_request = self.stream.request.has_control_headers()
+            || settings.attempt_log
+            || endpoint.is_some_and(|endpoint| endpoint.path_prefix.is_some());
+        turn.actions.push_back(Action::Route(Route {
+            sending: self.sending(attempt),
+            request: needs_request.then(|| self.stream.request.share()),
+        }));
+        self.await_first(turn);
+    }
+
+    /// The client has sent its request to the end: the endpoint's time starts, the client's ends.
+    pub(crate) fn request_completed(&mut self, turn: &mut Turn<'_>) {
+        self.stream.request.completed();
+        if let Phase::Routed(attempt) = &mut self.stream.phase {
+            attempt.request_completed(turn.now);
+            self.await_first(turn);
+        }
+    }
+
+    /// The answer's head is on its way to the client.
+    pub(crate) fn first_answered(&mut self, answer: Answer, turn: &mut Turn<'_>) -> Flow {
+        let Some(attempt) = self.stream.phase.first_ended() else {
+            return Flow::Continue; // An answer of our own passes by.
+        };
+        match self.conclude(attempt, Via::Router, answer, turn) {
+            Next::Others => {
+                let deadline = self.stream.exchange.deadline();
+                self.wait_until(Some(deadline), turn);
+                Flow::Pause
+            }
+            Next::Again(delay) => {
+                self.stream.phase.wait();
+                self.wait_until(Some(turn.now + delay), turn);
+                Flow::Pause
+            }
+            Next::Answer { expired } => {
+                let reason = expired.then_some(Reason::DeadlineExceeded);
+                let account = self.account(reason, turn.now);
+                turn.actions.push_back(Action::Pass(account));
+                self.detach_calls();
+                self.stream.request.forget();
+                self.wait_until(None, turn);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// The router has the first attempt: waits for whatever comes first besides its answer.
+    pub(super) fn await_first(&mut self, turn: &mut Turn<'_>) {
+        let Stream {
+            phase,
+            request,
+            exchange,
+            ..
+        } = &mut *self.stream;
+        let Some(attempt) = phase.routed() else {
+            return;
+        };
+        let (pool, state) = (&self.steered.settings.pool, &self.steered.state);
+        // A HEAD is not hedged: the host would not let the answer of a call keep its length without
+        // a held answer to put it on.
+        if pool.retry.hedge.is_some() && request.method() != b"HEAD" {
+            exchange.repeatability.obstacle = request.obstacle();
+            self.stream.hedge_at = exchange.hedge_due(pool, state, attempt, turn.now);
+        }
+        let due = self.stream.first_due();
+        self.wait_until(Some(due), turn);
+    }
+
+    /// A limit in time is reached while an answer is awaited: the exchange's, or the client's for
+    /// finishing its request.
+    pub(super) fn time_is_up(&mut self, turn: &mut Turn<'_>) {
+        let client_is_late = !self.stream.request.is_complete();
+        if let Some(first) = self.stream.phase.first_ended() {
+            // An endpoint that waits for the client's request is not to blame.
+            let outcome = if client_is_late {
+                Outcome::Neutral(Neutral::WriteTimeout)
+            } else {
+                Outcome::Timeout
+            };
+            self.give_up(first, outcome, turn);
+        }
+        if client_is_late && turn.now < self.stream.exchange.deadline() {
+            self.refuse(Reason::WriteTimeout, Class::Neutral, turn);
+        } else {
+            self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
+        }
+    }
+
+    /// The client has left, and the first attempt's answer with it. If it was a trial, its permit is
+    /// free again.
+    pub(crate) fn client_left(&mut self, turn: &mut Turn<'_>) {
+        if let Some(first) = self.stream.phase.first_ended() {
+            self.give_up(first, Outcome::Neutral(Neutral::ClientGone), turn);
+        }
+    }
+
+    /// The stream is over: it leaves nothing behind.
+    pub(crate) fn closed(&mut self) {
+        self.detach_calls();
+        self.timers.replace(self.key, self.stream.due, None);
+        if let Phase::Answering(streaming) = &mut self.stream.phase
+            && let Some(streaming) = streaming.take()
+        {
+            self.steered.state.end(streaming);
+        }
+    }
+
+    /// Ends an attempt that will not be answered any more.
+    fn give_up(&mut self, attempt: Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
+        let request = Some(&mut self.stream.request);
+        self.steered
+            .record(self.stream.id, &attempt, request, outcome, turn);
+        self.stream.last = LastAttempt::ended(&attempt, turn.now);
+        self.steered.state.end(attempt);
+    }
+}
+
+impl Stream {
+    /// When something happens to the first attempt if it is not answered.
+    pub(super) fn first_due(&self) -> Instant {
+        let deadline = self.first_deadline();
+        self.hedge_at.map_or(deadline, |hedge| hedge.min(deadline))
+    }
+
+    /// What the first attempt waits for besides its answer: the client's request, or the deadline.
+    pub(super) fn first_deadline(&self) -> Instant {
+        if self.request.is_complete() || self.request.is_stream() {
+            self.exchange.deadline()
+        } else {
+            self.write_deadline.min(self.exchange.deadline())
+        }
+    }
+}
+
+/// The request's hash key, where its pool's strategy asks for one.
+fn hash_key(pool: &Pool, request: &Request, source: Option<&[u8]>) -> Option<HashKey> {
+    match pool.strategy.hash_on()? {
+        HashOn::SourceIp => {
+            // `address:port`; an IPv6 address stands in brackets.
+            let source = source?;
+            let port = source.iter().rposition(|&byte| byte == b':')?;
+            source.get(..port).map(HashKey::of)
+        }
+        hash_on => hash_on.key(request),
+    }
+}

@@ -1,0 +1,20 @@
+//! One exchange, walked from its request to its answer.
+//!
+//! In reading order: [`phase`] is where it can stand, [`stream`] what is kept of it; [`conclude`] is
+//! the one place where an attempt ends; [`first_attempt`] is what happens while the router has the
+//! first attempt, [`retries`] what happens when others are due or answered, [`closing`] how the
+//! client is answered.
+
+mod phase;
+
+mod stream;
+
+mod conclude;
+
+mod closing;
+mod first_attempt;
+mod retries;
+
+pub(crate) use conclude::Walk;
+pub(crate) use first_attempt::arrive;
+pub(crate) use stream::{Call, Stream};

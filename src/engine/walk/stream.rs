@@ -1,0 +1,128 @@
+//! What is kept of one exchange, and of its calls.
+
+use core::time::Duration;
+
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::time::Instant;
+
+use super::phase::Phase;
+use crate::action::CallId;
+use crate::answer::Answer;
+use crate::names::{StreamId, StreamKey};
+use crate::request::Kept;
+use crate::settings::PoolIndex;
+
+/// How an attempt was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Via {
+    /// By the router: the first.
+    Router,
+    /// As a call: a retry or a hedge.
+    Call,
+}
+
+/// A request that belongs to a pool.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) exchange: Exchange,
+    pub(super) request: Kept,
+    pub(super) phase: Phase,
+    pub(super) last: LastAttempt,
+    /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
+    /// is held.
+    pub(super) best: Option<Answer>,
+    /// Whether the answer that is held is an upstream's and not the host's own.
+    pub(super) held_is_upstreams: bool,
+    /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
+    pub(super) calls: Vec<CallId>,
+    /// When the first attempt is hedged.
+    pub(super) hedge_at: Option<Instant>,
+    /// Its entry in the timers.
+    pub(super) due: Option<Instant>,
+    /// By when the client must have finished its request.
+    pub(super) write_deadline: Instant,
+}
+
+/// The last attempt of a stream, as far as it says something of the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastAttempt {
+    pub(super) endpoint: EndpointIndex,
+    pub(super) sent: Instant,
+    /// How long it took; `None` while it is under way.
+    pub(super) took: Option<Duration>,
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// An attempt. It outlives its stream: the host cannot cancel it, and what it comes to says
+    /// something of its endpoint in any case.
+    Attempt {
+        /// `None` when the client has left or has its answer.
+        stream: Option<StreamKey>,
+        /// The stream's name, for the log.
+        id: StreamId,
+        pool: PoolIndex,
+        attempt: Attempt,
+    },
+    /// A health check.
+    Check {
+        pool: PoolIndex,
+        endpoint: EndpointIndex,
+    },
+}
+
+impl Stream {
+    /// Whether the router has its first attempt and has not answered.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        self.phase.routed().is_some()
+    }
+
+    /// Its request, while the client's body may still matter.
+    pub(crate) fn arriving(&mut self) -> Option<&mut Kept> {
+        self.awaits_answer().then_some(&mut self.request)
+    }
+
+    /// Whether the next `size` bytes of its body would be kept.
+    pub(crate) fn wants(&self, size: usize) -> bool {
+        self.awaits_answer() && self.request.wants(size)
+    }
+
+    /// Keeps `answer` if it is worth more than what is kept: an upstream's is worth more than the
+    /// host's, and a newer one more than an older one. The router's answer is held by the host.
+    pub(super) fn keep_better(&mut self, via: Via, answer: Answer) {
+        if via == Via::Router {
+            self.held_is_upstreams = answer.is_upstreams();
+            return;
+        }
+        let best_is_upstreams = self
+            .best
+            .as_ref()
+            .map_or(self.held_is_upstreams, Answer::is_upstreams);
+        let is_better = answer.is_upstreams() || !best_is_upstreams;
+        if is_better && answer.headers.is_some() {
+            self.best = Some(answer);
+        }
+    }
+}
+
+impl LastAttempt {
+    /// It has been sent.
+    pub(super) const fn sent(attempt: &Attempt) -> Self {
+        Self {
+            endpoint: attempt.endpoint(),
+            sent: attempt.sent(),
+            took: None,
+        }
+    }
+
+    /// It has been answered, or has failed.
+    pub(super) fn ended(attempt: &Attempt, now: Instant) -> Self {
+        Self {
+            took: Some(now.since(attempt.sent())),
+            ..Self::sent(attempt)
+        }
+    }
+}

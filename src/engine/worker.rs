@@ -1,0 +1,291 @@
+//! The events: what a shell reports to a worker.
+//!
+//! There is one [`Worker`] for each configuration in each thread of a proxy. An event takes the time
+//! and the shared store with it ([`Turn`]); what is to be done comes back in the turn's actions, and
+//! the return value says what becomes of the headers at hand.
+
+use std::sync::Arc;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+use slab::Slab;
+use steerage_policy::exchange::Attempt;
+use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::PoolState;
+use steerage_policy::time::Instant;
+use steerage_shared::slot::{Slots, WorkerId};
+
+use crate::action::{Action, CallId, Flow};
+use crate::answer::Answer;
+use crate::names::{StreamId, StreamKey};
+use crate::pool::SteeredPool;
+use crate::request::{Chunk, Request};
+use crate::settings::{PoolIndex, Settings};
+use crate::timers::Timers;
+use crate::turn::Turn;
+use crate::walk::{self, Call, Stream, Walk};
+
+/// The state of one worker under one configuration.
+#[derive(Debug)]
+pub struct Worker {
+    pub(crate) pools: Vec<PoolWorker>,
+    pub(crate) calls: Slab<Call>,
+    pub(crate) slots: Slots,
+    /// When what is agreed was last looked through for endpoints that no worker has any more.
+    pub(crate) tidied: Instant,
+    timers: Timers,
+    /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
+    pub(crate) rng: Xoshiro256PlusPlus,
+}
+
+/// A pool with its streams.
+#[derive(Debug)]
+pub(crate) struct PoolWorker {
+    pub(crate) steered: SteeredPool,
+    streams: Slab<Stream>,
+}
+
+impl Worker {
+    /// A worker that has seen nothing yet. Whatever it draws follows from `seed`.
+    #[must_use]
+    pub fn new(settings: &Settings, seed: u64) -> Self {
+        let states = settings.pools.iter();
+        let states = states.map(|settings| PoolState::new(&settings.pool));
+        Self::with_states(settings, states.collect(), seed)
+    }
+
+    /// The same with these states of its pools, in which a balancer may differ from the pool's
+    /// strategy.
+    #[must_use]
+    pub fn with_states(settings: &Settings, states: Vec<PoolState>, seed: u64) -> Self {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let pools = settings.pools.iter().zip(states).enumerate();
+        Self {
+            slots: Slots::new(WorkerId(rng.random())).syncing_every(settings.sync_interval),
+            tidied: Instant::ORIGIN,
+            pools: pools
+                .filter_map(|(position, (settings, state))| {
+                    let index = PoolIndex::new(position)?;
+                    Some(PoolWorker {
+                        steered: SteeredPool::new(index, Arc::clone(settings), state),
+                        streams: Slab::new(),
+                    })
+                })
+                .collect(),
+            calls: Slab::new(),
+            timers: Timers::new(settings.sync_interval),
+            rng,
+        }
+    }
+
+    /// The worker begins. It takes over what the workers have agreed on, so that one in place of
+    /// another that died knows it from its first request, and sets the timer. Nothing is published
+    /// yet: a host may also configure a worker that it only tries the configuration on, and that one
+    /// never sees a tick.
+    pub fn start(&mut self, turn: &mut Turn<'_>) {
+        for pool in &mut self.pools {
+            pool.steered.refresh_agreed(turn);
+        }
+        if let Some(period) = self.timers.rearm(turn.now) {
+            turn.actions.push_back(Action::SetTimer(period));
+        }
+    }
+
+    /// The head of a request has arrived that belongs to this pool ([`Settings::pool_of`]). `source`
+    /// is the address that it came from, wanted where [`PoolSettings::hashes_source`] says so. `None`:
+    /// the request is refused, and there is no stream.
+    ///
+    /// [`PoolSettings::hashes_source`]: crate::settings::PoolSettings::hashes_source
+    pub fn request_head(
+        &mut self,
+        id: StreamId,
+        pool: PoolIndex,
+        request: Request,
+        source: Option<&[u8]>,
+        turn: &mut Turn<'_>,
+    ) -> Option<StreamKey> {
+        let pool = self.pools.get_mut(pool.position())?;
+        let steered = &mut pool.steered;
+        let stream = walk::arrive(steered, id, request, source, &mut self.rng, turn)?;
+        let entry = pool.streams.vacant_entry();
+        let key = StreamKey {
+            pool: steered.index,
+            slot: u32::try_from(entry.key()).unwrap_or(u32::MAX),
+        };
+        let mut walk = Walk {
+            key,
+            stream: entry.insert(stream),
+            steered,
+            calls: &mut self.calls,
+            timers: &mut self.timers,
+            rng: &mut self.rng,
+        };
+        walk.route(turn);
+        Some(key)
+    }
+
+    /// Whether the next `size` bytes of a stream's body are worth reading.
+    #[must_use]
+    pub fn wants_body(&self, key: StreamKey, size: usize) -> bool {
+        self.stream(key).is_some_and(|stream| stream.wants(size))
+    }
+
+    /// Part of a request's body has arrived.
+    pub fn request_body(&mut self, key: StreamKey, chunk: Chunk) {
+        let stream = self.stream_mut(key);
+        if let Some(request) = stream.and_then(Stream::arriving) {
+            request.body_arrived(chunk);
+        }
+    }
+
+    /// A request's trailers have arrived. That it is complete is an event of its own.
+    pub fn request_trailers(&mut self, key: StreamKey) {
+        let stream = self.stream_mut(key);
+        if let Some(request) = stream.and_then(Stream::arriving) {
+            request.trailers_arrived();
+        }
+    }
+
+    /// A request has been sent to its end.
+    pub fn request_completed(&mut self, key: StreamKey, turn: &mut Turn<'_>) {
+        if let Some(mut walk) = self.walk(key) {
+            walk.request_completed(turn);
+        }
+    }
+
+    /// Whether the answer that arrives for a stream is the one to its first attempt; any other is the
+    /// filter's own and passes by.
+    #[must_use]
+    pub fn awaits_answer(&self, key: StreamKey) -> bool {
+        self.stream(key).is_some_and(Stream::awaits_answer)
+    }
+
+    /// The head of the answer to a stream's first attempt has arrived.
+    pub fn response_head(&mut self, key: StreamKey, answer: Answer, turn: &mut Turn<'_>) -> Flow {
+        self.walk(key)
+            .map_or(Flow::Continue, |mut walk| walk.first_answered(answer, turn))
+    }
+
+    /// A call has been answered, or has failed.
+    pub fn call_answered(&mut self, id: CallId, answer: Answer, turn: &mut Turn<'_>) {
+        self.call_ended(id, answer, turn, |walk, attempt, answer, turn| {
+            walk.call_answered(id, attempt, answer, turn);
+        });
+    }
+
+    /// The host has not sent a call, and no answer will come.
+    pub fn call_refused(&mut self, id: CallId, turn: &mut Turn<'_>) {
+        let refused = Answer::head(Outcome::ConnectFailure);
+        self.call_ended(id, refused, turn, |walk, attempt, _, turn| {
+            walk.call_refused(id, attempt, turn);
+        });
+    }
+
+    /// The client has left before the answer to the first attempt; [`Worker::stream_closed`] follows.
+    pub fn client_left(&mut self, key: StreamKey, turn: &mut Turn<'_>) {
+        if let Some(mut walk) = self.walk(key) {
+            walk.client_left(turn);
+        }
+    }
+
+    /// The stream is over, whatever came of it. Its key names nothing any more.
+    pub fn stream_closed(&mut self, key: StreamKey) {
+        if let Some(mut walk) = self.walk(key) {
+            walk.closed();
+        }
+        if let Some(pool) = self.pools.get_mut(key.pool.position()) {
+            pool.streams.try_remove(key.position());
+        }
+    }
+
+    /// Whether the next tick is a round.
+    #[must_use]
+    pub fn round_is_due(&self, now: Instant) -> bool {
+        self.timers.round_is_due(now)
+    }
+
+    /// The host's timer has fired: handles all streams whose time has come, and a round if one is
+    /// due.
+    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some(key) = self.timers.pop_due(turn.now) {
+            if let Some(mut walk) = self.walk(key) {
+                walk.due(turn);
+            }
+        }
+        if self.timers.begin_round(turn.now) {
+            self.sync(turn);
+        }
+        let period = self.timers.rearm_after_tick(turn.now);
+        turn.actions.push_back(Action::SetTimer(period));
+    }
+
+    /// What the worker knows of a pool, for simulations and tests.
+    #[must_use]
+    pub fn pool_state(&self, index: PoolIndex) -> Option<&PoolState> {
+        let pool = self.pools.get(index.position())?;
+        Some(&pool.steered.state)
+    }
+
+    fn call_ended(
+        &mut self,
+        id: CallId,
+        answer: Answer,
+        turn: &mut Turn<'_>,
+        follow: impl FnOnce(&mut Walk<'_>, Attempt, Answer, &mut Turn<'_>),
+    ) {
+        match self.calls.try_remove(id.0) {
+            Some(Call::Attempt {
+                stream: Some(key),
+                attempt,
+                ..
+            }) => {
+                if let Some(mut walk) = self.walk(key) {
+                    follow(&mut walk, attempt, answer, turn);
+                }
+            }
+            Some(Call::Attempt {
+                stream: None,
+                id,
+                pool,
+                attempt,
+            }) => {
+                // The client has left, or has had another answer.
+                if let Some(pool) = self.pools.get_mut(pool.position()) {
+                    let steered = &mut pool.steered;
+                    steered.record(id, &attempt, None, answer.outcome, turn);
+                    steered.honour(attempt.endpoint(), &answer, turn);
+                    steered.state.end(attempt);
+                }
+            }
+            Some(Call::Check { pool, endpoint }) => {
+                if let Some(pool) = self.pools.get_mut(pool.position()) {
+                    pool.steered.check_answered(endpoint, &answer, turn);
+                }
+            }
+            None => {} // Only calls made here are answered here.
+        }
+    }
+
+    fn stream(&self, key: StreamKey) -> Option<&Stream> {
+        let pool = self.pools.get(key.pool.position())?;
+        pool.streams.get(key.position())
+    }
+
+    fn stream_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
+        let pool = self.pools.get_mut(key.pool.position())?;
+        pool.streams.get_mut(key.position())
+    }
+
+    /// Takes a stream in hand.
+    fn walk(&mut self, key: StreamKey) -> Option<Walk<'_>> {
+        let pool = self.pools.get_mut(key.pool.position())?;
+        Some(Walk {
+            key,
+            stream: pool.streams.get_mut(key.position())?,
+            steered: &mut pool.steered,
+            calls: &mut self.calls,
+            timers: &mut self.timers,
+            rng: &mut self.rng,
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! The headers that an attempt is sent with: on the router's request, on a call, on a check.
+//!
+//! The router watches the read timeout: as a timeout per try, which ends with the first byte of the
+//! answer and so never cuts a long one, and which the router announces to the upstream in
+//! `x-envoy-expected-rq-timeout-ms` by itself.
+
+use std::borrow::Cow;
+
+use steerage_engine::action::{self, Check, Route, Sending};
+use steerage_engine::request::Request;
+use steerage_policy::endpoint::Endpoint;
+use steerage_policy::matching::RequestHead as _;
+
+use super::plugin::{Plugin, PoolShell};
+use crate::host::{self, Map, Refused, Token};
+use crate::interceptors::{AttemptInfo, Source};
+use crate::metrics::hostcall_refused;
+
+/// Tells the router where the request at hand goes, and the upstream which attempt it is.
+pub(super) fn route(plugin: &Plugin, route: &Route) {
+    let Some((pool, endpoint)) = target(plugin, &route.sending) else {
+        return; // An attempt goes to an endpoint of its pool.
+    };
+    let written = write(plugin, pool, endpoint, route);
+    if let Err(refused) = written {
+        hostcall_refused("to steer a request", refused);
+    }
+    let info = info(pool, &route.sending);
+    if !pool.chains.leaves_attempts_alone() {
+        let edits = pool.chains.on_attempt(&info, Source::Host(Map::Request));
+        if let Err(refused) = edits.write(Map::Request) {
+            hostcall_refused("to change a request's headers", refused);
+        }
+    }
+    if let (Some(log), Some(request)) = (&pool.chains.log, &route.request) {
+        log.sent(&info, &**request);
+    }
+}
+
+fn write(
+    plugin: &Plugin,
+    pool: &PoolShell,
+    endpoint: &Endpoint,
+    route: &Route,
+) -> Result<(), Refused> {
+    let request = route.request.as_deref();
+    let prefixed = endpoint.path_prefix.as_deref().zip(request);
+    let path = prefixed.map(|(prefix, request)| [prefix.as_bytes(), request.path()].concat());
+    let number = attempts(route.sending.number);
+    let timeout = milliseconds(pool, &route.sending);
+    let writes: [(&str, Option<&[u8]>); 5] = [
+        (
+            ":authority",
+            endpoint.authority.as_deref().map(str::as_bytes),
+        ),
+        (":path", path.as_deref()),
+        (
+            &plugin.settings.cluster_header,
+            Some(endpoint.cluster.as_bytes()),
+        ),
+        (ATTEMPT_COUNT, Some(number.as_bytes())),
+        (TRY_TIMEOUT, Some(timeout.as_bytes())),
+    ];
+    let writes = writes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    if let Some(request) = request.filter(|request| has_many_control_headers(request)) {
+        return write_all(request, writes);
+    }
+    // What cannot be removed must not keep the request from being steered.
+    let mut done = Ok(());
+    for name in request.into_iter().flat_map(Request::control_headers) {
+        let removed = host::remove_header(Map::Request, name);
+        done = done.and(removed);
+    }
+    for (name, value) in writes {
+        let written = host::set_header(Map::Request, name, value);
+        done = done.and(written);
+    }
+    done
+}
+
+/// Writes all headers in one call: a client must not be able to multiply hostcalls.
+fn write_all<'a>(
+    request: &'a Request,
+    writes: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<(), Refused> {
+    let mut headers: Vec<(&[u8], &[u8])> = writes
+        .map(|(name, value)| (name.as_bytes(), value))
+        .collect();
+    let written = headers.len();
+    for (name, value) in request.headers_but_control() {
+        let mut overwriting = headers.iter().take(written);
+        if !overwriting.any(|(overwritten, _)| *overwritten == name) {
+            headers.push((name, value));
+        }
+    }
+    host::set_header_map(Map::Request, &headers)
+}
+
+/// Whether writing all headers anew is cheaper than removing the client's control headers one by
+/// one, and possible: the host takes no more than [`MOST_PAIRS`] at once.
+fn has_many_control_headers(request: &Request) -> bool {
+    request.control_headers().len() > FEW && request.headers().spans().count() <= MOST_PAIRS
+}
+
+/// Sends an attempt as a call.
+pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refused> {
+    let Some((pool, endpoint)) = target(plugin, &call.sending) else {
+        return Err(Refused::NOT_FOUND); // An attempt goes to an endpoint of its pool.
+    };
+    let request = &*call.request;
+    let prefix = endpoint.path_prefix.as_deref().unwrap_or_default();
+    let path = [prefix.as_bytes(), request.path()].concat();
+    let authority = endpoint.authority.as_deref().map(str::as_bytes);
+    let number = attempts(call.sending.number);
+    let timeout = milliseconds(pool, &call.sending);
+    let cluster_header = plugin.settings.cluster_header.as_bytes();
+    let mut headers: Vec<(&[u8], &[u8])> = vec![
+        (b":path", &path),
+        (
+            b":authority",
+            authority.unwrap_or_else(|| request.authority()),
+        ),
+        (cluster_header, endpoint.cluster.as_bytes()),
+        (ATTEMPT_COUNT.as_bytes(), number.as_bytes()),
+        (TRY_TIMEOUT.as_bytes(), timeout.as_bytes()),
+    ];
+    headers.extend(
+        request
+            .headers_to_repeat()
+            .filter(|(name, _)| *name != cluster_header),
+    );
+    let info = info(pool, &call.sending);
+    let edits = if pool.chains.leaves_attempts_alone() {
+        None
+    } else {
+        Some(pool.chains.on_attempt(&info, Source::List(&headers)))
+    };
+    if let Some(edits) = &edits {
+        edits.apply(&mut headers);
+    }
+    let token = host::call(&endpoint.cluster, &headers, request.body(), call.patience)?;
+    if let Some(log) = &pool.chains.log {
+        log.sent(&info, request);
+    }
+    Ok(token)
+}
+
+/// Sends a health check.
+pub(super) fn check(plugin: &Plugin, check: Check) -> Result<Token, Refused> {
+    let pool = plugin.pool(check.pool);
+    let checks = pool.and_then(|pool| pool.pool().checks.as_ref());
+    let endpoint = pool.and_then(|pool| pool.endpoint(check.endpoint));
+    let (Some(checks), Some(endpoint)) = (checks, endpoint) else {
+        return Err(Refused::NOT_FOUND); // What is checked is an endpoint of a pool that checks.
+    };
+    let path = endpoint.health_check_path.as_deref();
+    let host = endpoint.authority.as_deref().or(checks.host.as_deref());
+    let mut headers: Vec<(&str, &str)> = vec![
+        (":method", &checks.method),
+        (":path", path.unwrap_or(&checks.path)),
+        (":authority", host.unwrap_or(&endpoint.cluster)),
+        ("user-agent", USER_AGENT),
+    ];
+    let own = checks.headers.iter();
+    headers.extend(own.map(|(name, value)| (&**name, &**value)));
+    host::call(&endpoint.cluster, &headers, &[], checks.timeout)
+}
+
+/// A number of attempts. There are hardly ever more than can be written down before.
+pub(super) fn attempts(number: u8) -> Cow<'static, str> {
+    const WRITTEN: [&str; 5] = ["0", "1", "2", "3", "4"];
+    match WRITTEN.get(usize::from(number)) {
+        Some(written) => Cow::Borrowed(written),
+        None => Cow::Owned(number.to_string()),
+    }
+}
+
+fn target<'a>(plugin: &'a Plugin, sending: &Sending) -> Option<(&'a PoolShell, &'a Endpoint)> {
+    let pool = plugin.pool(sending.pool)?;
+    Some((pool, pool.endpoint(sending.endpoint)?))
+}
+
+fn info<'a>(pool: &'a PoolShell, sending: &Sending) -> AttemptInfo<'a> {
+    AttemptInfo {
+        pool: &pool.pool().name,
+        endpoint: pool.endpoint_name(sending.endpoint),
+        number: sending.number,
+    }
+}
+
+/// The attempt's timeout in whole milliseconds. Most often it is the one that is written down
+/// already.
+fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
+    if sending.timeout == pool.pool().timeouts.read() {
+        Cow::Borrowed(&pool.read_timeout)
+    } else {
+        Cow::Owned(host::milliseconds(sending.timeout).to_string())
+    }
+}
+
+/// Announces the attempt's number to the upstream, from 1.
+const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";
+
+/// Tells the router how long the upstream may take to begin its answer, in milliseconds.
+const TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+
+/// By which an upstream's access log tells checks from traffic.
+const USER_AGENT: &str = "steerage-health-check";
+
+/// More control headers than an honest client sends.
+const FEW: usize = 4;
+
+/// The host ignores a map of more than 1,024 pairs; some are added to those that came.
+const MOST_PAIRS: usize = 1_000;

@@ -1,0 +1,165 @@
+//! A configured root: its settings, its worker, and what the shell keeps of them.
+//!
+//! A callback holds the plugin while the table of contexts is free for others. The worker is taken
+//! out of it for the time of an event; a nested callback that found it out would pass by, but none
+//! does: during an event there are only such hostcalls as do not call back.
+
+use core::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+use steerage_config::Config;
+use steerage_config::admin::Admin;
+use steerage_engine::action::CallId;
+use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
+use steerage_engine::{Actions, Worker};
+use steerage_policy::endpoint::{Endpoint, EndpointIndex};
+use steerage_policy::pool::Pool;
+use steerage_policy::time::Instant;
+
+use crate::Extensions;
+use crate::host::{self, ContextId, Token};
+use crate::interceptors::Chains;
+use crate::metrics::Metrics;
+
+/// A configured root.
+pub(super) struct Plugin {
+    /// The root context's number.
+    pub(super) root: ContextId,
+    pub(super) settings: Settings,
+    pub(super) pools: Vec<PoolShell>,
+    pub(super) admin: Option<Admin>,
+    pub(super) metrics: Metrics,
+    /// `None` during an event.
+    worker: Cell<Option<Box<Worker>>>,
+    /// An empty queue that was used before, for the next event.
+    spare: Cell<Actions>,
+    calls: RefCell<HashMap<Token, PendingCall, FxBuildHasher>>,
+    pub(super) timer: Cell<Timer>,
+}
+
+/// A call that is not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PendingCall {
+    pub(super) id: CallId,
+    /// Whether the request has a body.
+    pub(super) sent_body: bool,
+}
+
+/// The host's timer of one root, and what it is wanted for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Timer {
+    /// When it fires next; `None` before it is armed first.
+    pub(super) armed: Option<Instant>,
+    /// When the engine wants it.
+    pub(super) engine: Option<Instant>,
+    /// When a request for the admin surface is looked at next.
+    pub(super) admin: Option<Instant>,
+}
+
+/// What the shell adds to a pool.
+#[derive(Debug)]
+pub(super) struct PoolShell {
+    pub(super) settings: Arc<PoolSettings>,
+    pub(super) chains: Chains,
+    /// The read timeout in whole milliseconds, as the router is told with each request.
+    pub(super) read_timeout: Box<str>,
+}
+
+impl Plugin {
+    /// The plugin of a configuration. Whatever its worker draws follows from `seed`.
+    pub(super) fn new(
+        root: ContextId,
+        config: Config,
+        extensions: fn(&str) -> Extensions,
+        seed: u64,
+    ) -> Self {
+        let mut states = Vec::new();
+        let mut pools = Vec::new();
+        for configured in config.pools {
+            let mut pool = configured.pool;
+            let mut chains = Chains::new(configured.interceptors, &config.cluster_header);
+            states.push(extensions(&pool.name).install(&mut pool, &mut chains));
+            pools.push(PoolShell {
+                read_timeout: host::milliseconds(pool.timeouts.read()).to_string().into(),
+                settings: Arc::new(PoolSettings {
+                    pool,
+                    metrics: configured.metrics,
+                    attempt_log: chains.log.is_some(),
+                }),
+                chains,
+            });
+        }
+        let settings = Settings {
+            cluster_header: config.cluster_header,
+            sync_interval: config.sync_interval,
+            pools: pools
+                .iter()
+                .map(|pool| Arc::clone(&pool.settings))
+                .collect(),
+        };
+        let worker = Worker::with_states(&settings, states, seed);
+        Self {
+            root,
+            settings,
+            pools,
+            admin: config.admin,
+            metrics: Metrics::default(),
+            worker: Cell::new(Some(Box::new(worker))),
+            spare: Cell::default(),
+            calls: RefCell::default(),
+            timer: Cell::default(),
+        }
+    }
+
+    /// An event that needs no time and asks for nothing; `None` if the worker is out.
+    pub(super) fn with_worker<T>(&self, event: impl FnOnce(&mut Worker) -> T) -> Option<T> {
+        let mut worker = self.worker.take()?;
+        let result = event(&mut worker);
+        self.worker.set(Some(worker));
+        Some(result)
+    }
+
+    /// An empty queue for the actions of an event.
+    pub(super) fn queue(&self) -> Actions {
+        self.spare.take()
+    }
+
+    /// Gives back a queue whose actions are performed.
+    pub(super) fn give_back(&self, actions: Actions) {
+        self.spare.set(actions);
+    }
+
+    /// A call has been sent.
+    pub(super) fn add_call(&self, token: Token, call: PendingCall) {
+        self.calls.borrow_mut().insert(token, call);
+    }
+
+    /// A call is answered.
+    pub(super) fn remove_call(&self, token: Token) -> Option<PendingCall> {
+        self.calls.borrow_mut().remove(&token)
+    }
+
+    /// The pool at `index`.
+    pub(super) fn pool(&self, index: PoolIndex) -> Option<&PoolShell> {
+        self.pools.get(index.position())
+    }
+}
+
+impl PoolShell {
+    /// Its policy.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.settings.pool
+    }
+
+    /// The endpoint at `index`.
+    pub(super) fn endpoint(&self, index: EndpointIndex) -> Option<&Endpoint> {
+        self.pool().endpoint(index)
+    }
+
+    /// The name of the endpoint at `index`.
+    pub(super) fn endpoint_name(&self, index: EndpointIndex) -> &str {
+        self.endpoint(index).map_or("", |endpoint| &endpoint.name)
+    }
+}

@@ -1,0 +1,77 @@
+//! Callbacks of a root: it is configured, its timer fires, a call of its own is answered, it ends.
+
+use std::rc::Rc;
+
+use steerage_engine::Worker;
+use steerage_policy::time::Instant;
+
+use super::admin_requests;
+use super::classify;
+use super::contexts;
+use super::perform::Performer;
+use super::plugin::Plugin;
+use super::timer;
+use crate::host::{self, ContextId, Token};
+
+/// Whether the configuration is taken. Refusing it makes the host keep the one in force, or not
+/// start.
+pub(super) fn configure(root: ContextId) -> bool {
+    let config = match steerage_config::parse(&host::configuration()) {
+        Ok(config) => config,
+        Err(errors) => {
+            log::error!("the configuration is refused:\n{errors}");
+            return false;
+        }
+    };
+    let extensions = contexts::extensions();
+    let plugin = Rc::new(Plugin::new(root, config, extensions, host::random_seed()));
+    contexts::configure(Rc::clone(&plugin));
+    performer(&plugin, host::now()).event(Worker::start);
+    true
+}
+
+/// The timer has fired.
+pub(super) fn tick(root: ContextId) {
+    let Some(plugin) = contexts::plugin(root) else {
+        return; // A root without a configuration has no timer.
+    };
+    let now = host::now();
+    timer::fired(&plugin);
+    if plugin.with_worker(|worker| worker.round_is_due(now)) == Some(true) {
+        // An operator may change it at any time; below it, log lines cost nothing.
+        log::set_max_level(host::log_level());
+    }
+    admin_requests::look(&plugin, now);
+    performer(&plugin, now).event(Worker::tick);
+}
+
+/// A call has come to an end: then it has headers, or has failed without any.
+pub(super) fn call_answered(root: ContextId, token: Token, headers: usize, body_size: usize) {
+    let Some(plugin) = contexts::plugin(root) else {
+        return; // A root that makes calls is configured.
+    };
+    let Some(call) = plugin.remove_call(token) else {
+        return; // Only calls made here are answered here.
+    };
+    let now = host::now();
+    let answer = classify::call(headers, body_size, call.sent_body);
+    performer(&plugin, now).event(|worker, turn| worker.call_answered(call.id, answer, turn));
+}
+
+/// The configuration has been replaced and the last of its streams has ended.
+pub(super) fn deleted(root: ContextId) {
+    if let Some(plugin) = contexts::remove_root(root) {
+        let performer = performer(&plugin, host::now());
+        let orphans = performer.event(|worker, turn| worker.orphans(turn));
+        plugin.metrics.retire(&orphans.unwrap_or_default());
+    }
+}
+
+fn performer(plugin: &Plugin, now: Instant) -> Performer<'_> {
+    Performer {
+        plugin,
+        context: plugin.root,
+        now,
+        status: None,
+    }
+}

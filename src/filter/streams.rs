@@ -1,0 +1,167 @@
+//! Callbacks of a stream: its request arrives, its answer does, it ends.
+
+use steerage_engine::request::{Chunk, Request};
+use steerage_engine::{Flow, StreamId};
+use steerage_policy::matching::RequestHead as _;
+use steerage_policy::time::Instant;
+
+use super::admin_requests;
+use super::classify;
+use super::contexts;
+use super::perform::Performer;
+use super::plugin::Plugin;
+use crate::host::{self, Body, ContextId, Map};
+use crate::metrics::hostcall_refused;
+
+/// A request's head has arrived; `complete` says that no body follows.
+pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
+    let Some((_, plugin)) = contexts::stream(id) else {
+        return Flow::Continue;
+    };
+    let headers = match host::header_map(Map::Request) {
+        Ok(headers) => headers,
+        Err(refused) => {
+            hostcall_refused("to read a request's headers", refused);
+            return Flow::Continue;
+        }
+    };
+    let cluster_header = &*plugin.settings.cluster_header;
+    let request = Request::arrived(headers, cluster_header, complete);
+    if let Some(flow) = admin_requests::receive(&plugin, id, &request, complete) {
+        return flow;
+    }
+    let index = plugin.settings.pool_of(&request);
+    let Some((index, pool)) = index.and_then(|index| Some((index, plugin.pool(index)?))) else {
+        leave_alone(cluster_header, &request);
+        return Flow::Continue;
+    };
+    let source = (pool.settings.hashes_source()).then(|| host::property(&["source", "address"]));
+    let in_disguise = request.is_stream();
+    let event = performer(&plugin, id, host::now(), None).event(|worker, turn| {
+        let name = StreamId(id.into());
+        worker.request_head(name, index, request, source.as_deref(), turn)
+    });
+    match event {
+        Some(Some(key)) => {
+            contexts::change_stream(id, |stream| {
+                stream.key = Some(key);
+                stream.in_disguise = in_disguise;
+            });
+            Flow::Continue
+        }
+        Some(None) => Flow::Pause,
+        None => Flow::Continue,
+    }
+}
+
+/// The request belongs to no pool: it goes on as it came, except that a client must not choose its
+/// cluster.
+fn leave_alone(cluster_header: &str, request: &Request) {
+    if request.has_control_headers()
+        && request.header(cluster_header).is_some()
+        && let Err(refused) = host::remove_header(Map::Request, cluster_header.as_bytes())
+    {
+        hostcall_refused("to remove a client's routing header", refused);
+    }
+}
+
+/// `size` bytes of a request's body have arrived.
+pub(super) fn request_body(id: ContextId, size: usize, end: bool) -> Flow {
+    if let Some(flow) = admin_requests::body(id, size, end) {
+        return flow;
+    }
+    let Some((stream, plugin)) = contexts::stream(id) else {
+        return Flow::Continue;
+    };
+    let Some(key) = stream.key else {
+        return Flow::Continue;
+    };
+    let wanted = plugin.with_worker(|worker| worker.wants_body(key, size));
+    let chunk = if wanted == Some(true) {
+        host::body(Body::Request, size).map_or_else(
+            |refused| {
+                hostcall_refused("to read a request's body", refused);
+                Chunk::Unreadable
+            },
+            Chunk::Bytes,
+        )
+    } else {
+        Chunk::Passed(size)
+    };
+    plugin.with_worker(|worker| worker.request_body(key, chunk));
+    if end {
+        performer(&plugin, id, host::now(), None)
+            .event(|worker, turn| worker.request_completed(key, turn));
+    }
+    Flow::Continue
+}
+
+/// A request's trailers have arrived, and with them its end.
+pub(super) fn request_trailers(id: ContextId) -> Flow {
+    if let Some(flow) = admin_requests::body(id, 0, true) {
+        return flow;
+    }
+    if let Some((stream, plugin)) = contexts::stream(id)
+        && let Some(key) = stream.key
+    {
+        performer(&plugin, id, host::now(), None).event(|worker, turn| {
+            worker.request_trailers(key);
+            worker.request_completed(key, turn);
+        });
+    }
+    Flow::Continue
+}
+
+/// A response's head is on its way to the client.
+pub(super) fn response_headers(id: ContextId) -> Flow {
+    let Some((stream, plugin)) = contexts::stream(id) else {
+        return Flow::Continue;
+    };
+    let Some(key) = stream.key else {
+        return admin_requests::answered(id).unwrap_or(Flow::Continue);
+    };
+    let pool = plugin.pool(key.pool()).filter(|_| !stream.is_answered);
+    let Some(pool) = pool else {
+        return Flow::Continue; // An answer of our own passes by.
+    };
+    let now = host::now();
+    let (answer, status) = classify::response(pool.pool(), stream.in_disguise);
+    let event = performer(&plugin, id, now, status)
+        .event(|worker, turn| worker.response_head(key, answer, turn));
+    event.unwrap_or(Flow::Continue)
+}
+
+/// The stream is over, whatever came of it. `false`: this is no stream.
+pub(super) fn deleted(id: ContextId) -> bool {
+    let Some(removed) = contexts::remove_stream(id) else {
+        return false;
+    };
+    admin_requests::forget(id);
+    let Some((stream, plugin)) = removed else {
+        return true;
+    };
+    let Some(key) = stream.key else {
+        return true;
+    };
+    let awaited = plugin.with_worker(|worker| worker.awaits_answer(key));
+    if awaited == Some(true) {
+        performer(&plugin, plugin.root, host::now(), None)
+            .event(|worker, turn| worker.client_left(key, turn));
+    }
+    plugin.with_worker(|worker| worker.stream_closed(key));
+    true
+}
+
+fn performer(
+    plugin: &Plugin,
+    context: ContextId,
+    now: Instant,
+    status: Option<u16>,
+) -> Performer<'_> {
+    Performer {
+        plugin,
+        context,
+        now,
+        status,
+    }
+}
