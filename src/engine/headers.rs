@@ -9,6 +9,7 @@
 //! Example: `te: x` alone is `1 0 0 0, 2 0 0 0, 1 0 0 0, t e 0, x 0`.
 
 use core::ops::Range;
+use core::slice;
 
 use steerage_policy::retry::condition::AnswerHead;
 
@@ -57,8 +58,10 @@ impl HeaderMap {
 
     /// Every name with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        self.spans()
-            .filter_map(|(name, value)| Some((self.bytes(&name)?, self.bytes(&value)?)))
+        let (lengths, mut rest) = self.parts();
+        lengths.map_while(move |[name, value]| {
+            Some((text(&mut rest, *name)?, text(&mut rest, *value)?))
+        })
     }
 
     /// The first value of `name`, which is given in lower case.
@@ -69,18 +72,15 @@ impl HeaderMap {
             .map(|(_, value)| value)
     }
 
-    /// Where every name and its value lie, for [`HeaderMap::bytes`].
-    pub fn spans(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + Clone {
-        let count = self.number(0).unwrap_or(0);
-        let mut at = 4 + count.saturating_mul(8);
-        (0..count).map_while(move |pair| {
-            let mut next = |length_at: usize| {
-                let start = at;
-                let end = start.checked_add(self.number(length_at)?)?;
-                at = end + 1;
-                (end <= self.block.len()).then_some(start..end)
-            };
-            Some((next(4 + pair * 8)?, next(8 + pair * 8)?))
+    /// Every name with its value, and where the name begins, for [`HeaderMap::bytes`]. The value
+    /// begins behind it and a zero byte.
+    pub fn located(&self) -> impl Iterator<Item = (usize, &[u8], &[u8])> + Clone {
+        let (_, rest) = self.parts();
+        let mut at = self.block.len() - rest.len();
+        self.iter().map(move |(name, value)| {
+            let start = at;
+            at += name.len() + value.len() + 2;
+            (start, name, value)
         })
     }
 
@@ -90,10 +90,26 @@ impl HeaderMap {
         self.block.get(span.clone())
     }
 
-    fn number(&self, at: usize) -> Option<usize> {
-        let bytes = self.block.get(at..at.checked_add(4)?)?;
-        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    /// The lengths of every name and value, and the bytes behind them.
+    fn parts(&self) -> (slice::Iter<'_, [[u8; 4]; 2]>, &[u8]) {
+        let (count, pairs) = self.block.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let count = size(*count).saturating_mul(8);
+        let (lengths, rest) = pairs.split_at_checked(count).unwrap_or_default();
+        let (lengths, _) = lengths.as_chunks::<4>();
+        let (lengths, _) = lengths.as_chunks::<2>();
+        (lengths.iter(), rest)
     }
+}
+
+/// Takes a text of this length, and the zero byte behind it, off the bytes that are left.
+fn text<'a>(rest: &mut &'a [u8], length: [u8; 4]) -> Option<&'a [u8]> {
+    let (text, behind) = rest.split_at_checked(size(length))?;
+    *rest = behind.get(1..)?;
+    Some(text)
+}
+
+fn size(number: [u8; 4]) -> usize {
+    usize::try_from(u32::from_le_bytes(number)).unwrap_or(usize::MAX)
 }
 
 impl AnswerHead for HeaderMap {

@@ -17,7 +17,7 @@ use steerage_policy::retry::condition::{AnswerHead, Failed};
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::retry::retry_after;
 use steerage_policy::retry::{Decision, Ending, may_request_cool_down};
-use steerage_policy::time::Instant;
+use steerage_policy::time::{Instant, nanos};
 use steerage_shared::agreement::{Agreement, Lost};
 use steerage_shared::key;
 
@@ -146,8 +146,14 @@ impl SteeredPool {
         turn: &mut Turn<'_>,
     ) -> Option<Duration> {
         let headers = answer.upstream_headers()?;
-        let degraded = headers.get(DEGRADED).is_some();
-        let failing = headers.get(FAILING).is_some();
+        let (mut degraded, mut failing) = (false, false);
+        for (name, _) in headers
+            .iter()
+            .filter(|(name, _)| name.starts_with(b"x-envoy-"))
+        {
+            degraded |= name == DEGRADED.as_bytes();
+            failing |= name == FAILING.as_bytes();
+        }
         self.mark(endpoint, degraded, failing, turn);
         if !may_request_cool_down(answer.outcome) {
             return None;
@@ -161,7 +167,7 @@ impl SteeredPool {
         requested
     }
 
-    /// Decides what follows an attempt. `answer` is what it came to.
+    /// Decides what follows an attempt whose outcome is one that is tried again.
     pub(crate) fn decide(
         &mut self,
         stream: StreamId,
@@ -193,9 +199,6 @@ impl SteeredPool {
             && let Some(line) = debug_log::decided(stream, decision)
         {
             turn.actions.push_back(Action::Debug(line));
-        }
-        if let Decision::Stop(_) = decision {
-            exchange.answered(&mut self.state, outcome.class(), now);
         }
         decision
     }
@@ -283,7 +286,7 @@ impl SteeredPool {
         let Some(durations) = self.durations.get_mut(endpoint.position()) else {
             return;
         };
-        let millis = took.as_nanos().div_ceil(1_000_000);
+        let millis = nanos(took).div_ceil(1_000_000);
         durations.push(u32::try_from(millis).unwrap_or(u32::MAX));
         if durations.len() >= MOST_DURATIONS {
             let durations = core::mem::take(durations);

@@ -80,36 +80,36 @@ impl Request {
             complete,
             headers: HeaderMap::default(),
         };
-        for (name, value) in headers.spans() {
-            let Some((name_bytes, value_bytes)) = headers.bytes(&name).zip(headers.bytes(&value))
-            else {
-                continue; // The spans are the map's own.
+        for (at, name, value) in headers.located() {
+            let span = || {
+                let start = at + name.len() + 1;
+                start..start + value.len()
             };
-            match name_bytes {
-                b":method" => request.method = value,
-                b":path" => request.path = value,
-                b":authority" => request.authority = value,
-                b"content-type" if is_grpc(value_bytes) => {
+            match name {
+                b":method" => request.method = span(),
+                b":path" => request.path = span(),
+                b":authority" => request.authority = span(),
+                b"content-type" if is_grpc(value) => {
                     request.kind = Kind::Grpc;
                 }
                 b"upgrade" | b":protocol" => request.kind = Kind::Upgrade,
                 b"content-length" => {
-                    let length = number(value_bytes);
+                    let length = number(value);
                     request.content_length = length.and_then(|length| length.try_into().ok());
                 }
-                b"grpc-timeout" => request.shorten(grpc_timeout(value_bytes)),
-                b"idempotency-key" => request.has_idempotency_key = !value_bytes.is_empty(),
-                _ if is_control(name_bytes) || name_bytes == cluster_header.as_bytes() => {
-                    match name_bytes {
+                b"grpc-timeout" => request.shorten(grpc_timeout(value)),
+                b"idempotency-key" => request.has_idempotency_key = !value.is_empty(),
+                _ if is_control(name) || name == cluster_header.as_bytes() => {
+                    match name {
                         b"x-envoy-attempt-count" => {
-                            request.is_retry = number(value_bytes).is_some_and(|count| count > 1);
+                            request.is_retry = number(value).is_some_and(|count| count > 1);
                         }
                         b"x-envoy-expected-rq-timeout-ms" => {
-                            request.shorten(number(value_bytes).map(Duration::from_millis));
+                            request.shorten(number(value).map(Duration::from_millis));
                         }
                         _ => {}
                     }
-                    request.control.push(name);
+                    request.control.push(at..at + name.len());
                 }
                 _ => {}
             }

@@ -83,10 +83,14 @@ impl Timers {
         due
     }
 
-    /// The period to give to the host's timer, if it must change: it fires too late for what is due
-    /// next.
-    pub(crate) fn rearm(&mut self, now: Instant) -> Option<Duration> {
-        let due = self.next();
+    /// The first period to give to the host's timer.
+    pub(crate) fn start(&mut self, now: Instant) -> Option<Duration> {
+        self.rearm(self.next(), now)
+    }
+
+    /// The period to give to the host's timer, if it must change: it fires too late for what is now
+    /// `due`.
+    pub(crate) fn rearm(&mut self, due: Instant, now: Instant) -> Option<Duration> {
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }

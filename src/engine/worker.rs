@@ -86,7 +86,7 @@ impl Worker {
         for pool in &mut self.pools {
             pool.steered.refresh_agreed(turn);
         }
-        if let Some(period) = self.timers.rearm(turn.now) {
+        if let Some(period) = self.timers.start(turn.now) {
             turn.actions.push_back(Action::SetTimer(period));
         }
     }

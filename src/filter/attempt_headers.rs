@@ -101,7 +101,7 @@ fn write_all<'a>(
 /// Whether writing all headers anew is cheaper than removing the client's control headers one by
 /// one, and possible: the host takes no more than [`MOST_PAIRS`] at once.
 fn has_many_control_headers(request: &Request) -> bool {
-    request.control_headers().len() > FEW && request.headers().spans().count() <= MOST_PAIRS
+    request.control_headers().len() > FEW && request.headers().iter().count() <= MOST_PAIRS
 }
 
 /// Sends an attempt as a call.

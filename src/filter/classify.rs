@@ -153,9 +153,13 @@ pub(super) fn status_of(headers: &HeaderMap) -> Option<u16> {
     headers.get(":status").and_then(status)
 }
 
-/// A status as it stands in `:status`.
+/// A status as it stands in `:status`: three digits (RFC 9110 §15).
 pub(super) fn status(text: &[u8]) -> Option<u16> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+    match *text {
+        [hundreds, tens, ones] => Some(digit(hundreds)? * 100 + digit(tens)? * 10 + digit(ones)?),
+        _ => None,
+    }
 }
 
 /// What a reset means, by the host's reason, which may be followed by more. Words are joined by

@@ -18,7 +18,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use steerage_engine::headers::HeaderMap;
-use steerage_policy::time::Instant;
+use steerage_policy::time::{Instant, nanos};
 
 pub(crate) use logger::{Level, log_to_host};
 pub(crate) use memory::construct;
@@ -305,7 +305,7 @@ pub(crate) fn log_level() -> log::LevelFilter {
 
 /// `duration` in whole milliseconds, as the host counts: never less than it was.
 pub(crate) fn milliseconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+    u32::try_from(nanos(duration).div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {

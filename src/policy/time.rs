@@ -49,8 +49,7 @@ impl Instant {
     /// The instant this long before.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
-        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(nanos))
+        Self(self.0.saturating_sub(nanos(span)))
     }
 }
 
@@ -58,9 +57,21 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(nanos))
+        Self(self.0.saturating_add(nanos(span)))
     }
+}
+
+/// `span` in nanoseconds; the largest number where it does not fit, which is from 584 years on.
+///
+/// Not [`Duration::as_nanos`], which multiplies in 128 bits: on WebAssembly that is a function call,
+/// and there are a dozen for each request.
+#[must_use]
+pub const fn nanos(span: Duration) -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    if span.as_secs() >= u64::MAX / SECOND {
+        return u64::MAX;
+    }
+    span.as_secs() * SECOND + span.subsec_nanos() as u64
 }
 
 /// `seconds` as a duration. Negative numbers and NaN become zero; what is too large becomes the
@@ -93,6 +104,19 @@ mod tests {
             Instant::from_nanos(1) + Duration::MAX,
             Instant::from_nanos(u64::MAX)
         );
+    }
+
+    #[test]
+    fn nanoseconds_saturate() {
+        for span in [
+            Duration::ZERO,
+            Duration::new(7, 9),
+            Duration::from_secs(18_446_744_072),
+        ] {
+            assert_eq!(u128::from(nanos(span)), span.as_nanos());
+        }
+        assert_eq!(nanos(Duration::from_secs(18_446_744_074)), u64::MAX);
+        assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
 
     #[test]

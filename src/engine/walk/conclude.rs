@@ -67,13 +67,18 @@ impl Walk<'_> {
                 .overtaken(first, &mut self.stream.request, turn);
         }
         let exchange = &mut self.stream.exchange;
-        if is_covered {
+        let decision = if is_covered {
             exchange.repeatability.obstacle = self.stream.request.obstacle();
+            let request = &*self.stream.request;
+            self.steered.decide(
+                id, exchange, &attempt, request, &answer, requested, self.rng, turn,
+            )
+        } else {
+            Decision::Stop(None)
+        };
+        if let Decision::Stop(_) = decision {
+            exchange.answered(&mut self.steered.state, outcome.class(), turn.now);
         }
-        let request = &*self.stream.request;
-        let decision = self.steered.decide(
-            id, exchange, &attempt, request, &answer, requested, self.rng, turn,
-        );
         let expired = exchange.expired_with(&attempt, outcome, turn.now);
         match decision {
             Decision::Again(delay) => {
@@ -109,7 +114,8 @@ impl Walk<'_> {
     pub(super) fn wait_until(&mut self, due: Option<Instant>, turn: &mut Turn<'_>) {
         self.timers.replace(self.key, self.stream.due, due);
         self.stream.due = due;
-        if let Some(period) = self.timers.rearm(turn.now) {
+        let period = due.and_then(|due| self.timers.rearm(due, turn.now));
+        if let Some(period) = period {
             turn.actions.push_back(Action::SetTimer(period));
         }
     }

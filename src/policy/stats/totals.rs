@@ -17,6 +17,7 @@ use crate::breaker::StateName;
 use crate::health::Finding;
 use crate::outcome::{Class, Kind, Outcome};
 use crate::retry::reason::{Denial, Trigger};
+use crate::time::nanos;
 
 /// The totals of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -223,7 +224,7 @@ fn at(counts: &[u64], position: usize) -> u64 {
 }
 
 fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    nanos(time) / 1_000
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sums stay far below 2^53 µs")]
