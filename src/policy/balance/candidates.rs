@@ -52,7 +52,7 @@ pub struct Candidate<'a> {
 /// The endpoints that a strategy may choose from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
-    rules: Rules<'a>,
+    pool: &'a dyn Rules,
     states: &'a [EndpointState],
     tried: &'a Tried,
     /// The number that decides what is left to chance.
@@ -60,7 +60,8 @@ pub struct Candidates<'a> {
     now: Instant,
     /// Whether availability is ignored.
     panics: bool,
-    /// The rank of all candidates; `None` if no endpoint may be chosen.
+    /// The rank of all candidates; `None` if no endpoint may be chosen. If all endpoints are
+    /// candidates, its priority is not used.
     best: Option<Rank>,
     /// Whether slow start may leave out endpoints.
     thins: bool,
@@ -69,7 +70,7 @@ pub struct Candidates<'a> {
 }
 
 /// The preference for an available endpoint; smaller is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     tried: bool,
     drained: bool,
@@ -81,13 +82,12 @@ impl<'a> Candidates<'a> {
     /// random number, which matters if [`Candidates::needs_draw`].
     #[must_use]
     pub fn new(
-        pool: impl Into<Rules<'a>>,
+        pool: &'a dyn Rules,
         states: &'a [EndpointState],
         tried: &'a Tried,
         draw: u64,
         now: Instant,
     ) -> Self {
-        let pool = pool.into();
         let mut candidates = Self::all(pool, states, tried, now);
         if candidates.are_all_alike() {
             return candidates;
@@ -104,7 +104,7 @@ impl<'a> Candidates<'a> {
         {
             candidates.best = Some(Rank { priority, ..best });
         }
-        candidates.thins = !pool.slow_start.is_zero()
+        candidates.thins = !pool.slow_start().is_zero()
             && candidates
                 .ranked()
                 .any(|it| candidates.passes_slow_start(&it));
@@ -114,25 +114,19 @@ impl<'a> Candidates<'a> {
     /// All endpoints of a pool, when they are known to be available and alike. A pool has at least
     /// one.
     pub(crate) fn all(
-        pool: impl Into<Rules<'a>>,
+        pool: &'a dyn Rules,
         states: &'a [EndpointState],
         tried: &'a Tried,
         now: Instant,
     ) -> Self {
-        let pool = pool.into();
-        let first = pool.endpoints.first();
         Self {
-            rules: pool,
+            pool,
             states,
             tried,
             draw: 0,
             now,
             panics: false,
-            best: first.map(|first| Rank {
-                tried: false,
-                drained: false,
-                priority: first.priority,
-            }),
+            best: (!states.is_empty()).then(Rank::default),
             thins: false,
             are_all: true,
         }
@@ -145,11 +139,10 @@ impl<'a> Candidates<'a> {
 
     /// Whether the candidates of `pool` depend on chance.
     #[must_use]
-    pub fn needs_draw(pool: impl Into<Rules<'a>>) -> bool {
-        let pool = pool.into();
-        let mut priorities = pool.endpoints.iter().map(|endpoint| endpoint.priority);
+    pub fn needs_draw(pool: &dyn Rules) -> bool {
+        let mut priorities = pool.endpoints().iter().map(|endpoint| endpoint.priority);
         let first = priorities.next();
-        !pool.slow_start.is_zero() || priorities.any(|priority| Some(priority) != first)
+        !pool.slow_start().is_zero() || priorities.any(|priority| Some(priority) != first)
     }
 
     /// All candidates, in the order of the configuration.
@@ -172,7 +165,7 @@ impl<'a> Candidates<'a> {
             return position < self.states.len();
         }
         let (Some(endpoint), Some(state)) = (
-            self.rules.endpoints.get(position),
+            self.pool.endpoints().get(position),
             self.states.get(position),
         ) else {
             return false;
@@ -214,7 +207,7 @@ impl<'a> Candidates<'a> {
                 let until = state.cooling_until(self.now)?;
                 state
                     .agreed()
-                    .exclusion(self.rules.breaker, until)
+                    .exclusion(self.pool.breaker(), until)
                     .is_none()
                     .then_some(until)
             })
@@ -224,14 +217,17 @@ impl<'a> Candidates<'a> {
     /// Whether all endpoints are available and of the same rank: the first attempt of an exchange,
     /// one tier, and nothing that distinguishes them.
     fn are_all_alike(&self) -> bool {
-        let priority = self.best.map(|best| best.priority);
+        let breaker = self.pool.breaker();
+        let endpoints = self.pool.endpoints();
+        let priority = endpoints.first().map(|first| first.priority);
         let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
             Some(endpoint.priority) != priority
                 || endpoint.weight.is_drained()
-                || self.exclusion(state).is_some()
+                || state.exclusion(breaker, self.now).is_some()
         };
-        let mut endpoints = self.rules.endpoints.iter().zip(self.states);
-        self.rules.slow_start.is_zero() && self.tried.is_empty() && !endpoints.any(sets_apart)
+        self.pool.slow_start().is_zero()
+            && self.tried.is_empty()
+            && !endpoints.iter().zip(self.states).any(sets_apart)
     }
 
     /// The endpoints of the best rank.
@@ -256,7 +252,7 @@ impl<'a> Candidates<'a> {
     fn endpoints(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
-        let endpoints = self.rules.endpoints.iter().zip(self.states).enumerate();
+        let endpoints = self.pool.endpoints().iter().zip(self.states).enumerate();
         endpoints.filter_map(|(position, (endpoint, state))| {
             Some((EndpointIndex::new(position)?, endpoint, state))
         })
@@ -269,7 +265,7 @@ impl<'a> Candidates<'a> {
     }
 
     fn exclusion(&self, state: &EndpointState) -> Option<Exclusion> {
-        state.exclusion(self.rules.breaker, self.now)
+        state.exclusion(self.pool.breaker(), self.now)
     }
 
     fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
@@ -283,7 +279,7 @@ impl<'a> Candidates<'a> {
     /// Whether so little of the pool is available that availability is ignored. An endpoint at its
     /// limit counts as available. One that an operator has excluded does not count at all.
     fn is_panic(&self) -> bool {
-        if self.rules.panic_threshold <= 0.0 {
+        if self.pool.panic_threshold() <= 0.0 {
             return false;
         }
         let (mut available, mut all) = (0.0, 0.0);
@@ -298,13 +294,13 @@ impl<'a> Candidates<'a> {
                 Some(_) => all += weight,
             }
         }
-        available < self.rules.panic_threshold * all
+        available < self.pool.panic_threshold() * all
     }
 
     /// The tier of this choice, among those with endpoints that differ from `best` in their tier
     /// only; `None` if all endpoints are in one tier.
     fn tier(&self, best: Rank) -> Option<u32> {
-        tiers::choose(self.rules.endpoints, fraction(self.draw), |priority| {
+        tiers::choose(self.pool.endpoints(), fraction(self.draw), |priority| {
             let mut weights = Weights::default();
             for (index, endpoint, state) in self.endpoints() {
                 if endpoint.priority == priority {
@@ -325,7 +321,7 @@ impl<'a> Candidates<'a> {
             return true;
         };
         let back = self.now.since(returned).as_secs_f64();
-        let ramp = (back / self.rules.slow_start.as_secs_f64()).max(LEAST_PART);
+        let ramp = (back / self.pool.slow_start().as_secs_f64()).max(LEAST_PART);
         let position = candidate.index.position().to_le_bytes();
         ramp >= 1.0 || fraction(XxHash64::oneshot(self.draw, &position)) < ramp
     }

@@ -1,20 +1,34 @@
 //! What of a pool decides which of its endpoints may be chosen.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::breaker::BreakerPolicy;
 use crate::endpoint::Endpoint;
 
 /// What of a pool decides which of its endpoints may be chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules<'a> {
-    /// The endpoints, in the order of the configuration.
-    pub endpoints: &'a [Endpoint],
+///
+/// A trait and not a copy of these values, because most choices read none of them.
+pub trait Rules {
+    /// The endpoints, in the order of the configuration; at least one.
+    fn endpoints(&self) -> &[Endpoint];
+
     /// When their breakers open, and how they close again.
-    pub breaker: &'a BreakerPolicy,
+    fn breaker(&self) -> &BreakerPolicy;
+
     /// How long slow start lasts; zero: there is none.
-    pub slow_start: Duration,
+    fn slow_start(&self) -> Duration;
+
     /// Availability is ignored when less than this share of the pool, 0.0..=1.0, is available; 0:
     /// never.
-    pub panic_threshold: f64,
+    fn panic_threshold(&self) -> f64;
+}
+
+/// Not all of a pool: that would link the code to show every part of it, 15 kB.
+impl fmt::Debug for dyn Rules + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("endpoints", &self.endpoints().len())
+            .finish_non_exhaustive()
+    }
 }

@@ -99,14 +99,21 @@ impl Pool {
     }
 }
 
-impl<'a> From<&'a Pool> for Rules<'a> {
-    fn from(pool: &'a Pool) -> Self {
-        Self {
-            endpoints: &pool.endpoints,
-            breaker: &pool.breaker,
-            slow_start: pool.slow_start,
-            panic_threshold: pool.panic_threshold,
-        }
+impl Rules for Pool {
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    fn breaker(&self) -> &BreakerPolicy {
+        &self.breaker
+    }
+
+    fn slow_start(&self) -> Duration {
+        self.slow_start
+    }
+
+    fn panic_threshold(&self) -> f64 {
+        self.panic_threshold
     }
 }
 
