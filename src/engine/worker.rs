@@ -153,14 +153,8 @@ impl Worker {
         }
     }
 
-    /// Whether the answer that arrives for a stream is the one to its first attempt; any other is the
-    /// filter's own and passes by.
-    #[must_use]
-    pub fn awaits_answer(&self, key: StreamKey) -> bool {
-        self.stream(key).is_some_and(Stream::awaits_answer)
-    }
-
-    /// The head of the answer to a stream's first attempt has arrived.
+    /// The head of an answer is on its way to the client of a stream. One that is not the answer to
+    /// the first attempt is the filter's own and passes by.
     pub fn response_head(&mut self, key: StreamKey, answer: Answer, turn: &mut Turn<'_>) -> Flow {
         self.walk(key)
             .map_or(Flow::Continue, |mut walk| walk.first_answered(answer, turn))
@@ -181,20 +175,28 @@ impl Worker {
         });
     }
 
-    /// The client has left before the answer to the first attempt; [`Worker::stream_closed`] follows.
+    /// The stream is over, and its key names nothing any more. `false`: not yet, because its first
+    /// attempt has not been answered; the shell reports [`Worker::client_left`] instead.
+    #[must_use]
+    pub fn stream_closed(&mut self, key: StreamKey) -> bool {
+        let Some(mut walk) = self.walk(key) else {
+            return true;
+        };
+        if walk.stream.awaits_answer() {
+            return false;
+        }
+        walk.closed();
+        self.forget_stream(key);
+        true
+    }
+
+    /// The client has left before the answer to the first attempt. The stream is over, and its key
+    /// names nothing any more.
     pub fn client_left(&mut self, key: StreamKey, turn: &mut Turn<'_>) {
         if let Some(mut walk) = self.walk(key) {
             walk.client_left(turn);
-        }
-    }
-
-    /// The stream is over, whatever came of it. Its key names nothing any more.
-    pub fn stream_closed(&mut self, key: StreamKey) {
-        if let Some(mut walk) = self.walk(key) {
             walk.closed();
-        }
-        if let Some(pool) = self.pools.get_mut(key.pool.position()) {
-            pool.streams.try_remove(key.position());
+            self.forget_stream(key);
         }
     }
 
@@ -263,6 +265,12 @@ impl Worker {
                 }
             }
             None => {} // Only calls made here are answered here.
+        }
+    }
+
+    fn forget_stream(&mut self, key: StreamKey) {
+        if let Some(pool) = self.pools.get_mut(key.pool.position()) {
+            pool.streams.try_remove(key.position());
         }
     }
 

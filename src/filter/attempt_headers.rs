@@ -25,15 +25,15 @@ pub(super) fn route(plugin: &Plugin, route: &Route) {
     if let Err(refused) = written {
         hostcall_refused("to steer a request", refused);
     }
-    let info = info(pool, &route.sending);
     if !pool.chains.leaves_attempts_alone() {
+        let info = info(pool, &route.sending);
         let edits = pool.chains.on_attempt(&info, Source::Host(Map::Request));
         if let Err(refused) = edits.write(Map::Request) {
             hostcall_refused("to change a request's headers", refused);
         }
     }
     if let (Some(log), Some(request)) = (&pool.chains.log, &route.request) {
-        log.sent(&info, &**request);
+        log.sent(&info(pool, &route.sending), &**request);
     }
 }
 
@@ -44,28 +44,19 @@ fn write(
     route: &Route,
 ) -> Result<(), Refused> {
     let request = route.request.as_deref();
-    let prefixed = endpoint.path_prefix.as_deref().zip(request);
-    let path = prefixed.map(|(prefix, request)| [prefix.as_bytes(), request.path()].concat());
-    let number = attempts(route.sending.number);
-    let timeout = milliseconds(pool, &route.sending);
-    let writes: [(&str, Option<&[u8]>); 5] = [
-        (
-            ":authority",
-            endpoint.authority.as_deref().map(str::as_bytes),
-        ),
-        (":path", path.as_deref()),
-        (
-            &plugin.settings.cluster_header,
-            Some(endpoint.cluster.as_bytes()),
-        ),
-        (ATTEMPT_COUNT, Some(number.as_bytes())),
-        (TRY_TIMEOUT, Some(timeout.as_bytes())),
-    ];
-    let writes = writes
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
+    let written = Written {
+        cluster_header: &plugin.settings.cluster_header,
+        endpoint,
+        path: endpoint
+            .path_prefix
+            .as_deref()
+            .zip(request)
+            .map(|(prefix, request)| [prefix.as_bytes(), request.path()].concat()),
+        number: attempts(route.sending.number),
+        timeout: milliseconds(pool, &route.sending),
+    };
     if let Some(request) = request.filter(|request| has_many_control_headers(request)) {
-        return write_all(request, writes);
+        return write_all(request, &written);
     }
     // What cannot be removed must not keep the request from being steered.
     let mut done = Ok(());
@@ -73,24 +64,45 @@ fn write(
         let removed = host::remove_header(Map::Request, name);
         done = done.and(removed);
     }
-    for (name, value) in writes {
-        let written = host::set_header(Map::Request, name, value);
-        done = done.and(written);
-    }
+    written.each(|name, value| {
+        let set = host::set_header(Map::Request, name, value);
+        done = done.and(set);
+    });
     done
 }
 
+/// What is written into the router's request.
+struct Written<'a> {
+    cluster_header: &'a str,
+    endpoint: &'a Endpoint,
+    /// `None`: as it is.
+    path: Option<Vec<u8>>,
+    number: Cow<'static, str>,
+    timeout: Cow<'a, str>,
+}
+
+impl Written<'_> {
+    /// Each header with its value.
+    fn each<'a>(&'a self, mut write: impl FnMut(&'a str, &'a [u8])) {
+        if let Some(authority) = &self.endpoint.authority {
+            write(":authority", authority.as_bytes());
+        }
+        if let Some(path) = &self.path {
+            write(":path", path);
+        }
+        write(self.cluster_header, self.endpoint.cluster.as_bytes());
+        write(ATTEMPT_COUNT, self.number.as_bytes());
+        write(TRY_TIMEOUT, self.timeout.as_bytes());
+    }
+}
+
 /// Writes all headers in one call: a client must not be able to multiply hostcalls.
-fn write_all<'a>(
-    request: &'a Request,
-    writes: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Result<(), Refused> {
-    let mut headers: Vec<(&[u8], &[u8])> = writes
-        .map(|(name, value)| (name.as_bytes(), value))
-        .collect();
-    let written = headers.len();
+fn write_all(request: &Request, written: &Written<'_>) -> Result<(), Refused> {
+    let mut headers: Vec<(&[u8], &[u8])> = Vec::new();
+    written.each(|name, value| headers.push((name.as_bytes(), value)));
+    let count = headers.len();
     for (name, value) in request.headers_but_control() {
-        let mut overwriting = headers.iter().take(written);
+        let mut overwriting = headers.iter().take(count);
         if !overwriting.any(|(overwritten, _)| *overwritten == name) {
             headers.push((name, value));
         }

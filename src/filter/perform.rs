@@ -246,23 +246,23 @@ impl Performer<'_> {
 /// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on. The
 /// reason is why the client did not get a better answer; most have none.
 fn note(pool: &PoolShell, account: &Account) {
-    let attempts = attempts(account.attempts);
+    let endpoint = last_endpoint(pool, account);
     let denial = || account.denial.map(Denial::name);
-    let values = [
-        ("steerage.endpoint", Some(last_endpoint(pool, account))),
-        ("steerage.attempts", Some(&*attempts)),
-        (
-            "steerage.reason",
-            account.reason.map(Reason::name).or_else(denial),
-        ),
-    ];
-    for (name, value) in values {
-        if let Some(value) = value.filter(|value| !value.is_empty())
-            && let Err(refused) = host::set_filter_state(name, value.as_bytes())
-        {
-            return hostcall_refused("to note something for the access log", refused);
-        }
+    let reason = account.reason.map(Reason::name).or_else(denial);
+    let noted = note_value("steerage.endpoint", endpoint)
+        .and_then(|()| note_value("steerage.attempts", &attempts(account.attempts)))
+        .and_then(|()| note_value("steerage.reason", reason.unwrap_or_default()));
+    if let Err(refused) = noted {
+        hostcall_refused("to note something for the access log", refused);
     }
+}
+
+/// Notes a value, unless it is empty.
+fn note_value(name: &str, value: &str) -> Result<(), Refused> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    host::set_filter_state(name, value.as_bytes())
 }
 
 /// What the chain changes about an answer of these headers.

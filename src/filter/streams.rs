@@ -67,14 +67,11 @@ fn leave_alone(cluster_header: &str, request: &Request) {
 
 /// `size` bytes of a request's body have arrived.
 pub(super) fn request_body(id: ContextId, size: usize, end: bool) -> Flow {
-    if let Some(flow) = admin_requests::body(id, size, end) {
-        return flow;
-    }
     let Some((stream, plugin)) = contexts::stream(id) else {
         return Flow::Continue;
     };
     let Some(key) = stream.key else {
-        return Flow::Continue;
+        return admin_requests::body(id, size, end).unwrap_or(Flow::Continue);
     };
     let wanted = plugin.with_worker(|worker| worker.wants_body(key, size));
     let chunk = if wanted == Some(true) {
@@ -98,17 +95,16 @@ pub(super) fn request_body(id: ContextId, size: usize, end: bool) -> Flow {
 
 /// A request's trailers have arrived, and with them its end.
 pub(super) fn request_trailers(id: ContextId) -> Flow {
-    if let Some(flow) = admin_requests::body(id, 0, true) {
-        return flow;
-    }
-    if let Some((stream, plugin)) = contexts::stream(id)
-        && let Some(key) = stream.key
-    {
-        performer(&plugin, id, host::now(), None).event(|worker, turn| {
-            worker.request_trailers(key);
-            worker.request_completed(key, turn);
-        });
-    }
+    let Some((stream, plugin)) = contexts::stream(id) else {
+        return Flow::Continue;
+    };
+    let Some(key) = stream.key else {
+        return admin_requests::body(id, 0, true).unwrap_or(Flow::Continue);
+    };
+    performer(&plugin, id, host::now(), None).event(|worker, turn| {
+        worker.request_trailers(key);
+        worker.request_completed(key, turn);
+    });
     Flow::Continue
 }
 
@@ -136,19 +132,18 @@ pub(super) fn deleted(id: ContextId) -> bool {
     let Some(removed) = contexts::remove_stream(id) else {
         return false;
     };
-    admin_requests::forget(id);
     let Some((stream, plugin)) = removed else {
         return true;
     };
     let Some(key) = stream.key else {
+        admin_requests::forget(id);
         return true;
     };
-    let awaited = plugin.with_worker(|worker| worker.awaits_answer(key));
-    if awaited == Some(true) {
+    // The time is read only where it is needed: most streams have had their answer.
+    if plugin.with_worker(|worker| worker.stream_closed(key)) == Some(false) {
         performer(&plugin, plugin.root, host::now(), None)
             .event(|worker, turn| worker.client_left(key, turn));
     }
-    plugin.with_worker(|worker| worker.stream_closed(key));
     true
 }
 

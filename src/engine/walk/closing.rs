@@ -19,7 +19,7 @@ impl Walk<'_> {
             None => Action::Resume(account),
             Some(answer) => Action::Give(Box::new(Given {
                 account,
-                answer,
+                answer: *answer,
                 is_head: self.stream.request.method() == b"HEAD",
             })),
         });

@@ -32,7 +32,7 @@ pub(crate) struct Stream {
     pub(super) last: LastAttempt,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
     /// is held.
-    pub(super) best: Option<Answer>,
+    pub(super) best: Option<Box<Answer>>,
     /// Whether the answer that is held is an upstream's and not the host's own.
     pub(super) held_is_upstreams: bool,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
@@ -100,10 +100,10 @@ impl Stream {
         let best_is_upstreams = self
             .best
             .as_ref()
-            .map_or(self.held_is_upstreams, Answer::is_upstreams);
+            .map_or(self.held_is_upstreams, |best| best.is_upstreams());
         let is_better = answer.is_upstreams() || !best_is_upstreams;
         if is_better && answer.headers.is_some() {
-            self.best = Some(answer);
+            self.best = Some(Box::new(answer));
         }
     }
 }

@@ -132,7 +132,10 @@ impl PoolState {
         let slow_calls = pool.breaker.slow_calls;
         let took = Took {
             time,
-            penalty: self.penalty(),
+            penalty: match class {
+                Class::Failure => self.penalty(),
+                Class::Success | Class::Neutral => Duration::ZERO,
+            },
             slow: slow_calls.is_some_and(|slow| time > slow.duration),
         };
         let state = self.endpoints.get_mut(attempt.endpoint().position())?;
