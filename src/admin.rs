@@ -16,6 +16,7 @@
 //! circuit of the cluster `api|east` for a minute, in every pool that has it.
 
 mod documents;
+mod operator_request;
 mod page;
 mod timestamp;
 
@@ -23,7 +24,6 @@ use core::str;
 
 use steerage_config::ConfigErrors;
 use steerage_config::admin::Admin;
-use steerage_config::operator::{self, Subject};
 use steerage_policy::operator::Word;
 use steerage_shared::agreement::{Agreement, Lost};
 use steerage_shared::census;
@@ -31,6 +31,8 @@ use steerage_shared::key;
 use steerage_shared::store::Store;
 
 pub(crate) use timestamp::Clock;
+
+use operator_request::Subject;
 
 /// A request for the admin surface, as far as its head tells.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +132,12 @@ pub(crate) fn receive_body(
     store: &impl Store,
     clock: Clock,
 ) -> Reply {
-    obey(target, operator::read(target.subject, body), store, clock)
+    obey(
+        target,
+        operator_request::read(target.subject, body),
+        store,
+        clock,
+    )
 }
 
 fn receive_word(
@@ -151,7 +158,7 @@ fn receive_word(
         ));
     }
     if !query.is_empty() {
-        let word = operator::read_query(target.subject, query);
+        let word = operator_request::read_query(target.subject, query);
         return Step::Reply(obey(&target, word, store, clock));
     }
     if ask.complete {

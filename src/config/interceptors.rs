@@ -89,22 +89,27 @@ pub enum Level {
 }
 
 impl Level {
-    /// The names in configurations.
-    pub const NAMES: [&'static str; 6] = ["trace", "debug", "info", "warn", "error", "critical"];
+    /// Every level, the lowest first.
+    pub const ALL: [Self; 6] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Critical,
+    ];
 
-    /// The level with this name.
+    /// The name in configurations.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let levels = [
-            Self::Trace,
-            Self::Debug,
-            Self::Info,
-            Self::Warn,
-            Self::Error,
-            Self::Critical,
-        ];
-        let mut named = Self::NAMES.into_iter().zip(levels);
-        named.find(|(known, _)| *known == name).map(|(_, it)| it)
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
     }
 }
 
@@ -269,8 +274,8 @@ mod tests {
 
     #[test]
     fn levels_have_the_names_of_the_host() {
-        assert_eq!(Level::from_name("info"), Some(Level::default()));
-        assert_eq!(Level::from_name("critical"), Some(Level::Critical));
-        assert_eq!(Level::from_name("loud"), None);
+        assert_eq!(Level::default().name(), "info");
+        assert_eq!(Level::Critical.name(), "critical");
+        assert_eq!(Level::ALL.map(|level| level as u8), [0, 1, 2, 3, 4, 5]);
     }
 }

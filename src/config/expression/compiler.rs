@@ -6,7 +6,9 @@
 //!
 //! Example: `1 + 2 * attempt` becomes 1, 2, attempt, multiply, add.
 
-use super::{Expected, ExpressionError, Function, MAX_DEPTH, Operator, Step};
+use super::error::{Expected, ExpressionError};
+use super::limits::MAX_DEPTH;
+use super::step::{Function, Operator, Step};
 
 /// The steps of `text`.
 pub(super) fn compile(text: &str) -> Result<Vec<Step>, ExpressionError> {

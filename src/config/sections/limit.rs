@@ -1,29 +1,68 @@
-//! How many attempts an endpoint takes at a time, and how many connections its cluster keeps.
+//! `connection_pool`: how many attempts an endpoint takes at a time, and how many connections its
+//! cluster keeps.
 //!
-//! Some of these values have a second spelling in the pool itself. That both are given has been
-//! reported already; whichever is there is read.
+//! Some of these values have a second spelling in the pool itself. That both are given is an error of
+//! the pool; here the one that is given is read.
 //!
 //! Example: `{"expected_rps": 50, "avg_response_time": 0.3}` is a limit of 18; with
-//! `"dynamic": true` the limit begins with 18 and goes where the response times lead it, up to 100.
+//! `"dynamic": true` the limit begins with 18 and follows the response times, up to 100.
+
+use core::time::Duration;
 
 use steerage_policy::limit::{self, Keepalive, Limit};
 
-use crate::error::{ConfigError, Problem};
-use crate::fields::{Fields, Reported};
+use crate::error::Problem;
+use crate::fields::Fields;
+use crate::key::Key;
+use crate::report::{Errors, Reported};
+use crate::section;
 
+section! {
+    /// `connection_pool`.
+    pub static CONNECTION_POOL: ConnectionPool;
+    MAX_CONNECTIONS: u32 = Key::count(
+        "max_connections",
+        "100",
+        "most attempts at a time to an endpoint, over all workers",
+    );
+    MAX_KEEPALIVE_CONNECTIONS: u32 = Key::count(
+        "max_keepalive_connections",
+        "20",
+        "most idle connections that are kept; belongs to the clusters",
+    );
+    KEEPALIVE_EXPIRY: Duration = Key::span(
+        "keepalive_expiry",
+        "5",
+        "how long an idle connection is kept; belongs to the clusters",
+    );
+    EXPECTED_RPS: f64 = Key::number(
+        "expected_rps",
+        false,
+        1e9,
+        "–",
+        "requests a second to an endpoint; with avg_response_time it gives the limit by Little's law",
+    );
+    AVG_RESPONSE_TIME: Duration = Key::span("avg_response_time", "–", "see expected_rps");
+    DYNAMIC: bool = Key::flag(
+        "dynamic",
+        "false",
+        "whether the limit follows the measured response times",
+    );
+}
+
+/// The limit. `other_most` is `max_connections` of the pool itself.
 pub(super) fn limit(
-    pool: &Fields<'_>,
-    fields: &Fields<'_>,
-    errors: &mut Vec<ConfigError>,
+    fields: &Fields<'_, ConnectionPool>,
+    other_most: Result<Option<u32>, Reported>,
+    errors: &mut Errors,
 ) -> Result<Limit, Reported> {
     let size = size(fields, errors);
-    let most = match fields.whole("max_connections")? {
-        Some(most) => Some(most),
-        None => pool.whole("max_connections")?,
-    };
-    let most = most.unwrap_or(Limit::DEFAULT.most());
+    let most = fields
+        .get(&MAX_CONNECTIONS)?
+        .or(other_most?)
+        .unwrap_or(Limit::DEFAULT.most());
     let size = size?.map(|size| size.min(most));
-    Ok(if fields.flag("dynamic")?.unwrap_or(false) {
+    Ok(if fields.get(&DYNAMIC)?.unwrap_or(false) {
         Limit::Dynamic {
             start: size.unwrap_or(limit::DEFAULT_START).min(most),
             most,
@@ -34,32 +73,39 @@ pub(super) fn limit(
 }
 
 /// The size by Little's law, if what it takes is given.
-fn size(fields: &Fields<'_>, errors: &mut Vec<ConfigError>) -> Result<Option<u32>, Reported> {
-    let rate = fields.number("expected_rps");
-    let time = fields.span("avg_response_time");
-    let (missing, field) = match (rate?, time?) {
+fn size(fields: &Fields<'_, ConnectionPool>, errors: &mut Errors) -> Result<Option<u32>, Reported> {
+    let rate = fields.get(&EXPECTED_RPS);
+    let time = fields.get(&AVG_RESPONSE_TIME);
+    let (rate_name, time_name) = (EXPECTED_RPS.field.name, AVG_RESPONSE_TIME.field.name);
+    Err(errors.report(match (rate?, time?) {
         (None, None) => return Ok(None),
         (Some(rate), Some(time)) => return Ok(Some(limit::size(rate, time.as_secs_f64()))),
-        (Some(_), None) => ("avg_response_time", "expected_rps"),
-        (None, Some(_)) => ("expected_rps", "avg_response_time"),
-    };
-    errors.push(fields.error(missing, Problem::RequiredBeside { field }));
-    Err(Reported)
+        (Some(_), None) => fields.error(
+            &AVG_RESPONSE_TIME,
+            Problem::RequiredBeside { field: rate_name },
+        ),
+        (None, Some(_)) => {
+            fields.error(&EXPECTED_RPS, Problem::RequiredBeside { field: time_name })
+        }
+    }))
 }
 
-pub(super) fn keepalive(pool: &Fields<'_>, fields: &Fields<'_>) -> Result<Keepalive, Reported> {
+/// What is kept of idle connections. The others are the fields of the pool itself.
+pub(super) fn keepalive(
+    fields: &Fields<'_, ConnectionPool>,
+    other_most: Result<Option<u32>, Reported>,
+    other_expiry: Result<Option<Duration>, Reported>,
+) -> Result<Keepalive, Reported> {
     let default = Keepalive::default();
-    let most = match fields.whole("max_keepalive_connections")? {
-        Some(most) => Some(most),
-        None => pool.whole("max_keepalive_connections")?,
-    };
-    let expiry = match fields.span("keepalive_expiry")? {
-        Some(expiry) => Some(expiry),
-        None => pool.span("keepalive_expiry")?,
-    };
     Ok(Keepalive {
-        most: most.unwrap_or(default.most),
-        expiry: expiry.unwrap_or(default.expiry),
+        most: fields
+            .get(&MAX_KEEPALIVE_CONNECTIONS)?
+            .or(other_most?)
+            .unwrap_or(default.most),
+        expiry: fields
+            .get(&KEEPALIVE_EXPIRY)?
+            .or(other_expiry?)
+            .unwrap_or(default.expiry),
     })
 }
 

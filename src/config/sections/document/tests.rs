@@ -5,6 +5,7 @@ use crate::interceptors::Interceptors;
 use crate::testing::{check, pool};
 use steerage_policy::balance::Strategy;
 use steerage_policy::jitter::{Bounds, Jitter};
+use steerage_policy::pool::{Pool, Timeouts};
 
 #[test]
 fn the_smallest_configuration_has_the_defaults() {

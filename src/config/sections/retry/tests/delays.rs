@@ -1,6 +1,6 @@
 //! The delays of each strategy, and their bounds.
 
-use steerage_policy::backoff::Backoff as _;
+use steerage_policy::backoff::{Backoff as _, Delays};
 
 use super::*;
 

@@ -2,6 +2,10 @@
 
 mod delays;
 
+use steerage_policy::budget::BudgetPolicy;
+use steerage_policy::hedge::{HedgeDelay, HedgePolicy};
+use steerage_policy::jitter::Jitter;
+
 use super::*;
 use crate::testing::{check, pool};
 

@@ -1,47 +1,89 @@
-//! Which requests belong to a pool.
+//! `match`: which requests belong to a pool.
 
 use steerage_policy::idempotency::Methods;
 use steerage_policy::matching::{HeaderRule, HostPattern, Matcher, PathRegex};
 
-use crate::fields::{Fields, Reported};
-use crate::json::{Json, Object};
+use crate::fields::Fields;
+use crate::from_value::Headers;
+use crate::key::Key;
+use crate::kind::{Kind, METHOD, some};
+use crate::report::Reported;
+use crate::section;
+use crate::text_rule::TextRule;
+use crate::value::{Checked, FromValue, Value};
 
-pub(super) fn matcher(fields: &Fields<'_>) -> Result<Matcher, Reported> {
+section! {
+    /// `match`.
+    pub static MATCH: Match;
+    PREFIX: Box<str> = Key::text("prefix", TextRule::Path, "–", "the path begins with this");
+    PATH: Box<str> = Key::text("path", TextRule::Path, "–", "the path is this");
+    REGEX: PathRegex = Key::new(
+        "regex",
+        Kind::Text(TextRule::Regex),
+        "–",
+        "the whole path without its query matches this",
+    );
+    HOSTS: Vec<HostPattern> = Key::new(
+        "hosts",
+        some(&Kind::Text(TextRule::Host)),
+        "–",
+        "the host is one of these, or ends as a `*.suffix` says",
+    );
+    METHODS: Methods = Key::new("methods", some(&METHOD), "–", "the method is one of these");
+    HEADERS: HeaderRules = Key::new(
+        "headers",
+        HEADER_RULES,
+        "{}",
+        "for each header its exact value, or {\"present\": true}, or {\"prefix\": …}",
+    );
+}
+
+pub(super) fn matcher(fields: &Fields<'_, Match>) -> Result<Matcher, Reported> {
     Ok(Matcher {
-        prefix: fields.text("prefix")?.map(Into::into),
-        path: fields.text("path")?.map(Into::into),
-        regex: fields.read("regex", |json| PathRegex::new(json.text()?).ok())?,
-        hosts: fields
-            .list("hosts", |json| HostPattern::new(json.text()?))?
-            .unwrap_or_default(),
-        methods: fields.list("methods", Json::text)?.map(Methods::new),
-        headers: fields
-            .read("headers", |json| match json {
-                Json::Object(object) => headers(object),
-                _ => None,
-            })?
-            .unwrap_or_default(),
+        prefix: fields.get(&PREFIX)?,
+        path: fields.get(&PATH)?,
+        regex: fields.get(&REGEX)?,
+        hosts: fields.get(&HOSTS)?.unwrap_or_default(),
+        methods: fields.get(&METHODS)?,
+        headers: fields.get(&HEADERS)?.map_or_else(Vec::new, |rules| rules.0),
     })
 }
 
-/// The rules of an object of headers.
-pub(super) fn headers(object: &Object) -> Option<Vec<(Box<str>, HeaderRule)>> {
-    object
-        .0
-        .iter()
-        .map(|(name, json)| Some((name.to_ascii_lowercase().into(), header(json)?)))
-        .collect()
+section! {
+    /// What a header must be, where it is not simply its value.
+    pub static HEADER_RULE: Rule, exactly one of RULE_PRESENT, RULE_PREFIX;
+    RULE_PRESENT: bool = Key::flag("present", "–", "it is there, or it is not there");
+    RULE_PREFIX: Box<str> = Key::text(
+        "prefix",
+        TextRule::HeaderValue,
+        "–",
+        "its value begins with this",
+    );
 }
 
-fn header(json: &Json) -> Option<HeaderRule> {
-    match json {
-        Json::Text(exact) => Some(HeaderRule::Exact(exact.clone())),
-        Json::Object(object) => match (object.get("present"), object.get("prefix")) {
-            (Some(Json::Flag(present)), None) => Some(HeaderRule::Present(*present)),
-            (None, Some(Json::Text(prefix))) => Some(HeaderRule::Prefix(prefix.clone())),
+/// Headers with the rule for each.
+pub(super) type HeaderRules = Headers<HeaderRule>;
+
+/// The kind of [`HeaderRules`].
+pub(super) const HEADER_RULES: Kind = Kind::Headers(&Kind::Either(&[
+    Kind::Text(TextRule::HeaderValue),
+    Kind::Object(&HEADER_RULE),
+]));
+
+impl FromValue for HeaderRule {
+    fn from_value(checked: &Checked<'_>) -> Option<Self> {
+        if let Value::Text(exact) = checked.value {
+            return Some(Self::Exact(exact.into()));
+        }
+        let fields = Fields::of(checked, String::new());
+        match (
+            fields.get(&RULE_PRESENT).ok()?,
+            fields.get(&RULE_PREFIX).ok()?,
+        ) {
+            (Some(present), None) => Some(Self::Present(present)),
+            (None, Some(prefix)) => Some(Self::Prefix(prefix)),
             _ => None,
-        },
-        _ => None,
+        }
     }
 }
 

@@ -1,38 +1,19 @@
-//! Every field that a configuration may have, as data.
+//! What a value may be, and the fields of a section, as data.
 //!
-//! One table is the source of everything that is said about a field: which names are known, which
-//! kinds and ranges hold ([`Kind`]), what errors say, and what the
-//! reference documentation and a JSON Schema can be made of. It is walked by `check`; the values are
-//! then read by `resolve` through the same functions, so what was checked is what is used.
+//! The check walks a document along a [`Section`]; errors, the reference documentation and the JSON
+//! Schema are made of the same data.
 //!
-//! Limits: rules between fields are code, in `resolve`. All numbers of the contract are at least 0,
-//! so a number has only an upper limit and whether it may be 0.
+//! Limits: rules between fields are code, in the files of `sections`. All numbers are at least 0, so
+//! a number has only an upper limit and whether it may be 0.
 //!
-//! Example: `field("decay", SPAN, "10", "…")` in the section of the load balancer makes
-//! `{"load_balancer": {"decay": 0}}` an error that says what a duration is.
-
-mod balance;
-mod health;
-mod interceptors;
-mod pool;
-mod retry;
-mod text_rule;
+//! Example: `decay` of the load balancer has the kind [`Kind::Span`], so
+//! `{"load_balancer": {"decay": 0}}` is an error that says what a duration is.
 
 use core::fmt;
 use core::time::Duration;
 
-pub use balance::{CONNECTION_POOL, HASH_ON, LOAD_BALANCER};
-pub use health::{CIRCUIT_BREAKER, HEALTH_CHECK};
-pub use interceptors::{ACTION, INTERCEPTORS, LOGGING, WHEN};
-pub use pool::{
-    ADMIN, CIRCUIT_WORD, ENDPOINT, HEADER_RULE, HEALTH_WORD, MATCH, POOL, ROOT, TIMEOUT,
-};
-pub use retry::{BUDGET, CONDITION, HEDGE, RETRY_POLICY};
-pub use text_rule::{RESERVED_HEADERS, TextRule};
-
 use crate::decimal::Decimal;
-use crate::json::Json;
-use crate::status;
+use crate::text_rule::TextRule;
 
 /// The fields of one kind of object.
 #[derive(Debug)]
@@ -46,16 +27,6 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section with these fields only.
-    #[must_use]
-    pub const fn of(fields: &'static [Field]) -> Self {
-        Self {
-            fields,
-            and: None,
-            exactly_one: &[],
-        }
-    }
-
     /// The field with this name.
     #[must_use]
     pub fn field(&'static self, name: &str) -> Option<&'static Field> {
@@ -70,7 +41,7 @@ impl Section {
 }
 
 /// One field of an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Its key.
     pub name: &'static str,
@@ -86,50 +57,12 @@ pub struct Field {
     pub same_as: Option<&'static str>,
 }
 
-/// A field that may be left out.
-#[must_use]
-pub const fn field(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Field {
-    Field {
-        name,
-        kind,
-        default,
-        meaning,
-        required: false,
-        same_as: None,
-    }
-}
-
-impl Field {
-    /// It must be given.
-    #[must_use]
-    pub const fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
-    }
-
-    /// It is another spelling of the field at `path`.
-    #[must_use]
-    pub const fn same_as(self, path: &'static str) -> Self {
-        Self {
-            same_as: Some(path),
-            ..self
-        }
-    }
-}
-
 /// What a value must be. `Display` completes the sentence "must be …".
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `true` or `false`.
     Flag,
-    /// `false` only: the way to switch off what has settings otherwise.
+    /// `false` only: switches off what an object would set.
     Off,
     /// `null` only.
     Null,
@@ -152,7 +85,7 @@ pub enum Kind {
         /// Whether it may be 0.
         zero: bool,
     },
-    /// A duration of which neither much less nor much more makes sense.
+    /// A duration within these limits.
     SpanWithin {
         /// The shortest.
         min: Duration,
@@ -178,24 +111,6 @@ pub enum Kind {
     Headers(&'static Self),
     /// Any of these.
     Either(&'static [Self]),
-}
-
-impl Kind {
-    /// Whether the JSON type of `json` is one that this kind takes.
-    pub(crate) fn is_type_of(&self, json: &Json) -> bool {
-        match self {
-            Self::Flag | Self::Off => matches!(json, Json::Flag(_)),
-            Self::Null => matches!(json, Json::Null),
-            Self::Number { .. } | Self::Whole { .. } => matches!(json, Json::Number(_)),
-            Self::Span { .. } | Self::SpanWithin { .. } => {
-                matches!(json, Json::Number(_) | Json::Text(_))
-            }
-            Self::Choice(_) | Self::Text(_) => matches!(json, Json::Text(_)),
-            Self::List { .. } => matches!(json, Json::List(_)),
-            Self::Object(_) | Self::Headers(_) => matches!(json, Json::Object(_)),
-            Self::Either(kinds) => kinds.iter().any(|kind| kind.is_type_of(json)),
-        }
-    }
 }
 
 impl fmt::Display for Kind {
@@ -241,38 +156,13 @@ impl fmt::Display for Kind {
 /// How a duration is written.
 const SPAN_FORMS: &str = "seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\")";
 
-const SPAN: Kind = Kind::Span { zero: false };
-const SPAN_OR_ZERO: Kind = Kind::Span { zero: true };
-/// A part of a whole.
-const SHARE: Kind = Kind::Number {
-    zero: false,
-    max: 1.0,
-};
-const SHARE_OR_ZERO: Kind = Kind::Number {
-    zero: true,
-    max: 1.0,
-};
-/// How many of something.
-const COUNT: Kind = Kind::Whole {
-    min: 1,
-    max: 1_000_000,
-};
-const STATUS: Kind = Kind::Either(&[
-    Kind::Whole {
-        min: status::LOWEST as u64,
-        max: status::HIGHEST as u64,
-    },
-    Kind::Text(TextRule::Statuses),
-]);
-const STATUSES: Kind = any_number_of(&STATUS);
-const METHOD: Kind = Kind::Text(TextRule::Method);
-const HEADER_RULES: Kind = Kind::Headers(&Kind::Either(&[
-    Kind::Text(TextRule::HeaderValue),
-    Kind::Object(&HEADER_RULE),
-]));
-const HEADER_VALUES: Kind = Kind::Headers(&Kind::Text(TextRule::HeaderValue));
+/// A share that may not be 0, if `zero` is not set.
+pub(crate) const fn share(zero: bool) -> Kind {
+    Kind::Number { zero, max: 1.0 }
+}
 
-const fn any_number_of(of: &'static Kind) -> Kind {
+/// A list with any number of entries.
+pub(crate) const fn any_number_of(of: &'static Kind) -> Kind {
     Kind::List {
         of,
         min: 0,
@@ -280,7 +170,8 @@ const fn any_number_of(of: &'static Kind) -> Kind {
     }
 }
 
-const fn some(of: &'static Kind) -> Kind {
+/// A list with at least one entry.
+pub(crate) const fn some(of: &'static Kind) -> Kind {
     Kind::List {
         of,
         min: 1,
@@ -288,9 +179,30 @@ const fn some(of: &'static Kind) -> Kind {
     }
 }
 
-/// Most entries of a list or an object of headers that has no limit of its own: far more than any list needs, and little
-/// enough to be compared with each other.
-pub(crate) const MOST: usize = 1_000;
+/// One status, or several as text.
+pub(crate) const STATUS: Kind = Kind::Either(&[
+    Kind::Whole {
+        min: LOWEST_STATUS as u64,
+        max: HIGHEST_STATUS as u64,
+    },
+    Kind::Text(TextRule::Statuses),
+]);
 
-#[cfg(test)]
-mod tests;
+/// An HTTP method.
+pub(crate) const METHOD: Kind = Kind::Text(TextRule::Method);
+
+/// A duration above 0.
+pub(crate) const SPAN: Kind = Kind::Span { zero: false };
+
+/// A duration that may be 0.
+pub(crate) const SPAN_OR_ZERO: Kind = Kind::Span { zero: true };
+
+/// The lowest status of HTTP.
+pub(crate) const LOWEST_STATUS: u16 = 100;
+
+/// The highest status of HTTP.
+pub(crate) const HIGHEST_STATUS: u16 = 599;
+
+/// Most entries of a list, or of an object of headers, that has no limit of its own. More than any
+/// list needs, and few enough to compare each entry with every other.
+pub(crate) const MOST: usize = 1_000;

@@ -1,44 +1,88 @@
-//! What must hold besides for a failed attempt to be tried again.
+//! `retry_policy.retry_when`: what must hold besides for a failed attempt to be tried again.
 //!
-//! Every object of `retry_when` becomes one [`Condition`]. An object without any field would hold
-//! always and is more likely a mistake, so it is refused. Header rules are written and read as those
-//! of `match.headers`.
+//! Every object of the list becomes one [`Condition`]. An object without any field would always hold
+//! and is more likely a mistake, so it is refused. Header rules are those of `match.headers`.
 //!
 //! Example: `[{"response_header": {"x-should-retry": "true"}}, {"faster_than": 2.0}]` makes two
 //! conditions; `[{}]` is the error that `retry_policy.retry_when[0]` must have a field.
 
+use core::time::Duration;
+
 use steerage_policy::condition::{Condition, Conditions, FailureKind};
 use steerage_policy::idempotency::Methods;
-use steerage_policy::matching::HeaderRule;
+use steerage_policy::outcome::Transport;
 use steerage_policy::retry::Statuses;
 
-use super::matching;
-use crate::check;
+use super::matching::{HEADER_RULES, HeaderRules};
 use crate::error::{ConfigError, Problem};
-use crate::fields::{Fields, Reported};
-use crate::json::{Json, Object};
-use crate::schema::CONDITION;
-use crate::status;
+use crate::fields::Fields;
+use crate::key::Key;
+use crate::kind::{Kind, METHOD, STATUS, some};
+use crate::place::item;
+use crate::report::{Errors, Reported};
+use crate::value::{Checked, Choice, Value};
+use crate::{choice, section};
 
-/// `retry_when` of a retry policy's fields.
+section! {
+    /// An entry of `retry_policy.retry_when`. At least one field must be given.
+    pub static CONDITION: When;
+    STATUSES: Statuses = Key::new(
+        "status",
+        some(&STATUS),
+        "–",
+        "the failed answer's status is one of these, as retry_on_status_codes",
+    );
+    RESPONSE_HEADER: HeaderRules = Key::new(
+        "response_header",
+        HEADER_RULES,
+        "–",
+        "the headers of the failed answer, as match.headers",
+    );
+    REQUEST_HEADER: HeaderRules = Key::new(
+        "request_header",
+        HEADER_RULES,
+        "–",
+        "the headers of the client's request, as match.headers",
+    );
+    METHODS: Methods = Key::new(
+        "method",
+        Kind::Either(&[METHOD, some(&METHOD)]),
+        "–",
+        "the request's method is this, or one of these",
+    );
+    FASTER_THAN: Duration = Key::span("faster_than", "–", "the failed attempt took less");
+    OUTCOME: Vec<FailureKind> = Key::new(
+        "outcome",
+        Kind::Either(&[FAILURE, some(&FAILURE)]),
+        "–",
+        "the attempt failed in this way, or in one of these",
+    );
+}
+
+/// How an attempt can fail.
+const FAILURE: Kind = Kind::Choice(FailureKind::NAMES);
+
+choice!(
+    FailureKind,
+    [
+        FailureKind::Status,
+        FailureKind::Transport(Transport::ConnectFailure),
+        FailureKind::Transport(Transport::Reset),
+        FailureKind::Transport(Transport::Timeout),
+    ]
+);
+
+/// The conditions of a list at `path`.
 pub(super) fn conditions(
-    fields: &Fields<'_>,
-    errors: &mut Vec<ConfigError>,
+    list: &[Checked<'_>],
+    path: &str,
+    errors: &mut Errors,
 ) -> Result<Conditions, Reported> {
-    let list = match fields.get(FIELD) {
-        None => return Ok(Conditions::default()),
-        Some(Json::List(list)) => list,
-        Some(_) => return Err(Reported),
-    };
-    let mut conditions = Vec::new();
-    for (index, json) in list.iter().enumerate() {
-        let Json::Object(object) = json else {
-            conditions.push(Err(Reported));
-            continue;
-        };
-        let path = check::item(&fields.path(FIELD), index);
-        conditions.push(condition(object, path, errors));
-    }
+    let conditions: Vec<_> = list
+        .iter()
+        .enumerate()
+        .map(|(index, checked)| condition(checked, item(path, index), errors))
+        .collect();
     conditions
         .into_iter()
         .collect::<Result<_, _>>()
@@ -46,70 +90,51 @@ pub(super) fn conditions(
 }
 
 fn condition(
-    object: &Object,
+    checked: &Checked<'_>,
     path: String,
-    errors: &mut Vec<ConfigError>,
+    errors: &mut Errors,
 ) -> Result<Condition, Reported> {
-    let known = CONDITION.fields;
-    if known.iter().all(|field| object.get(field.name).is_none()) {
-        errors.push(check::error(path, Problem::AtLeastOne(known)));
-        return Err(Reported);
+    if let (Value::Nothing, Some(reported)) = (&checked.value, checked.reported) {
+        return Err(reported);
     }
-    let fields = &Fields::new(object, &CONDITION, path);
+    let fields = &Fields::<When>::of(checked, path);
+    if !fields.any_given::<When>() {
+        let problem = Problem::AtLeastOne(CONDITION.fields);
+        return Err(errors.report(ConfigError::new(fields.place().to_owned(), problem)));
+    }
     Ok(Condition {
-        statuses: fields.list("status", status::read)?.map(Statuses::new),
-        response_headers: headers(fields, "response_header")?,
-        request_headers: headers(fields, "request_header")?.unwrap_or_default(),
-        methods: fields
-            .read("method", |json| one_or_more(json, Json::text))?
-            .map(Methods::new),
-        faster_than: fields.span("faster_than")?,
-        outcomes: fields.read("outcome", |json| {
-            one_or_more(json, |json| FailureKind::from_name(json.text()?))
-        })?,
+        statuses: fields.get(&STATUSES)?,
+        response_headers: fields.get(&RESPONSE_HEADER)?.map(|rules| rules.0),
+        request_headers: fields
+            .get(&REQUEST_HEADER)?
+            .map_or_else(Vec::new, |rules| rules.0),
+        methods: fields.get(&METHODS)?,
+        faster_than: fields.get(&FASTER_THAN)?,
+        outcomes: fields.get(&OUTCOME)?,
     })
 }
-
-type HeaderRules = Vec<(Box<str>, HeaderRule)>;
-
-/// The header rules of this field, read as `match.headers`.
-fn headers(fields: &Fields<'_>, name: &str) -> Result<Option<HeaderRules>, Reported> {
-    fields.read(name, |json| match json {
-        Json::Object(object) => matching::headers(object),
-        _ => None,
-    })
-}
-
-/// Every entry of a list, converted, or the only one without a list around it.
-pub(super) fn one_or_more<'a, T>(
-    json: &'a Json,
-    convert: impl Fn(&'a Json) -> Option<T>,
-) -> Option<Vec<T>> {
-    match json {
-        Json::List(list) => list.iter().map(convert).collect(),
-        only => convert(only).map(|value| vec![value]),
-    }
-}
-
-const FIELD: &str = "retry_when";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
-    use crate::schema::RETRY_POLICY;
-    use core::time::Duration;
+    use crate::kind::any_number_of;
+    use steerage_policy::matching::HeaderRule;
 
-    /// The conditions of `retry_when`, or the errors of resolving it.
+    const OBJECT: Kind = Kind::Object(&CONDITION);
+    const LIST: Kind = any_number_of(&OBJECT);
+
+    /// The conditions of `retry_when`, or the errors of making them.
     fn resolved(list: &str) -> Result<Conditions, String> {
-        let document = json::read(format!(r#"{{"retry_when": {list}}}"#).as_bytes());
-        let document = document.map_err(|error| error.to_string())?;
-        let mut errors = Vec::new();
-        let fields = Fields::new(&document, &RETRY_POLICY, "retry_policy".into());
-        conditions(&fields, &mut errors).map_err(|Reported| {
-            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            lines.join("\n")
-        })
+        let json = serde_json::from_str(list).unwrap();
+        let checked = crate::check::value(&LIST, &json, "", &mut Errors::default());
+        let Value::List(list) = &checked.value else {
+            panic!("{list}");
+        };
+        let mut errors = Errors::default();
+        let conditions = conditions(list, "retry_policy.retry_when", &mut errors);
+        errors
+            .finish(conditions)
+            .map_err(|errors| errors.to_string())
     }
 
     #[track_caller]
