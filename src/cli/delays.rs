@@ -18,8 +18,8 @@ use steerage_policy::backoff::{Backoff as _, Delays};
 use steerage_policy::jitter::{Bounds, Jitter};
 use steerage_policy::pool::Pool;
 
-use crate::Finished;
 use crate::arguments::{self, Format};
+use crate::finished::Finished;
 use crate::source;
 use crate::text::{self, count, span};
 

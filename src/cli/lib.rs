@@ -33,6 +33,7 @@
 mod arguments;
 mod check;
 mod delays;
+mod finished;
 mod position;
 mod reference;
 mod render;
@@ -47,42 +48,7 @@ use std::ffi::OsString;
 use clap::Parser as _;
 
 use arguments::{Arguments, Command, SchemaFormat};
-
-/// What a command has come to.
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// For the standard output.
-    pub output: String,
-    /// For the standard error output.
-    pub complaint: String,
-    /// The exit code: 0, [`REFUSED`] or [`FAILED`].
-    pub status: u8,
-}
-
-/// The exit code when the configuration is not what it should be.
-pub const REFUSED: u8 = 1;
-
-/// The exit code when the command could not be carried out: wrong arguments, a file that cannot be read.
-pub const FAILED: u8 = 2;
-
-impl Finished {
-    /// All is well.
-    fn with(output: String) -> Self {
-        Self {
-            output,
-            ..Self::default()
-        }
-    }
-
-    /// It could not be done.
-    fn failed(complaint: &str) -> Self {
-        Self {
-            complaint: format!("steerage: {complaint}\n"),
-            status: FAILED,
-            ..Self::default()
-        }
-    }
-}
+pub use finished::{FAILED, Finished, REFUSED};
 
 /// Carries out the command of a command line, the program's name first. `colour`: whether the output may
 /// be coloured.

@@ -12,8 +12,8 @@
 use serde_json::json;
 use steerage_policy::limit;
 
-use crate::Finished;
 use crate::arguments::{self, Format};
+use crate::finished::Finished;
 use crate::text::{self, decimal, span};
 
 /// What each endpoint needs.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use steerage_config::{Config, ConfigErrors, parse};
 
-use crate::{Finished, REFUSED};
+use crate::finished::{Finished, REFUSED};
 
 /// What the file is called in messages.
 pub(crate) fn name(file: &Path) -> String {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{kubernetes_name, sha256};
+use super::values::{kubernetes_name, sha256};
 
 /// Resources for Istio: the plugin, its routes, and the clusters' limits
 ///

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{block, envoy_span, quoted};
+use super::yaml::{block, envoy_span, quoted};
 use crate::arguments::{Address, RenderEnvoy};
 
 const TEMPLATE: &str = include_str!("envoy.yaml");

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{envoy_span, printable, quoted};
+use super::yaml::{self, envoy_span, printable, quoted};
 use crate::arguments::RenderGateway;
 
 /// Most rules of a HTTPRoute, less the one for all else.
@@ -262,7 +262,7 @@ fn gateway_span(span: &str) -> String {
 
 /// The beginning of a resource, up to what it specifies.
 fn metadata(version: &str, kind: &str, arguments: &RenderGateway) -> String {
-    super::metadata(version, kind, &arguments.name, &arguments.namespace)
+    yaml::metadata(version, kind, &arguments.name, &arguments.namespace)
 }
 
 #[cfg(test)]

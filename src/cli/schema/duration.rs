@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::part::number;
+
 /// A text that means some time.
 const NOT_ZERO: &str = "[1-9]";
 
@@ -33,7 +35,7 @@ pub(super) fn up_to_a_day(zero: bool) -> Value {
         text =
             json!({"type": "string", "allOf": [{"pattern": at_most(max)}, {"pattern": NOT_ZERO}]});
     }
-    json!({"anyOf": [super::number(zero, max.as_secs_f64()), text]})
+    json!({"anyOf": [number(zero, max.as_secs_f64()), text]})
 }
 
 /// From `min` to `max`.

@@ -11,6 +11,8 @@
 use serde_json::{Value, json};
 use steerage_config::schema::{RESERVED_HEADERS, TextRule};
 
+use super::part::insert;
+
 /// What a text must be that follows `rule`.
 pub(super) fn text(rule: TextRule) -> Value {
     match rule {
@@ -104,7 +106,7 @@ fn token() -> Value {
 
 fn token_but(others: &str) -> Value {
     let mut token = token();
-    super::insert(
+    insert(
         &mut token,
         "not",
         json!({"pattern": format!("^(?:{others})$")}),

@@ -9,8 +9,8 @@
 
 use serde_json::Value;
 
-use super::super::{printable, quoted};
-use super::Rendering;
+use super::super::yaml::{printable, quoted};
+use super::rendering::Rendering;
 use crate::arguments::{IstioKind, IstioTarget};
 
 impl Rendering<'_> {

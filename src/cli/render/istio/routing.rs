@@ -23,8 +23,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::super::{printable, quoted};
-use super::{Destination, Rendering};
+use super::super::yaml::{printable, quoted};
+use super::rendering::{Destination, Rendering};
 use crate::arguments::{IstioRouting, IstioTarget};
 
 impl Rendering<'_> {

@@ -10,6 +10,7 @@
 //! Example: `read` becomes `{"$ref": "#/$defs/duration", "default": 30, "description": "…"}`.
 
 mod duration;
+mod part;
 mod rule;
 
 use std::ptr;
@@ -20,6 +21,8 @@ use steerage_config::schema::{
     HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH, POOL,
     RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
 };
+
+use part::{insert, number};
 
 /// The sections with names of their own, in the order of the documentation.
 pub(crate) const SECTIONS: [(&str, &Section); 19] = [
@@ -178,19 +181,3 @@ fn value(kind: &Kind) -> Value {
 
 /// Most headers of one object, as the parser has it.
 const MOST_HEADERS: usize = 1_000;
-
-fn number(zero: bool, max: f64) -> Value {
-    // Whole where it is, so that the schema reads `10` and not `10.0`.
-    let max = serde_json::from_str(&max.to_string()).unwrap_or_else(|_| json!(max));
-    if zero {
-        json!({"type": "number", "minimum": 0, "maximum": max})
-    } else {
-        json!({"type": "number", "exclusiveMinimum": 0, "maximum": max})
-    }
-}
-
-fn insert(schema: &mut Value, key: &str, value: Value) {
-    if let Value::Object(object) = schema {
-        object.insert(key.to_owned(), value);
-    }
-}

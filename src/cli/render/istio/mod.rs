@@ -25,6 +25,7 @@
 //! `x-steerage-cluster` to port 80 of that host.
 
 mod plugin;
+mod rendering;
 mod routing;
 
 use std::fmt::Write as _;
@@ -33,51 +34,9 @@ use serde_json::Value;
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{envoy_span, quoted};
-use crate::arguments::{IstioTarget, RenderIstio};
-
-/// What a cluster of Istio stands for.
-#[derive(Debug, PartialEq, Eq)]
-struct Destination<'a> {
-    host: &'a str,
-    port: u16,
-    subset: Option<&'a str>,
-}
-
-impl<'a> Destination<'a> {
-    /// `None` unless the name is of the form `outbound|PORT|SUBSET|HOST`, or at a waypoint
-    /// `inbound-vip|PORT|http|HOST` or `inbound-vip|PORT|http/SUBSET|HOST`.
-    fn of(cluster: &'a str, target: IstioTarget) -> Option<Self> {
-        let mut parts = cluster.split('|');
-        let (direction, port, subset, host) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let subset = match direction {
-            "outbound" => subset,
-            "inbound-vip" if target == IstioTarget::Waypoint => {
-                let subset = subset.strip_prefix("http")?;
-                match subset.strip_prefix('/') {
-                    Some(subset) => subset,
-                    None if subset.is_empty() => subset,
-                    None => return None,
-                }
-            }
-            _ => return None,
-        };
-        let port: u16 = port.parse().ok()?;
-        (!host.is_empty() && parts.next().is_none()).then_some(Self {
-            host,
-            port,
-            subset: Some(subset).filter(|subset| !subset.is_empty()),
-        })
-    }
-}
-
-/// What is rendered, and for whom.
-struct Rendering<'a> {
-    arguments: &'a RenderIstio,
-    config: &'a Config,
-    clusters: Vec<(&'a Cluster, Destination<'a>)>,
-}
+use super::yaml::{envoy_span, quoted};
+use crate::arguments::RenderIstio;
+use rendering::{Destination, Rendering};
 
 /// All resources, one document each.
 ///
@@ -125,22 +84,6 @@ const HEAD: &str =
 ";
 
 impl Rendering<'_> {
-    /// Whether a request to another host than that of the routes could be taken by a pool.
-    fn names_its_hosts(&self) -> Result<(), String> {
-        if !self.arguments.sees_other_hosts() {
-            return Ok(());
-        }
-        let mut pools = self.config.pools.iter().map(|configured| &configured.pool);
-        match pools.find(|pool| pool.matcher.hosts.is_empty()) {
-            Some(pool) => Err(format!(
-                "this proxy sees requests to other hosts too, which must not be steered: \
-                 say in the pool {} which are meant, with \"match\": {{\"hosts\": [...]}}",
-                pool.name
-            )),
-            None => Ok(()),
-        }
-    }
-
     /// The limits of each host.
     fn limits(&self, documents: &mut String) -> std::fmt::Result {
         let clusters = &self.clusters;
@@ -182,17 +125,12 @@ impl Rendering<'_> {
         }
         Ok(())
     }
-
-    /// The beginning of a resource, up to what it specifies.
-    fn metadata(&self, version: &str, kind: &str, suffix: &str) -> String {
-        let name = format!("{}{suffix}", self.arguments.name);
-        super::metadata(version, kind, &name, self.arguments.namespace())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::IstioTarget;
 
     #[test]
     fn istios_clusters_are_known_by_their_names() {

@@ -1,15 +1,18 @@
 //! The commands, their arguments and their help.
 
 mod istio;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use steerage_config::duration;
 
 pub(crate) use istio::{IstioKind, IstioRouting, IstioTarget, RenderIstio};
+pub(crate) use values::Address;
+
+use values::{address, host_and_port, kubernetes_name, rate, sha256, span};
 
 /// Checks and explains configurations of Steerage, the Envoy filter
 #[derive(Debug, Parser)]
@@ -152,14 +155,6 @@ pub(crate) struct RenderGateway {
     pub(crate) gateway: String,
 }
 
-/// Where a cluster is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(crate) cluster: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
 /// Print the JSON Schema of configurations, or their reference
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
@@ -196,57 +191,6 @@ pub(crate) fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok();
-    rate.filter(|rate: &f64| *rate > 0.0 && *rate <= 1e9)
-        .ok_or_else(|| "must be a number above 0".into())
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    duration::from_text(text)
-        .filter(|span| !span.is_zero())
-        .ok_or_else(|| "must be a duration above 0 and at most 24 h, such as 500ms or 0.5".into())
-}
-
-fn address(text: &str) -> Result<Address, String> {
-    let (cluster, place) = text.rsplit_once('=').ok_or("must be CLUSTER=HOST:PORT")?;
-    let (host, port) = host_and_port(place)?;
-    Ok(Address {
-        cluster: cluster.into(),
-        host,
-        port,
-    })
-}
-
-fn host_and_port(text: &str) -> Result<(String, u16), String> {
-    let (host, port) = text.rsplit_once(':').ok_or("must be HOST:PORT")?;
-    let port = port.parse().map_err(|_| "must end with a port")?;
-    // Envoy wants an IPv6 address without its brackets.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("must begin with a host".into());
-    }
-    Ok((host.into(), port))
-}
-
-fn sha256(text: &str) -> Result<String, String> {
-    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() == 64 && text.bytes().all(hexadecimal) {
-        Ok(text.into())
-    } else {
-        Err("must be 64 digits of 0 to 9 and a to f".into())
-    }
-}
-
-fn kubernetes_name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if (1..=63).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.into())
-    } else {
-        Err("must be a name of lower-case letters, digits and `-`".into())
-    }
-}
-
 const EXAMPLES: &str = "\
 Examples:
   steerage check policy.json
@@ -258,7 +202,8 @@ Examples:
 Exit codes:
   0  all is well
   1  the configuration is refused, or has warnings and --strict is given
-  2  the command could not be carried out: wrong arguments, a file that cannot be read";
+  2  the command could not be carried out: wrong arguments, a file that cannot be read,
+     output that cannot be written";
 
 const CHECK: &str = "\
 Examples:

@@ -1,0 +1,39 @@
+//! What a command has come to, and its exit code.
+//!
+//! Example: a file that cannot be read is a complaint and the code [`FAILED`].
+
+/// What a command has come to.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// For the standard output.
+    pub output: String,
+    /// For the standard error output.
+    pub complaint: String,
+    /// The exit code: 0, [`REFUSED`] or [`FAILED`].
+    pub status: u8,
+}
+
+/// The exit code when the configuration is not what it should be.
+pub const REFUSED: u8 = 1;
+
+/// The exit code when the command could not be carried out: wrong arguments, a file that cannot be read.
+pub const FAILED: u8 = 2;
+
+impl Finished {
+    /// All is well.
+    pub(crate) fn with(output: String) -> Self {
+        Self {
+            output,
+            ..Self::default()
+        }
+    }
+
+    /// It could not be done.
+    pub(crate) fn failed(complaint: &str) -> Self {
+        Self {
+            complaint: format!("steerage: {complaint}\n"),
+            status: FAILED,
+            ..Self::default()
+        }
+    }
+}
