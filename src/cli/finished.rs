@@ -1,8 +1,8 @@
-//! What a command has come to, and its exit code.
+//! The result of a command, and its exit code.
 //!
 //! Example: a file that cannot be read is a complaint and the code [`FAILED`].
 
-/// What a command has come to.
+/// The result of a command.
 #[derive(Debug, Default)]
 pub struct Finished {
     /// For the standard output.
@@ -13,14 +13,15 @@ pub struct Finished {
     pub status: u8,
 }
 
-/// The exit code when the configuration is not what it should be.
+/// The exit code when the configuration is refused, or has warnings that count as errors.
 pub const REFUSED: u8 = 1;
 
-/// The exit code when the command could not be carried out: wrong arguments, a file that cannot be read.
+/// The exit code when the command could not be carried out: wrong arguments, a file that cannot be
+/// read, output that cannot be written.
 pub const FAILED: u8 = 2;
 
 impl Finished {
-    /// All is well.
+    /// Success, with this output.
     pub(crate) fn with(output: String) -> Self {
         Self {
             output,
@@ -28,7 +29,7 @@ impl Finished {
         }
     }
 
-    /// It could not be done.
+    /// Failure, with this complaint.
     pub(crate) fn failed(complaint: &str) -> Self {
         Self {
             complaint: format!("steerage: {complaint}\n"),

@@ -1,4 +1,4 @@
-//! The program `steerage`: see the library of this package.
+//! The program `steerage`. The library of this package describes it.
 
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};

@@ -118,7 +118,7 @@ fn headers<'a>(
     path: &str,
     errors: &mut Errors,
 ) -> Checked<'a> {
-    // Every name is compared with every other: not with endless lists.
+    // Every name is compared with every other, so there must not be too many.
     if object.0.len() > MOST {
         let problem = Problem::Length { min: 0, max: MOST };
         return Checked::unusable(errors.report(ConfigError::new(path.into(), problem)));
@@ -151,8 +151,9 @@ fn headers<'a>(
     }
 }
 
-/// The first alternative that fits. If none does, what is wrong with the last one of the right type;
-/// and if the type of all is wrong, or there is no more to say than that, the rule of them all.
+/// A value that may be of several kinds: the first that fits. If none fits, the errors are those of
+/// the last kind that takes this JSON type. An error that only states that kind's rule states the
+/// rule of all kinds instead, and so does the error if no kind takes the type.
 fn either<'a>(
     whole: &Kind,
     kinds: &'static [Kind],
@@ -197,8 +198,8 @@ fn is_type_of(kind: &Kind, json: &Json) -> bool {
     }
 }
 
-/// The value of `json`, if it is the scalar that `kind` says. Lists and objects arrive here when the
-/// kind and the value are not both one.
+/// The value of `json`, if it is a scalar of this kind. A list or an object arrives here if the kind
+/// is another one.
 fn scalar<'a>(kind: &Kind, json: &'a Json) -> Result<Value<'a>, Problem> {
     let value = match (kind, json) {
         (Kind::Flag, Json::Flag(flag)) => Some(Value::Flag(*flag)),

@@ -14,7 +14,7 @@ use crate::json::{Json, Object, excerpt};
 use crate::key::Describe;
 use crate::report::{Errors, Reported};
 
-/// A JSON object whose fields are to be read.
+/// A JSON object before its fields are checked.
 #[derive(Debug)]
 pub struct Document(Object);
 
@@ -58,7 +58,7 @@ impl Document {
 /// Reads the bytes of a configuration.
 ///
 /// # Errors
-/// The one thing that keeps them from being a JSON object.
+/// Why they are no JSON object.
 pub(crate) fn read(bytes: &[u8]) -> Result<Document, ConfigError> {
     let whole = |problem, value| {
         Err(ConfigError {

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration.
 //!
-//! An error is data: where, what was found there, and which rule it breaks. Only [`fmt::Display`]
-//! makes a sentence of it, always of the same form: `path: rule, got value`.
+//! An error is data: a path, the value found there, and the rule that it breaks. [`fmt::Display`]
+//! makes a sentence of it, always in the form `path: rule, got value`.
 //!
 //! Example: `load_balancer.decay: must be a duration above 0 and at most 24 h: seconds (0.25) or
 //! text ("250ms", "30s", "5m", "1h"), got "fast"`.
@@ -109,7 +109,7 @@ pub enum Problem {
     Empty,
     /// The bytes are not text.
     Binary,
-    /// The text is neither JSON nor meant to be.
+    /// The text does not look like JSON.
     PlainText,
     /// Not well-formed JSON.
     Syntax {
@@ -173,7 +173,7 @@ pub enum Problem {
     Expression(ExpressionError),
     /// Not a template.
     Template(TemplateError),
-    /// Something of an answer where there is none yet.
+    /// A condition or a template about an answer, where there is no answer yet.
     OnlyOfAnswers,
     /// An expression that gives no delay.
     NoDelay {

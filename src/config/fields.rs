@@ -1,8 +1,10 @@
 //! The values of one object, read by key.
 //!
-//! A read gives one of three: a value, that none is given, or [`Reported`]: the one given breaks a
-//! rule. A rule between two values is judged only if both can be used, so that one mistake is one
-//! error and not two.
+//! A read has one of three results: a value, no value because none is given, or [`Reported`] because
+//! the value breaks a rule. A rule between two values is judged only if both can be used, so that
+//! one mistake is one error and not two.
+//!
+//! Example: `fields.get(&MAX_ATTEMPTS)?.unwrap_or(default.max_attempts)`.
 
 use core::marker::PhantomData;
 
@@ -78,12 +80,12 @@ impl<'a, S: Describe> Fields<'a, S> {
         fields.any(|field| self.members.json(field.name).is_some())
     }
 
-    /// All values.
+    /// The values without their section.
     pub(crate) const fn members(&self) -> &'a Members<'a> {
         self.members
     }
 
-    /// The checked value of this field, with whatever is wrong inside it.
+    /// The checked value of this field, which may be broken inside.
     pub(crate) fn checked<T>(&self, key: &Key<S, T>) -> Option<&'a Checked<'a>> {
         self.members
             .find(key.field.name)
@@ -95,7 +97,13 @@ impl<'a, S: Describe> Fields<'a, S> {
     /// # Errors
     /// [`Reported`]: it is given, and breaks a rule.
     pub fn get<T: FromValue>(&self, key: &Key<S, T>) -> Result<Option<T>, Reported> {
-        Ok(self.usable(key)?.and_then(T::from_value))
+        let value = self.usable(key)?.map(T::from_value);
+        let name = key.field.name;
+        debug_assert!(
+            !matches!(value, Some(None)),
+            "{name} has another kind than its type"
+        );
+        Ok(value.flatten())
     }
 
     /// The value of a field that must be given.
@@ -137,7 +145,7 @@ impl<'a, S: Describe> Fields<'a, S> {
         usable(self.members, key.field.name)
     }
 
-    /// The error that this field, which is or is not given, breaks a rule.
+    /// The error that this field breaks a rule. It shows the value, if one is given.
     pub fn error<T>(&self, key: &Key<S, T>, problem: Problem) -> ConfigError {
         let path = self.path(key);
         match self.members.json(key.field.name) {
@@ -146,7 +154,7 @@ impl<'a, S: Describe> Fields<'a, S> {
         }
     }
 
-    /// Refuses the whole object: for what is on the list, or else for this.
+    /// Refuses the whole object: for an error that is on the list already, or else for this one.
     pub(crate) fn refuse(&self, errors: &mut Errors, problem: Problem) -> Reported {
         match self.members.reported() {
             Some(reported) => reported,

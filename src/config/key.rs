@@ -1,12 +1,12 @@
 //! Fields with the types of their values.
 //!
-//! A [`Key`] is one field of one section: its name, kind, default and meaning, and by its type what
-//! its value becomes. The macro `section!` puts every key into the table of its section, and only
-//! keys of a section can be read from its objects. So no field is read that the table lacks, or as
-//! another type than its kind gives.
+//! A [`Key`] is one field of one section: its name, kind, default and meaning. Its type is the type
+//! of its value. The macro `section!` puts every key into the table of its section, and only the keys
+//! of a section can be read from its objects. So the table has every field that is read. Constructors
+//! such as [`Key::span`] give a kind and the type that belongs to it.
 //!
-//! Example: `MAX_ATTEMPTS: u8 = Key::whole("max_attempts", 1, 10, "3", "…")` is checked to be a whole
-//! number from 1 to 10, and read by `fields.get(&MAX_ATTEMPTS)` as `Option<u8>`.
+//! Example: `MAX_ATTEMPTS: u8 = Key::whole("max_attempts", 1, 10, "3", "…")` is checked to be a
+//! whole number from 1 to 10, and read by `fields.get(&MAX_ATTEMPTS)` as `Option<u8>`.
 
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -18,7 +18,7 @@ use crate::value::{Choice, Unsigned};
 /// A field of the section `S` whose value is read as a `T`.
 #[derive(Debug)]
 pub struct Key<S, T> {
-    /// What the table has of it.
+    /// The field without its types.
     pub field: Field,
     types: PhantomData<fn(S) -> T>,
 }
@@ -42,7 +42,7 @@ pub enum Entries {}
 pub enum Unread {}
 
 impl<S, T> Key<S, T> {
-    /// A field of any kind, which the type must be able to read.
+    /// A field of any kind. The type must be one that values of this kind become.
     #[must_use]
     pub const fn new(
         name: &'static str,
@@ -195,45 +195,4 @@ impl<S, N: Describe> Key<S, Nested<N>> {
     ) -> Self {
         Self::new(name, Kind::Object(N::SECTION), default, meaning)
     }
-}
-
-/// Declares a section: its type, its table, and its keys.
-///
-/// ```
-/// use steerage_config::table::{Describe, Key};
-///
-/// steerage_config::section! {
-///     /// How long something lasts.
-///     pub static LASTS: Lasts;
-///     TIMEOUT: core::time::Duration = Key::span("timeout", "5", "how long");
-/// }
-/// assert_eq!(LASTS.fields[0].name, TIMEOUT.field.name);
-/// ```
-#[macro_export]
-macro_rules! section {
-    (
-        $(#[$comment:meta])*
-        $visible:vis static $table:ident: $section:ident
-            $(, and $more:ident)? $(, exactly one of $($one:ident),*)?;
-        $($(#[$about:meta])* $key:ident: $type:ty = $value:expr;)*
-    ) => {
-        $(#[$comment])*
-        $visible static $table: $crate::schema::Section = $crate::schema::Section {
-            fields: &[$($key.field),*],
-            and: $crate::section!(@and $($more)?),
-            exactly_one: &[$($($one.field.name),*)?],
-        };
-
-        $(#[$comment])*
-        #[derive(Debug)]
-        pub(crate) enum $section {}
-
-        impl $crate::table::Describe for $section {
-            const SECTION: &'static $crate::schema::Section = &$table;
-        }
-
-        $($(#[$about])* pub(crate) const $key: $crate::table::Key<$section, $type> = $value;)*
-    };
-    (@and) => { None };
-    (@and $more:ident) => { Some(&$more) };
 }

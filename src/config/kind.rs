@@ -3,8 +3,8 @@
 //! The check walks a document along a [`Section`]; errors, the reference documentation and the JSON
 //! Schema are made of the same data.
 //!
-//! Limits: rules between fields are code, in the files of `sections`. All numbers are at least 0, so
-//! a number has only an upper limit and whether it may be 0.
+//! Limits: rules between fields are code, in the files of `sections`. All numbers are at least 0,
+//! so a number has only an upper limit and whether it may be 0.
 //!
 //! Example: `decay` of the load balancer has the kind [`Kind::Span`], so
 //! `{"load_balancer": {"decay": 0}}` is an error that says what a duration is.
@@ -47,7 +47,7 @@ pub struct Field {
     pub name: &'static str,
     /// What its value must be.
     pub kind: Kind,
-    /// What holds when it is not given, as the documentation writes it; `–` if nothing does.
+    /// Its default, as the documentation writes it; `–` if there is none.
     pub default: &'static str,
     /// What it means, without a final stop.
     pub meaning: &'static str,
@@ -156,7 +156,7 @@ impl fmt::Display for Kind {
 /// How a duration is written.
 const SPAN_FORMS: &str = "seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\")";
 
-/// A share that may not be 0, if `zero` is not set.
+/// A part of a whole. `zero`: whether it may be 0.
 pub(crate) const fn share(zero: bool) -> Kind {
     Kind::Number { zero, max: 1.0 }
 }

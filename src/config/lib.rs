@@ -5,14 +5,14 @@
 //! refusal lists everything that is to be corrected.
 //!
 //! ## How
-//! 1. `document` and `json` read the bytes into a tree that keeps everything, repeated keys included.
+//! 1. `document` and `json` read the bytes into a tree that keeps everything, also repeated keys.
 //! 2. `sections` has a file for each section. It describes every field as a [`table::Key`]: name,
-//!    kind, default and meaning, and by its type what a value becomes. [`schema`] shows the same as
-//!    plain data, of which the documents are made.
-//! 3. `check` walks the tree along the sections. It reads each value, once, and reports unknown and
+//!    kind, default, meaning, and the type of its value. [`schema`] shows the same as plain data, of
+//!    which the documents are made.
+//! 3. `check` walks the tree along the sections. It reads each value once, and reports unknown and
 //!    repeated fields, wrong types and ranges.
-//! 4. The sections then make policy values of what was read, and judge what takes more than one
-//!    value: both spellings, duplicates, `total` against `connect` + `read`.
+//! 4. The sections then make policy values of the values that were read, and apply the rules between
+//!    values: both spellings, duplicates, `total` against `connect` + `read`.
 //!
 //! To add a scalar field, add its key to the section and use `fields.get` where the policy is made.
 //!
@@ -20,8 +20,8 @@
 //! several times the code. A table that is data is also what documentation is made of.
 //!
 //! ## What this crate does not do
-//! It decides nothing about requests and knows no proxy. It does not know which clusters exist: Envoy
-//! finds a misspelt cluster when it is used.
+//! It decides nothing about requests and knows no proxy. It does not know which clusters exist:
+//! Envoy finds a misspelt cluster when it is used.
 //!
 //! ## Example
 //! ```
@@ -51,6 +51,7 @@ pub mod table;
 mod check;
 mod config;
 mod decimal;
+mod declare;
 mod document;
 mod fields;
 mod from_value;

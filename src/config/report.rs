@@ -1,7 +1,7 @@
-//! The list of errors, and the proof that something is on it.
+//! The list of errors, and the proof that an error was put on it.
 //!
-//! A value that cannot be used is passed on as [`Reported`]. Only [`Errors::report`] makes one, so a
-//! configuration is never refused without an error.
+//! A value that cannot be used is passed on as [`Reported`]. Only [`Errors::report`] makes one, so
+//! a configuration is never refused without an error.
 //!
 //! Example: `Err(errors.report(error))` records the error and refuses the value in one step.
 

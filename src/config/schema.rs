@@ -1,6 +1,8 @@
 //! Every field that a configuration may have, as plain data.
 //!
-//! Documents and a JSON Schema are made of it.
+//! The reference documentation and the JSON Schema are made of it.
+//!
+//! Example: the field `read` of [`TIMEOUT`] has the kind [`Kind::Span`] and the default `30`.
 
 pub use crate::kind::{Field, Kind, Section};
 pub use crate::sections::admin::ADMIN;

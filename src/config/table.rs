@@ -1,4 +1,6 @@
-//! Reading a small document by a section of its own, with the errors of a configuration.
+//! Reading a small document by its own section, with the same errors as of a configuration.
+//!
+//! Example:
 //!
 //! ```
 //! use steerage_config::section;
@@ -18,5 +20,6 @@
 pub use crate::document::Document;
 pub use crate::fields::Fields;
 pub use crate::key::{Describe, Entries, Key, Nested, Unread};
+pub use crate::kind::Section;
 pub use crate::report::{Errors, Reported};
 pub use crate::value::{Checked, Choice, FromValue, Unsigned};

@@ -17,7 +17,7 @@ use crate::value::Value;
 /// The value of `text`, if it follows `rule`.
 ///
 /// # Errors
-/// What is wrong with it: that it must follow the rule, or more where more can be said.
+/// What is wrong with it: that it must follow the rule, or a more precise reason.
 pub(crate) fn read(rule: TextRule, text: &str) -> Result<Value<'_>, Problem> {
     let follows = match rule {
         TextRule::PoolName => some(text, |byte| {
@@ -72,8 +72,8 @@ pub(crate) fn read(rule: TextRule, text: &str) -> Result<Value<'_>, Problem> {
     }
 }
 
-/// Compiles the expression, and evaluates it for every retry that there can be: one that gives no
-/// delay is found here and not while requests are served.
+/// Compiles the expression and evaluates it for every possible retry, so that one without a valid
+/// delay is refused here.
 fn expression(text: &str) -> Result<Expression, Problem> {
     let expression = Expression::new(text).map_err(Problem::Expression)?;
     for n in (1..).take(MAX_RETRIES) {

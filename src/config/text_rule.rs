@@ -1,4 +1,4 @@
-//! The rules of values that are text, by name and in words; `text` holds them.
+//! The rules of values that are text: their names, and how errors put them. `text` checks them.
 //!
 //! Example: [`TextRule::Method`] says "an HTTP method in upper case".
 
@@ -16,7 +16,7 @@ pub enum TextRule {
     /// A header that may carry a cluster's name: neither a pseudo-header nor one that the proxy
     /// needs for the connection.
     RoutingHeader,
-    /// A header that is the operator's to change: [`is_changeable`], and not the routing header.
+    /// A header that an operator may change: [`is_changeable`], and not the routing header.
     ///
     /// [`is_changeable`]: steerage_policy::headers::is_changeable
     ChangeableHeader,

@@ -28,7 +28,7 @@ pub struct Checked<'a> {
 /// A value as its kind understands it.
 #[derive(Debug)]
 pub(crate) enum Value<'a> {
-    /// Nothing can be used, or nothing is said: `null`.
+    /// Nothing: `null`, or a value of which nothing can be used.
     Nothing,
     Flag(bool),
     Number(f64),
@@ -142,34 +142,4 @@ pub trait Choice: Copy + 'static {
     const ALL: &'static [Self];
     /// Their names, in the same order.
     const NAMES: &'static [&'static str];
-}
-
-/// Implements [`Choice`] for a type with a constant function `name`. Its values are given, or those
-/// of its constant `ALL`.
-#[macro_export]
-macro_rules! choice {
-    ($type:ty) => {
-        $crate::choice!($type, <$type>::ALL);
-    };
-    ($type:ty, $all:expr) => {
-        impl $crate::table::Choice for $type {
-            const ALL: &'static [Self] = &$all;
-            const NAMES: &'static [&'static str] = &{
-                let mut names = [""; $all.len()];
-                let (mut places, mut values): (&mut [&str], &[$type]) = (&mut names, &$all);
-                while let ([place, places_left @ ..], [value, values_left @ ..]) = (places, values)
-                {
-                    *place = value.name();
-                    (places, values) = (places_left, values_left);
-                }
-                names
-            };
-        }
-
-        impl $crate::table::FromValue for $type {
-            fn from_value(value: &$crate::table::Checked<'_>) -> Option<Self> {
-                value.choice()
-            }
-        }
-    };
 }

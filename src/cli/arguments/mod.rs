@@ -44,8 +44,8 @@ pub(crate) enum Command {
 
 /// Find all errors of a configuration, and what is likely to be a mistake
 ///
-/// Errors are those for which the filter refuses a configuration. Warnings are about what it accepts and
-/// what will probably not do what is expected.
+/// The filter refuses a configuration with errors. A warning is about a configuration that it
+/// accepts, and that probably does something else than expected.
 #[derive(Debug, Args)]
 #[command(after_help = CHECK)]
 pub(crate) struct Check {
@@ -61,8 +61,8 @@ pub(crate) struct Check {
 
 /// Show the delays before the retries of each pool
 ///
-/// Delays are those of the filter, before jitter, their range with it, and an exchange drawn by chance.
-/// The time in which attempts are answered is not part of them.
+/// Delays are those of the filter, before jitter, their range with it, and an exchange drawn by
+/// chance. The time in which attempts are answered is not part of them.
 #[derive(Debug, Args)]
 #[command(after_help = DELAYS)]
 pub(crate) struct Delays {
@@ -129,7 +129,8 @@ pub(crate) struct RenderEnvoy {
 
 /// Resources for Envoy Gateway: the extension, a rule for each cluster, and the clusters' limits
 ///
-/// The endpoints are services of Kubernetes. Their clusters get the names that the gateway gives them.
+/// The endpoints are services of Kubernetes. Their clusters get the names that the gateway gives
+/// them.
 #[derive(Debug, Args)]
 #[command(after_help = RENDER_GATEWAY)]
 pub(crate) struct RenderGateway {

@@ -1,9 +1,10 @@
 //! `render envoy`: an Envoy with a listener, the filter and the clusters of its endpoints.
 //!
-//! The text is `envoy.yaml`, with places for what differs. Nothing is left to be guessed by whoever reads
-//! it: every line that is not obvious has its reason beside it.
+//! The text is `envoy.yaml`, with places for what differs. Every line that is not obvious has its
+//! reason beside it.
 //!
-//! Example: for `{"endpoints": ["east"]}`, one route, one filter, and one cluster `east` at 127.0.0.1:8081.
+//! Example: for `{"endpoints": ["east"]}`, one route, one filter, and one cluster `east` at
+//! 127.0.0.1:8081.
 
 use std::fmt::Write as _;
 

@@ -6,13 +6,14 @@
 //! | HTTPRoute | a rule for each cluster, chosen by the header that the filter writes, and one for all else |
 //! | BackendTrafficPolicy | the limits and timeouts of the clusters |
 //!
-//! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`. The
-//! configuration is therefore written with these clusters, and each endpoint keeps its old name as its label.
-//! The filter runs on routes of the policy only, so that there must be a rule that takes a request which has
-//! no header yet.
+//! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`.
+//! The configuration is therefore written with these clusters, and each endpoint keeps its old name
+//! as its label. The filter runs on routes of the policy only, so that there must be a rule that
+//! takes a request which has no header yet.
 //!
-//! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is checked against
-//! its definition and the routing on an Envoy that is configured in the same way, not by an Envoy Gateway.
+//! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is
+//! checked against its definition and the routing on an Envoy that is configured in the same way,
+//! not by an Envoy Gateway.
 //!
 //! Example: `{"endpoints": ["east"]}` becomes an endpoint `east` with the cluster
 //! `httproute/default/steerage/rule/0`.

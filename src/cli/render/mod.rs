@@ -8,8 +8,8 @@
 //! | `envoy`, `envoy.yaml` | an Envoy with a listener, the filter and the clusters |
 //! | `istio`, `gateway` | resources for Istio and for Envoy Gateway |
 //!
-//! Only what the filter takes is rendered. The configuration is written as it was given: what somebody has
-//! laid out should be found again.
+//! Only a configuration that the filter accepts is rendered. It is written with the layout in which
+//! it was given.
 //!
 //! Limits: a configuration names clusters and does not say where they are. Addresses are given with
 //! `--address`, or are ports of this machine to be replaced.

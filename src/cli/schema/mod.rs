@@ -1,8 +1,10 @@
-//! `schema`: JSON Schema (draft 2020-12) of configurations, made of the table that the parser walks.
+//! `schema`: JSON Schema (draft 2020-12) of configurations, from the parser's own table.
 //!
-//! What the parser takes, the schema takes, and the other way round, except where a schema cannot say it:
+//! The schema accepts what the parser accepts, and nothing else, except for rules that a schema
+//! cannot express:
 //! - rules between values, such as `total` ≥ `connect` + `read`, both spellings, duplicates, the strategy
-//!   and its function; the order of the ends of `"500-504"`; names of headers that differ only in case;
+//!   and its function; the order of the ends of `"500-504"`; names of headers that differ only in
+//!   case;
 //! - keys that are repeated, which most readers of JSON forget before a schema sees them;
 //! - whether `match.regex` is a regular expression, and `custom_retry_function` one in `attempt`;
 //! - durations that differ from a limit by less than a nanosecond.

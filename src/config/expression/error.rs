@@ -1,6 +1,6 @@
 //! What is wrong with a text that is no expression.
 //!
-//! Example: `1 +` must have at character 4 a number, `attempt`, a function or `(`.
+//! Example: `1 +` lacks a value at character 4: a number, `attempt`, a function or `(`.
 
 use core::fmt;
 
@@ -10,7 +10,8 @@ use super::step::Function;
 /// A text that is no expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpressionError {
-    /// Of the character where it went wrong, from 1; one past the end if something is missing.
+    /// The number of the character with the mistake, from 1; one past the end if something is
+    /// missing.
     pub position: usize,
     /// What should have been there.
     pub expected: Expected,

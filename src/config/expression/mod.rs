@@ -1,10 +1,10 @@
 //! The arithmetic of `custom_retry_function`.
 //!
-//! An own evaluator and not a crate: those that fit the licence and the size either loop, allocate
-//! without bound or panic on some input, and what is needed is small. An [`Expression`] is compiled
-//! to steps for a stack machine: running it takes as many steps as it has and calls nothing
-//! recursively. Compiling recurses once a level of nesting, at most [`MAX_DEPTH`] deep, over at most
-//! [`MAX_LENGTH`] characters. There are no loops and no assignments, so nothing can hang.
+//! This is not a crate's evaluator. The crates whose licence and size fit have inputs on which they
+//! loop, allocate without bound or panic, and little is needed. An [`Expression`] is compiled to
+//! steps for a stack machine. Running it takes one pass over the steps, without recursion. Compiling
+//! recurses once a level of nesting, at most [`MAX_DEPTH`] deep, over at most [`MAX_LENGTH`]
+//! characters. There are no loops and no assignments, so nothing can hang.
 //!
 //! | binds | operators | groups |
 //! |---|---|---|
@@ -41,7 +41,7 @@ impl Expression {
     /// Compiles `text`.
     ///
     /// # Errors
-    /// [`ExpressionError`] says where the first mistake is and what was expected there.
+    /// [`ExpressionError`]: the place of the first mistake, and what was expected there.
     pub fn new(text: &str) -> Result<Self, ExpressionError> {
         if text.chars().count() > MAX_LENGTH {
             return Err(ExpressionError {

@@ -62,7 +62,7 @@ section! {
     );
 }
 
-/// What of a request is hashed.
+/// The kind of `hash_on`.
 const HASH_KIND: Kind = Kind::Either(&[Kind::Object(&HASH_ON), Kind::Choice(WholeRequest::NAMES)]);
 
 choice!(StrategyName);
@@ -117,7 +117,7 @@ section! {
     );
 }
 
-/// What `hash_on` names without an object.
+/// The values of `hash_on` that are no object.
 #[derive(Clone, Copy)]
 enum WholeRequest {
     SourceIp,

@@ -11,7 +11,7 @@ use crate::place::{item, member};
 use crate::report::{Errors, Reported};
 use crate::section;
 use crate::text_rule::TextRule;
-use crate::value::{Checked, Value};
+use crate::value::{Checked, FromValue, Value};
 
 section! {
     /// An entry of `endpoints`.
@@ -23,10 +23,12 @@ section! {
         "the cluster's name in Envoy, unique in the pool",
     )
     .required();
-    WEIGHT: f64 = Key::number(
+    WEIGHT: Weight = Key::new(
         "weight",
-        true,
-        Weight::MAX,
+        Kind::Number {
+            zero: true,
+            max: Weight::MAX,
+        },
         "1",
         "share of the traffic; 0 drains: only used when nothing else is left",
     );
@@ -63,6 +65,12 @@ section! {
     );
 }
 
+impl FromValue for Weight {
+    fn from_value(checked: &Checked<'_>) -> Option<Self> {
+        f64::from_value(checked).and_then(Self::new)
+    }
+}
+
 /// The kind of `endpoints`.
 pub(super) const ENDPOINTS: Kind = Kind::List {
     of: &Kind::Either(&[Kind::Text(TextRule::Label), Kind::Object(&ENDPOINT)]),
@@ -79,7 +87,7 @@ pub(super) fn endpoints(
     let Value::List(entries) = &list.value else {
         return list.reported.map_or(Ok(Vec::new()), Err);
     };
-    // Every endpoint is compared with every other: not with endless lists.
+    // Every endpoint is compared with every other, so there must not be too many.
     if let Some(reported) = list.reported.filter(|_| entries.len() > MAX_ENDPOINTS) {
         return Err(reported);
     }
@@ -129,10 +137,7 @@ fn endpoint(checked: &Checked<'_>, path: &str, errors: &mut Errors) -> Result<En
     let default = Endpoint::new(&fields.required(&CLUSTER, errors)?);
     Ok(Endpoint {
         name: fields.get(&NAME)?.unwrap_or_else(|| default.name.clone()),
-        weight: fields
-            .get(&WEIGHT)?
-            .and_then(Weight::new)
-            .unwrap_or(default.weight),
+        weight: fields.get(&WEIGHT)?.unwrap_or(default.weight),
         priority: fields.get(&PRIORITY)?.unwrap_or(default.priority),
         authority: fields.get(&AUTHORITY)?,
         path_prefix: fields.get(&PATH_PREFIX)?,
@@ -141,7 +146,7 @@ fn endpoint(checked: &Checked<'_>, path: &str, errors: &mut Errors) -> Result<En
     })
 }
 
-/// Whether one of these endpoints says where it is checked.
+/// Whether one of these endpoints has a path for its checks.
 pub(super) fn any_checked(entries: &[Checked<'_>]) -> bool {
     entries.iter().any(|entry| match &entry.value {
         Value::Object(members) => members.json(HEALTH_CHECK_PATH.field.name).is_some(),
@@ -149,7 +154,7 @@ pub(super) fn any_checked(entries: &[Checked<'_>]) -> bool {
     })
 }
 
-/// The error that `value` at `path` is that of another place as well.
+/// The error that `value` at `path` is also the value at `of`.
 pub(super) fn duplicate(path: String, value: &str, of: &str) -> ConfigError {
     ConfigError {
         value: Some(excerpt(value)),

@@ -1,8 +1,8 @@
 //! `connection_pool`: how many attempts an endpoint takes at a time, and how many connections its
 //! cluster keeps.
 //!
-//! Some of these values have a second spelling in the pool itself. That both are given is an error of
-//! the pool; here the one that is given is read.
+//! Some of these values have a second spelling in the pool itself. The pool refuses both together;
+//! here the one that is given is read.
 //!
 //! Example: `{"expected_rps": 50, "avg_response_time": 0.3}` is a limit of 18; with
 //! `"dynamic": true` the limit begins with 18 and follows the response times, up to 100.
@@ -90,7 +90,7 @@ fn size(fields: &Fields<'_, ConnectionPool>, errors: &mut Errors) -> Result<Opti
     }))
 }
 
-/// What is kept of idle connections. The others are the fields of the pool itself.
+/// How many idle connections are kept, and how long. The others are the fields of the pool itself.
 pub(super) fn keepalive(
     fields: &Fields<'_, ConnectionPool>,
     other_most: Result<Option<u32>, Reported>,

@@ -1,5 +1,5 @@
-//! The sections of a configuration, one file each: a field's name, kind, default, meaning and limits
-//! stand there once, beside what its value is made into and the rules between values.
+//! The sections of a configuration, one file each: a field's name, kind, default, meaning and
+//! limits stand there once, beside what its value is made into and the rules between values.
 //!
 //! | file | section |
 //! |---|---|

@@ -112,8 +112,8 @@ section! {
     );
 }
 
-/// The pool of these fields, whose routing header is `cluster_header`. `missing`: that it has no
-/// endpoints, if that is on the list already.
+/// The pool of these fields, whose routing header is `cluster_header`. `missing`: given if an error
+/// about missing endpoints is on the list already.
 pub(super) fn pool(
     fields: &Fields<'_, Pool>,
     missing: Option<Reported>,

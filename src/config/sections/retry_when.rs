@@ -1,7 +1,7 @@
-//! `retry_policy.retry_when`: what must hold besides for a failed attempt to be tried again.
+//! `retry_policy.retry_when`: further conditions for repeating a failed attempt.
 //!
-//! Every object of the list becomes one [`Condition`]. An object without any field would always hold
-//! and is more likely a mistake, so it is refused. Header rules are those of `match.headers`.
+//! Every object of the list becomes one [`Condition`]. An object without any field would always
+//! hold and is more likely a mistake, so it is refused. Header rules are those of `match.headers`.
 //!
 //! Example: `[{"response_header": {"x-should-retry": "true"}}, {"faster_than": 2.0}]` makes two
 //! conditions; `[{}]` is the error that `retry_policy.retry_when[0]` must have a field.

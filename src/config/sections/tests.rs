@@ -129,7 +129,7 @@ fn every_documented_default_is_what_holds_without_the_field() {
             }
             count += 1;
             defaults.insert(field.name);
-            // To say anything of checks is to ask for them.
+            // A field about checks would turn them on.
             let document = |given: &str| {
                 let fields = format!("{required}{}{given}", companion(field));
                 let fields = fields.trim_end_matches(", ");

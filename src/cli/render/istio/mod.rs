@@ -3,7 +3,7 @@
 //! | file | resource | why |
 //! |---|---|---|
 //! | `plugin` | WasmPlugin, or TrafficExtension | brings the module and its configuration |
-//! | `routing` | VirtualService, and perhaps an EnvoyFilter | how a request gets to the cluster that the filter chose |
+//! | `routing` | VirtualService, and perhaps an EnvoyFilter | routes to the cluster that the filter chose |
 //! | this | DestinationRule, one a host | the limits and timeouts of the clusters |
 //!
 //! There are three kinds of proxies. What differs:
@@ -14,15 +14,16 @@
 //! | sidecar | labels | those of an application's requests to one host | that host |
 //! | waypoint | `targetRefs` | those of a service | that service |
 //!
-//! A sidecar, and a waypoint with a Gateway as its target, sees requests to other hosts as well. Those have
-//! no route by the header, so that an attempt would not go where the filter sends it: their pools must name hosts.
+//! A sidecar, and a waypoint with a Gateway as its target, sees requests to other hosts as well.
+//! These have no route by the header, so an attempt would not reach the cluster that the filter
+//! chose. Pools on such proxies must therefore name hosts.
 //!
-//! Limits: the endpoints must be Istio's clusters, `outbound|PORT|SUBSET|HOST`, or what a waypoint calls the
-//! clusters of its own services, `inbound-vip|PORT|http|HOST`. The resources are checked against Istio's CRDs and run
-//! on an Envoy that is configured in the same way, not by an Istio.
+//! Limits: the endpoints must be Istio's clusters, `outbound|PORT|SUBSET|HOST`, or what a waypoint
+//! calls the clusters of its own services, `inbound-vip|PORT|http|HOST`. The resources are checked
+//! against Istio's CRDs and run on an Envoy that is configured in the same way, not by an Istio.
 //!
-//! Example: for `outbound|80||api.default.svc.cluster.local` the VirtualService has a route with this value of
-//! `x-steerage-cluster` to port 80 of that host.
+//! Example: for `outbound|80||api.default.svc.cluster.local` the VirtualService has a route with
+//! this value of `x-steerage-cluster` to port 80 of that host.
 
 mod plugin;
 mod rendering;

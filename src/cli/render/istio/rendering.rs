@@ -1,7 +1,7 @@
 //! What all resources for Istio are made from.
 //!
-//! Example: the cluster `outbound|80|v2|api` is the [`Destination`] with the host `api`, the port 80 and
-//! the subset `v2`.
+//! Example: the cluster `outbound|80|v2|api` is the [`Destination`] with the host `api`, the port
+//! 80 and the subset `v2`.
 
 use steerage_config::Config;
 

@@ -1,7 +1,7 @@
 //! `circuit_breaker`: when an endpoint that fails is left alone.
 //!
-//! Two of these values have a second spelling in `load_balancer`. That both are given is an error of
-//! the pool; here the one that is given is read.
+//! Two of these values have a second spelling in `load_balancer`. The pool refuses both together;
+//! here the one that is given is read.
 
 use core::time::Duration;
 
@@ -104,8 +104,8 @@ pub(super) fn breaker(
     })
 }
 
-/// The first and the longest time that a breaker stays open. If only the first one is given, and is
-/// above the default of the longest, it is both: ten minutes need not be given twice.
+/// The first and the longest time that a breaker stays open. A first time above the default of the
+/// longest raises that default, so that it need not be given twice.
 fn open_times(
     fields: &Fields<'_, CircuitBreaker>,
     load_balancer: &Fields<'_, LoadBalancer>,

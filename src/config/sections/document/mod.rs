@@ -1,7 +1,7 @@
 //! The whole document: one pool or several, and what is beside them.
 //!
-//! Every section reads all of its fields and returns [`Reported`] if one cannot be used, so that the
-//! errors of the other sections are found as well.
+//! A section with a field that cannot be used is [`Reported`]. The other sections are read all the
+//! same, so that their errors are found as well.
 //!
 //! Example: `{"endpoints": ["a", "a"]}` is right value by value; here it is found that
 //! `endpoints[1]` is the same as `endpoints[0]`.
@@ -57,7 +57,7 @@ const POOL_KIND: Kind = Kind::Object(&POOL);
 
 /// The configuration of a document.
 pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Config, Reported> {
-    // One that cannot be used is reported already; interceptors are then judged by the default.
+    // If it cannot be used, interceptors are checked against the default.
     let cluster_header = root.get(&CLUSTER_HEADER);
     let routing = match &cluster_header {
         Ok(Some(header)) => header,
@@ -72,7 +72,7 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         Ok(Vec::new())
     } else {
         let fields = root.part();
-        // The table requires it of the entries of `pools` only.
+        // The table requires `endpoints` in the entries of `pools` only.
         let missing = (!fields.given(&pool::ENDPOINTS))
             .then(|| errors.report(fields.error(&pool::ENDPOINTS, Problem::Required)));
         pool::pool(&fields, missing, &routing, errors).map(|pool| vec![pool])
@@ -92,7 +92,7 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
     })
 }
 
-/// The fields of a pool have no place beside `pools`: it would not be clear whose they are.
+/// Reports the fields of a pool beside `pools`: it would not be clear to which pool they belong.
 fn refuse_flat_fields(root: &Fields<'_, Root>, errors: &mut Errors) {
     for field in POOL.fields {
         if root.members().json(field.name).is_some() {

@@ -1,7 +1,7 @@
 //! `health_check`: requests that ask whether an endpoint works.
 //!
-//! Some of these values have a second spelling in `load_balancer`. That both are given is an error of
-//! the pool; here the one that is given is read.
+//! Some of these values have a second spelling in `load_balancer`. The pool refuses both together;
+//! here the one that is given is read.
 
 use core::time::Duration;
 
@@ -80,9 +80,9 @@ section! {
     );
 }
 
-/// How the endpoints of a pool are checked; `None` if they are not. Checks are on if a field says so
-/// (`wanted`), or else if any field is given whose name begins with `health_check`:
-/// `endpoint_has_path` says so of the endpoints. `"health_check": {}` is the default and no reason.
+/// How the endpoints of a pool are checked; `None` if they are not. `wanted` is
+/// `enable_health_checks`. Without it, checks are on if a field of this section is given, or another
+/// whose name begins with `health_check`. `endpoint_has_path`: whether an endpoint has such a field.
 pub(super) fn checks(
     fields: &Fields<'_, HealthCheck>,
     load_balancer: &Fields<'_, LoadBalancer>,

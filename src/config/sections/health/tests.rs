@@ -155,7 +155,7 @@ fn an_endpoint_may_have_its_own_path() {
         .map(|endpoint| endpoint.health_check_path.as_deref())
         .collect();
     assert_eq!(paths, [None, Some("/up?deep=1")]);
-    // It says something of checks, so there are some.
+    // A field about checks turns them on.
     assert_eq!(pool.checks, Some(CheckPolicy::default()));
 }
 

@@ -1,11 +1,11 @@
 //! `interceptors`: what is done to the headers of messages, and what is logged of attempts.
 //!
-//! An attempt that is yet to be sent has no answer: conditions on one, and templates that name its
-//! time, are errors in `interceptors.request`. So is, in either list, a change of a header that is
-//! not the operator's to change; the routing header is always one of these.
+//! An attempt has no answer before it is sent. So a condition on an answer, and a template with its
+//! time, are errors in `interceptors.request`. In both lists it is an error to change a header that
+//! the filter or the proxy needs, such as the routing header.
 //!
-//! Example: `{"request": [{"remove_header": "x-a", "when": {"status": ["5xx"]}}]}` is the error that
-//! `interceptors.request[0].when.status` is known only in `interceptors.response`.
+//! Example: `{"request": [{"remove_header": "x-a", "when": {"status": ["5xx"]}}]}` is the error
+//! that `interceptors.request[0].when.status` is known only in `interceptors.response`.
 
 use core::time::Duration;
 
@@ -127,11 +127,11 @@ const ATTEMPT: Kind = Kind::Whole {
     max: MAX_ATTEMPTS as u64,
 };
 
-/// Headers with values that may name what is known when a message goes out.
+/// Headers whose values may contain variables.
 const TEMPLATES: Kind = Kind::Headers(&Kind::Text(TextRule::Template));
 
-/// The interceptors of a pool whose routing header is `cluster_header`. `or_logging`: whether the
-/// pool asks for logging in its other spelling.
+/// The interceptors of a pool whose routing header is `cluster_header`. `or_logging`: the other
+/// spelling of `logging`, a field of the pool.
 pub(super) fn interceptors(
     fields: &Fields<'_, InterceptorsSection>,
     or_logging: Result<Option<bool>, Reported>,
@@ -289,7 +289,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `name` in lower case, if it is the operator's to change.
+    /// `name` in lower case, if an operator may change this header.
     fn changeable(&mut self, name: &str, path: &str) -> Result<Box<str>, Reported> {
         let lower = name.to_ascii_lowercase();
         if is_changeable(lower.as_bytes()) && lower != self.cluster_header {

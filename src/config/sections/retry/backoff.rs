@@ -1,7 +1,7 @@
 //! The delays of `retry_policy`: the strategy, its bounds, and how delays are spread.
 //!
-//! Example: `{"strategy": "linear", "base_delay": 0.1}` gives 0.1 s, 0.2 s, 0.3 s, each spread by the
-//! default jitter.
+//! Example: `{"strategy": "linear", "base_delay": 0.1}` gives 0.1 s, 0.2 s, 0.3 s, each spread by
+//! the default jitter.
 
 use core::time::Duration;
 

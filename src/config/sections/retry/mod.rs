@@ -33,7 +33,7 @@ section! {
     STRATEGY: BackoffName = Key::choice(
         "strategy",
         "\"exponential\"",
-        "how the delay grows: base·b^(n−1), base·n, base·F(n), base, or a function of one's own",
+        "how the delay grows: base·b^(n−1), base·n, base·F(n), base, or a custom function",
     );
     ATTEMPTS: u8 = Key::whole(
         "max_attempts",
@@ -111,12 +111,12 @@ section! {
     RESPECT_RETRY_AFTER: bool = Key::flag(
         "respect_retry_after",
         "true",
-        "whether an endpoint that asks for quiet gets it",
+        "whether Retry-After of an endpoint starts a cool-down",
     );
     MAX_RETRY_AFTER: Duration = Key::span(
         "max_retry_after",
         "300",
-        "the longest quiet that an endpoint gets",
+        "the longest cool-down that Retry-After starts",
     );
     THROTTLING_BASE_DELAY: Duration = Key::span_or_zero(
         "throttling_base_delay",
@@ -185,7 +185,7 @@ pub(super) fn policy(
         bounds,
         throttling_bounds,
         conditions: conditions?,
-        max_quiet: max_quiet(fields, default.max_quiet)?,
+        max_quiet: max_cool_down(fields, default.max_quiet)?,
         budget: if matches!(switch(fields, &BUDGET_OR_OFF), Some(Value::Flag(false))) {
             None
         } else {
@@ -244,8 +244,8 @@ fn backoff<'a>(
     })
 }
 
-/// `base_delay` and `max_delay`. Defaults take part in the rule between them: a cap below the
-/// default base would silently take the growth out of a backoff.
+/// `base_delay` and `max_delay`. The rule between them also applies to defaults: with a cap below
+/// the default base, delays would silently not grow.
 fn bounds(
     fields: &Fields<'_, Retry>,
     default: Bounds,
@@ -286,7 +286,7 @@ fn throttling_bounds(
 }
 
 /// The longest cool-down: `respect_retry_after` and `max_retry_after`.
-fn max_quiet(
+fn max_cool_down(
     fields: &Fields<'_, Retry>,
     default: Option<Duration>,
 ) -> Result<Option<Duration>, Reported> {

@@ -166,7 +166,7 @@ fn throttling_delays_are_the_usual_ones_otherwise() {
         assert_eq!(policy.throttling_backoff, policy.backoff, "{fields}");
         assert_eq!(policy.throttling_bounds, policy.bounds, "{fields}");
     }
-    // A function of one's own knows no base.
+    // A custom function has no base.
     let custom = r#""strategy": "custom", "custom_retry_function": [0.1, 2], "max_delay": 1,
                         "throttling_base_delay": 0.5"#;
     check_delays(custom, [0.1, 1.0, 1.0, 1.0]);
