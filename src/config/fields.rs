@@ -34,10 +34,7 @@ impl<'a, S: Describe> Fields<'a, S> {
 
     /// Those of an object, or of none where the value is none.
     pub(crate) fn of(checked: &'a Checked<'a>, path: String) -> Self {
-        match &checked.value {
-            Value::Object(members) => Self::new(members, path),
-            _ => Self::new(NONE, path),
-        }
+        Self::new(members(Some(checked)), path)
     }
 
     /// The same object as one of the section `N`, which is a part of `S`.
@@ -52,11 +49,7 @@ impl<'a, S: Describe> Fields<'a, S> {
 
     /// The same where the field may hold an object of the section `N` or something else.
     pub(crate) fn inner<T, N: Describe>(&self, key: &Key<S, T>) -> Fields<'a, N> {
-        let path = self.path(key);
-        match self.checked(key) {
-            Some(checked) => Fields::of(checked, path),
-            None => Fields::new(NONE, path),
-        }
+        Fields::new(members(self.checked(key)), self.path(key))
     }
 
     /// The path of this field.
@@ -97,13 +90,7 @@ impl<'a, S: Describe> Fields<'a, S> {
     /// # Errors
     /// [`Reported`]: it is given, and breaks a rule.
     pub fn get<T: FromValue>(&self, key: &Key<S, T>) -> Result<Option<T>, Reported> {
-        let value = self.usable(key)?.map(T::from_value);
-        let name = key.field.name;
-        debug_assert!(
-            !matches!(value, Some(None)),
-            "{name} has another kind than its type"
-        );
-        Ok(value.flatten())
+        read(self.members, key.field.name)
     }
 
     /// The value of a field that must be given.
@@ -123,43 +110,70 @@ impl<'a, S: Describe> Fields<'a, S> {
 
     /// The entries of a list, each with what is wrong with it.
     pub(crate) fn entries<T>(&self, key: &Key<S, T>) -> Result<&'a [Checked<'a>], Reported> {
-        match self.checked(key) {
-            None => Ok(&[]),
-            Some(Checked {
-                value: Value::List(list),
-                ..
-            }) => Ok(list),
-            Some(checked) => checked.reported.map_or(Ok(&[]), Err),
-        }
+        entries(self.checked(key))
     }
 
     /// The entries of an object of headers.
     pub(crate) fn headers<T>(&self, key: &Key<S, T>) -> Result<Option<&'a [Header<'a>]>, Reported> {
-        Ok(match self.usable(key)?.map(|checked| &checked.value) {
-            Some(Value::Headers(headers)) => Some(headers),
-            _ => None,
-        })
-    }
-
-    fn usable<T>(&self, key: &Key<S, T>) -> Result<Option<&'a Checked<'a>>, Reported> {
-        usable(self.members, key.field.name)
+        Ok(
+            match usable(self.members, key.field.name)?.map(|checked| &checked.value) {
+                Some(Value::Headers(headers)) => Some(headers),
+                _ => None,
+            },
+        )
     }
 
     /// The error that this field breaks a rule. It shows the value, if one is given.
     pub fn error<T>(&self, key: &Key<S, T>, problem: Problem) -> ConfigError {
-        let path = self.path(key);
-        match self.members.json(key.field.name) {
-            Some(json) => ConfigError::at(path, json, problem),
-            None => ConfigError::new(path, problem),
-        }
+        error(self.members, self.path(key), key.field.name, problem)
     }
 
     /// Refuses the whole object: for an error that is on the list already, or else for this one.
     pub(crate) fn refuse(&self, errors: &mut Errors, problem: Problem) -> Reported {
-        match self.members.reported() {
-            Some(reported) => reported,
-            None => errors.report(ConfigError::new(self.path.clone(), problem)),
-        }
+        refuse(self.members, &self.path, errors, problem)
+    }
+}
+
+// Generic in as little as possible: each instance is code in the module.
+
+fn read<T: FromValue>(members: &Members<'_>, name: &str) -> Result<Option<T>, Reported> {
+    let value = usable(members, name)?.map(T::from_value);
+    debug_assert!(
+        !matches!(value, Some(None)),
+        "{name} has another kind than its type"
+    );
+    Ok(value.flatten())
+}
+
+fn error(members: &Members<'_>, path: String, name: &str, problem: Problem) -> ConfigError {
+    match members.json(name) {
+        Some(json) => ConfigError::at(path, json, problem),
+        None => ConfigError::new(path, problem),
+    }
+}
+
+fn members<'a>(checked: Option<&'a Checked<'a>>) -> &'a Members<'a> {
+    match checked.map(|checked| &checked.value) {
+        Some(Value::Object(members)) => members,
+        _ => NONE,
+    }
+}
+
+fn entries<'a>(checked: Option<&'a Checked<'a>>) -> Result<&'a [Checked<'a>], Reported> {
+    match checked {
+        None => Ok(&[]),
+        Some(Checked {
+            value: Value::List(list),
+            ..
+        }) => Ok(list),
+        Some(checked) => checked.reported.map_or(Ok(&[]), Err),
+    }
+}
+
+fn refuse(members: &Members<'_>, path: &str, errors: &mut Errors, problem: Problem) -> Reported {
+    match members.reported() {
+        Some(reported) => reported,
+        None => errors.report(ConfigError::new(path.to_owned(), problem)),
     }
 }
 
