@@ -15,7 +15,7 @@ use crate::value::{Checked, FromValue, Value};
 
 section! {
     /// An entry of `endpoints`.
-    pub static ENDPOINT: Described;
+    pub static ENDPOINT: DescribedEndpoint;
     CLUSTER: Box<str> = Key::text(
         "cluster",
         TextRule::Label,

@@ -25,7 +25,7 @@ use crate::{choice, section};
 
 section! {
     /// An entry of `retry_policy.retry_when`. At least one field must be given.
-    pub static CONDITION: When;
+    pub static CONDITION: RetryWhen;
     STATUSES: Statuses = Key::new(
         "status",
         some(&STATUS),
@@ -97,8 +97,8 @@ fn condition(
     if let (Value::Nothing, Some(reported)) = (&checked.value, checked.reported) {
         return Err(reported);
     }
-    let fields = &Fields::<When>::of(checked, path);
-    if !fields.any_given::<When>() {
+    let fields = &Fields::<RetryWhen>::of(checked, path);
+    if !fields.any_given::<RetryWhen>() {
         let problem = Problem::AtLeastOne(CONDITION.fields);
         return Err(errors.report(ConfigError::new(fields.place().to_owned(), problem)));
     }

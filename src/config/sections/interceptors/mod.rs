@@ -73,7 +73,7 @@ section! {
         "–",
         "removes this header",
     );
-    WHEN_KEY: Nested<Condition> = Key::object(
+    WHEN_KEY: Nested<ActionWhen> = Key::object(
         "when",
         "always",
         "only then; all conditions given must hold",
@@ -82,7 +82,7 @@ section! {
 
 section! {
     /// `when` of an interceptor.
-    pub static WHEN: Condition;
+    pub static WHEN: ActionWhen;
     STATUSES: Statuses = Key::new(
         "status",
         some(&STATUS),
@@ -223,7 +223,7 @@ impl Reader<'_> {
         })
     }
 
-    fn when(&mut self, fields: &Fields<'_, Condition>) -> Result<When, Reported> {
+    fn when(&mut self, fields: &Fields<'_, ActionWhen>) -> Result<When, Reported> {
         let mut when = When {
             status: fields.get(&STATUSES)?,
             headers: fields.get(&HEADER)?.map_or_else(Vec::new, |rules| rules.0),
