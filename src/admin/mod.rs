@@ -16,6 +16,7 @@
 //! circuit of the cluster `api|east` for a minute, in every pool that has it.
 
 mod documents;
+mod operator_request;
 mod page;
 mod timestamp;
 
@@ -23,7 +24,6 @@ use core::str;
 
 use steerage_config::ConfigErrors;
 use steerage_config::admin::Admin;
-use steerage_config::operator::{self, Subject};
 use steerage_policy::endpoint::operator::Override;
 use steerage_shared::agreement::{Agreement, Lost};
 use steerage_shared::key;
@@ -31,6 +31,8 @@ use steerage_shared::snapshot;
 use steerage_shared::store::Store;
 
 pub(crate) use timestamp::Clock;
+
+use operator_request::Subject;
 
 /// A request for the admin surface, as far as its head tells.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,7 @@ enum Resource<'a> {
     Metrics,
     Health,
     Sizing,
-    Word(Target, &'a str),
+    Override(Target, &'a str),
     /// A cluster's name that is not encoded well.
     Misspelt,
     Nothing,
@@ -107,8 +109,8 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Cl
     Step::Reply(match resource {
         Resource::Nothing => Reply::error(404, NOTHING_HERE),
         Resource::Misspelt => Reply::error(400, "the cluster's name must be percent-encoded UTF-8"),
-        Resource::Word(target, query) => {
-            return receive_word(admin, ask, target, query, store, clock);
+        Resource::Override(target, query) => {
+            return receive_override(admin, ask, target, query, store, clock);
         }
         _ if !is_read => Reply::error(405, "only GET").with("allow", "GET, HEAD"),
         Resource::Page => Reply::page(200),
@@ -125,10 +127,15 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Cl
 
 /// A body has arrived whole.
 pub(crate) fn receive_body(target: &Target, body: &[u8], store: &dyn Store, clock: Clock) -> Reply {
-    obey(target, operator::read(target.subject, body), store, clock)
+    obey(
+        target,
+        operator_request::read(target.subject, body),
+        store,
+        clock,
+    )
 }
 
-fn receive_word(
+fn receive_override(
     admin: &Admin,
     ask: &Ask<'_>,
     target: Target,
@@ -146,8 +153,8 @@ fn receive_word(
         ));
     }
     if !query.is_empty() {
-        let word = operator::read_query(target.subject, query);
-        return Step::Reply(obey(&target, word, store, clock));
+        let change = operator_request::read_query(target.subject, query);
+        return Step::Reply(obey(&target, change, store, clock));
     }
     if ask.complete {
         return Step::Reply(receive_body(&target, b"", store, clock));
@@ -164,12 +171,12 @@ fn receive_word(
 /// Does what an operator says, if it makes sense.
 fn obey(
     target: &Target,
-    word: Result<Override, ConfigErrors>,
+    change: Result<Override, ConfigErrors>,
     store: &dyn Store,
     clock: Clock,
 ) -> Reply {
-    let word = match word {
-        Ok(word) => word,
+    let change = match change {
+        Ok(change) => change,
         Err(errors) => return Reply::error(400, &errors.to_string()),
     };
     // Of each pool that has the endpoint, that endpoint.
@@ -192,7 +199,7 @@ fn obey(
     for pool in &pools {
         let mut agreement = Agreement::new(key::agreement(&pool.name));
         let (_, written) = agreement.change(store, &target.cluster, |agreed| {
-            agreed.operator.apply(word, clock.now);
+            agreed.operator.apply(change, clock.now);
         });
         if let Err(lost) = written {
             let reason = match lost {
@@ -240,16 +247,16 @@ fn resource<'a>(admin: &Admin, path: &'a [u8]) -> Resource<'a> {
         "/sizing" => return Resource::Sizing,
         _ => {}
     }
-    let word = path
+    let named = path
         .strip_prefix("/endpoints/")
         .and_then(|path| path.rsplit_once('/'));
-    let (cluster, subject) = match word {
+    let (cluster, subject) = match named {
         Some((cluster, "health")) => (cluster, Subject::Health),
         Some((cluster, "circuit")) => (cluster, Subject::Circuit),
         _ => return Resource::Nothing,
     };
     match percent_decoded(cluster) {
-        Some(cluster) => Resource::Word(Target { cluster, subject }, query),
+        Some(cluster) => Resource::Override(Target { cluster, subject }, query),
         None => Resource::Misspelt,
     }
 }
@@ -319,7 +326,7 @@ impl Reply {
 /// What a 401 asks for (RFC 6750 §3).
 const CHALLENGE: &str = "Bearer realm=\"steerage\"";
 const NOTHING_HERE: &str = "there is nothing here: ask for /, /endpoints, /metrics, /health or /sizing below the admin path";
-/// In bytes. A word is much shorter.
+/// In bytes. An override is much shorter.
 const LONGEST_BODY: usize = 4_096;
 
 /// What was asked has no answer, because its body could not be read.

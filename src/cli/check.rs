@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use steerage_config::{Config, ConfigError, Problem, parse};
 
 use crate::arguments::{Check, Format};
+use crate::finished::{Finished, REFUSED};
 use crate::position::{Part, Position, Positions};
 use crate::source;
 use crate::text::{self, Colour, count, paint};
 use crate::warnings::{self, Warning};
-use crate::{Finished, REFUSED};
 
-/// Something to be said about a place of the configuration.
+/// An error or a warning, with its place in the configuration.
 #[derive(Debug)]
-struct Finding {
+struct Diagnostic {
     position: Option<Position>,
     path: String,
     /// The rest, without the path.
@@ -46,9 +46,10 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
     let name = source::name(&arguments.file);
     let output = match arguments.format {
         Format::Text => for_people(&name, &errors, &warnings, config.as_ref(), colour),
-        Format::Json => for_programs(&name, &errors, &warnings),
+        Format::Json => for_programs(&name, config.is_some(), &errors, &warnings),
     };
-    let good = errors.is_empty() && (warnings.is_empty() || !arguments.strict);
+    // Not by the number of errors: what is refused is refused.
+    let good = config.is_some() && (warnings.is_empty() || !arguments.strict);
     Finished {
         output,
         status: if good { 0 } else { REFUSED },
@@ -56,15 +57,15 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
     }
 }
 
-fn warned(warning: Warning, positions: Option<&Positions<'_>>) -> Finding {
-    Finding {
+fn warned(warning: Warning, positions: Option<&Positions<'_>>) -> Diagnostic {
+    Diagnostic {
         position: positions.map(|positions| positions.find(&warning.path, Part::Value)),
         path: warning.path,
         message: warning.message,
     }
 }
 
-fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Finding {
+fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Diagnostic {
     let part = match error.problem {
         Problem::UnknownField { .. } | Problem::OutsidePool => Part::Key,
         Problem::Repeated => Part::SecondKey,
@@ -76,7 +77,7 @@ fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Finding {
         _ => positions.map(|positions| positions.find(&error.path, part)),
     };
     let value = error.value.as_ref();
-    Finding {
+    Diagnostic {
         position,
         path: error.path.to_string(),
         message: match value {
@@ -88,23 +89,25 @@ fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Finding {
 
 fn for_people(
     name: &str,
-    errors: &[Finding],
-    warnings: &[Finding],
+    errors: &[Diagnostic],
+    warnings: &[Diagnostic],
     config: Option<&Config>,
     colour: bool,
 ) -> String {
     let mut output = String::new();
     let error = paint(Colour::Red, "error", colour);
     let warning = paint(Colour::Yellow, "warning", colour);
-    let errors_first = errors.iter().map(|finding| (&error, finding));
-    for (kind, finding) in errors_first.chain(warnings.iter().map(|finding| (&warning, finding))) {
+    let errors_first = errors.iter().map(|diagnostic| (&error, diagnostic));
+    for (kind, diagnostic) in
+        errors_first.chain(warnings.iter().map(|diagnostic| (&warning, diagnostic)))
+    {
         output.push_str(name);
-        if let Some(Position { line, column }) = finding.position {
+        if let Some(Position { line, column }) = diagnostic.position {
             // Writing to a `String` cannot fail.
             let _ = write!(output, ":{line}:{column}");
         }
-        let colon = if finding.path.is_empty() { "" } else { ": " };
-        let Finding { path, message, .. } = finding;
+        let colon = if diagnostic.path.is_empty() { "" } else { ": " };
+        let Diagnostic { path, message, .. } = diagnostic;
         let _ = writeln!(output, ": {kind}: {path}{colon}{message}");
     }
     let summary = match config {
@@ -124,20 +127,20 @@ fn for_people(
     output
 }
 
-fn for_programs(name: &str, errors: &[Finding], warnings: &[Finding]) -> String {
+fn for_programs(name: &str, valid: bool, errors: &[Diagnostic], warnings: &[Diagnostic]) -> String {
     text::json(&json!({
         "file": name,
-        "valid": errors.is_empty(),
-        "errors": errors.iter().map(finding).collect::<Vec<_>>(),
-        "warnings": warnings.iter().map(finding).collect::<Vec<_>>(),
+        "valid": valid,
+        "errors": errors.iter().map(diagnostic).collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(diagnostic).collect::<Vec<_>>(),
     }))
 }
 
-fn finding(finding: &Finding) -> Value {
+fn diagnostic(diagnostic: &Diagnostic) -> Value {
     json!({
-        "path": finding.path,
-        "message": finding.message,
-        "line": finding.position.map(|position| position.line),
-        "column": finding.position.map(|position| position.column),
+        "path": diagnostic.path,
+        "message": diagnostic.message,
+        "line": diagnostic.position.map(|position| position.line),
+        "column": diagnostic.position.map(|position| position.column),
     })
 }

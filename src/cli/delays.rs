@@ -3,11 +3,11 @@
 //! The delays are the filter's own, from the policy; so is the draw. Time that attempts take is not
 //! counted, so `so far` is the earliest at which a retry begins.
 //!
-//! Limits: an exchange often waits less. After a refused connection another endpoint is tried at once, and
-//! an endpoint that names a time itself is waited for, or left for another, see the README on cool-downs.
+//! Limits: an exchange often waits less. After a refused connection another endpoint is tried at
+//! once. An endpoint that sends Retry-After cools down, see the README.
 //!
-//! Example: `base_delay` 0.1, full jitter. Before retry 3 the backoff gives 400 ms, jitter anything up to
-//! that, and the exchange drawn by the seed one of these.
+//! Example: `base_delay` 0.1, full jitter. Before retry 3 the backoff gives 400 ms, and jitter any
+//! delay up to that. The exchange that is shown has one of these, drawn with the seed.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use steerage_policy::pool::Pool;
 use steerage_policy::retry::backoff::{Backoff as _, Delays};
 use steerage_policy::retry::jitter::{Bounds, Jitter};
 
-use crate::Finished;
 use crate::arguments::{self, Format};
+use crate::finished::Finished;
 use crate::source;
 use crate::text::{self, count, span};
 
@@ -106,7 +106,8 @@ fn retries(delays: &Delays, jitter: Jitter, bounds: Bounds, attempts: u8, seed: 
     retries
 }
 
-/// Between which ends jitter leaves a delay. `most`: the longest that `decorrelated` can have got to.
+/// The shortest and the longest delay after jitter. `most`: the longest that `decorrelated` can have
+/// reached.
 fn range(jitter: Jitter, delay: Duration, most: Duration, bounds: Bounds) -> (Duration, Duration) {
     let share = |share: f64| {
         let seconds = delay.as_secs_f64() * share;

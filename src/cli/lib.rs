@@ -1,29 +1,32 @@
 //! # steerage-cli: the command line beside the filter
 //!
-//! What can be known of a configuration before an Envoy loads it: whether the filter would take it, what is
-//! likely to be a mistake in it all the same, which delays it asks for, and what a cluster needs for it.
+//! It shows what a configuration does before an Envoy loads it: whether the filter would accept it,
+//! which parts are likely to be mistakes, which delays follow from it, and which clusters it needs.
 //!
 //! | file | command |
 //! |---|---|
 //! | `arguments` | all of them, and their help |
-//! | `check`, `warnings`, `position` | `check`: errors and traps with their line and column |
+//! | `check`, `warnings`, `position` | `check`: errors and warnings with their line and column |
 //! | `delays` | `delays`: before each retry, with and without jitter |
 //! | `size` | `size`: connections by Little's law |
 //! | `render` | `render`: what deploys a configuration |
-//! | `schema`, `reference` | `schema`: JSON Schema and reference, made of the table that the parser walks |
+//! | `schema`, `reference` | `schema`: JSON Schema and reference, from the parser's own table |
 //! | `source`, `text` | reading files, writing numbers and colours |
+//! | `finished` | the result of a command and its exit code |
 //!
 //! ## Why this way
-//! Nothing is judged here a second time: `check` asks [`steerage_config::parse`], the parser that is in the
-//! filter, and `delays` the policy's own backoff and jitter. What is said here is what happens there.
+//! No rule is written twice: `check` calls [`steerage_config::parse`], the parser that is in the
+//! filter, and `delays` uses the policy's own backoff and jitter. So the results agree with the
+//! filter.
 //!
 //! ## Limits
-//! It runs on a developer's machine and is no part of the module. It does not know which clusters an Envoy
-//! has. A line and a column are those of the first place with the path that an error names.
+//! It runs on a developer's machine and is no part of the module. It does not know which clusters
+//! an Envoy has. If a path occurs several times, its first line and column are shown.
 //!
 //! ## Example
 //! ```
-//! let finished = steerage_cli::run(["steerage", "size", "--rps", "100", "--response-time", "500ms"], false);
+//! let arguments = ["steerage", "size", "--rps", "100", "--response-time", "500ms"];
+//! let finished = steerage_cli::run(arguments, false);
 //! assert_eq!(finished.status, 0);
 //! assert!(finished.output.contains("max_connections            60"));
 //! ```
@@ -33,6 +36,7 @@
 mod arguments;
 mod check;
 mod delays;
+mod finished;
 mod position;
 mod reference;
 mod render;
@@ -47,45 +51,10 @@ use std::ffi::OsString;
 use clap::Parser as _;
 
 use arguments::{Arguments, Command, SchemaFormat};
+pub use finished::{FAILED, Finished, REFUSED};
 
-/// What a command has come to.
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// For the standard output.
-    pub output: String,
-    /// For the standard error output.
-    pub complaint: String,
-    /// The exit code: 0, [`REFUSED`] or [`FAILED`].
-    pub status: u8,
-}
-
-/// The exit code when the configuration is not what it should be.
-pub const REFUSED: u8 = 1;
-
-/// The exit code when the command could not be carried out: wrong arguments, a file that cannot be read.
-pub const FAILED: u8 = 2;
-
-impl Finished {
-    /// All is well.
-    fn with(output: String) -> Self {
-        Self {
-            output,
-            ..Self::default()
-        }
-    }
-
-    /// It could not be done.
-    fn failed(complaint: &str) -> Self {
-        Self {
-            complaint: format!("steerage: {complaint}\n"),
-            status: FAILED,
-            ..Self::default()
-        }
-    }
-}
-
-/// Carries out the command of a command line, the program's name first. `colour`: whether the output may
-/// be coloured.
+/// Carries out the command of a command line, the program's name first. `colour`: whether the
+/// output may be coloured.
 pub fn run<T: Into<OsString> + Clone>(
     arguments: impl IntoIterator<Item = T>,
     colour: bool,
@@ -107,7 +76,7 @@ pub fn run<T: Into<OsString> + Clone>(
     }
 }
 
-/// Help that was asked for, or what is wrong with the arguments.
+/// Help, or what is wrong with the arguments.
 fn explain(error: &clap::Error, colour: bool) -> Finished {
     let text = error.render();
     let text = if colour {

@@ -1,12 +1,13 @@
 //! Where in the text a value stands.
 //!
-//! The filter's parser keeps no positions, because the filter has nobody to show them to. Here the text is
-//! walked once more, and every value is named as errors name it, by `steerage_config::place`.
+//! The parser keeps no positions, because the filter does not show them. Here the text is walked
+//! once more, and every value gets the path that errors have, by `steerage_config::place`.
 //!
-//! Limits: the text must be JSON; of anything else as much is found as can be. A path that does not exist,
-//! as that of a field that is missing, is where the object is that lacks it.
+//! Limits: of a text that is no JSON only a part is found. A path that does not exist, such as that
+//! of a missing field, is placed at the object that lacks it.
 //!
-//! Example: in `{"timeout": {"read": 0}}`, `timeout.read` is at line 1, column 14, and its value at column 22.
+//! Example: in `{"timeout": {"read": 0}}`, `timeout.read` is at line 1, column 14, and its value at
+//! column 22.
 
 use steerage_config::place::{item, member};
 

@@ -1,7 +1,7 @@
-//! `schema --format markdown`: the reference of all fields, made of the table that the parser walks.
+//! `schema --format markdown`: the reference of all fields, from the parser's own table.
 //!
-//! Example: `timeout.read` is the row "| `read` | duration above 0 | 30 | for an attempt to begin to answer
-//! once the request is sent |" under the heading "timeout".
+//! Example: `timeout.read` is the row "| `read` | duration above 0 | 30 | for an attempt to begin
+//! to answer once the request is sent |" under the heading "timeout".
 
 use std::fmt::Write as _;
 
@@ -42,7 +42,7 @@ pub(crate) fn document() -> String {
     output
 }
 
-/// Where the sections stand whose names do not say it.
+/// Where a section stands, if its name does not show it.
 fn introduction(name: &str) -> &'static str {
     match name {
         "pool" => "an entry of `pools`, or the document itself",
@@ -119,7 +119,7 @@ fn meaning(field: &Field) -> String {
     meaning
 }
 
-/// What a value of this kind is, in few words.
+/// A kind of value, briefly.
 fn value(kind: &Kind) -> String {
     match kind {
         Kind::Span { zero: true } => "duration".into(),

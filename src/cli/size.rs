@@ -1,19 +1,20 @@
 //! `size`: the connections that a load needs.
 //!
-//! Little's law: as many requests are under way as come in a second, times the seconds that one takes.
-//! HTTP/1.1 needs a connection for each. A fifth more is for what is uneven, rounded up; that is the rule
-//! of `connection_pool.expected_rps` too, and the same function. Of the connections half, at most 50, are kept when idle.
+//! Little's law: as many requests are under way as come in a second, times the seconds that one
+//! takes. HTTP/1.1 needs a connection for each. A fifth is added for uneven load, rounded up, by the
+//! same function as for `connection_pool.expected_rps`. Half of the connections, at most 50, are
+//! kept when idle.
 //!
-//! Limits: an average hides bursts and slow answers. Take the response time of a busy hour, and look at how
-//! many requests are really under way.
+//! Limits: an average hides bursts and slow answers. Take the response time of a busy hour, and
+//! look at how many requests are really under way.
 //!
 //! Example: 100 a second × 0.5 s = 50 under way; × 1.2 = 60 connections, of which 30 are kept.
 
 use serde_json::json;
 use steerage_policy::limit;
 
-use crate::Finished;
 use crate::arguments::{self, Format};
+use crate::finished::Finished;
 use crate::text::{self, decimal, span};
 
 /// What each endpoint needs.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use steerage_config::{Config, ConfigErrors, parse};
 
-use crate::{Finished, REFUSED};
+use crate::finished::{Finished, REFUSED};
 
 /// What the file is called in messages.
 pub(crate) fn name(file: &Path) -> String {
@@ -21,7 +21,7 @@ pub(crate) fn name(file: &Path) -> String {
 /// The bytes of the file.
 ///
 /// # Errors
-/// What to tell the user instead.
+/// The complaint for the user.
 pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>, Finished> {
     let read = if is_input(file) {
         let mut bytes = Vec::new();
@@ -35,12 +35,12 @@ pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>, Finished> {
 /// The configuration in the file.
 ///
 /// # Errors
-/// What to tell the user instead: that it cannot be read, or all of its errors.
+/// The complaint for the user: that it cannot be read, or all of its errors.
 pub(crate) fn configuration(file: &Path) -> Result<Config, Finished> {
     parse(&bytes(file)?).map_err(|errors| refused(file, &errors))
 }
 
-/// What to tell the user of a configuration that the filter refuses.
+/// The complaint about a configuration that the filter refuses.
 pub(crate) fn refused(file: &Path, errors: &ConfigErrors) -> Finished {
     let name = name(file);
     Finished {

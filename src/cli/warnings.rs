@@ -9,7 +9,7 @@
 //! | delays ≥ total | the last attempts are never made |
 //! | no jitter; no budget | clients come back together; a failure is multiplied |
 //! | a method that is not idempotent | what was done may be done again |
-//! | retries with one endpoint | there is nobody else to ask |
+//! | retries with one endpoint | there is no other endpoint to try |
 //! | weights that the strategy ignores; everything drained | traffic goes elsewhere than the weights say |
 //! | hedge ≥ read; check timeout ≥ interval | it never happens; checks overlap |
 //! | a pool after one that takes everything | it never gets a request |
@@ -89,8 +89,8 @@ impl Place<'_> {
             .is_some()
     }
 
-    /// Warns about the first of these fields that is given: what follows from defaults alone is none
-    /// of the user's making.
+    /// Warns about the first of these fields that is given. What follows from defaults alone is not
+    /// a mistake of the user.
     fn warn_first(&mut self, fields: &[&str], message: String) {
         if let Some(field) = fields.iter().find(|field| self.has(field)) {
             self.warn(field, message);
@@ -199,7 +199,7 @@ impl Place<'_> {
             Strategy::Random => "random",
             _ => return,
         };
-        // A weight of 0 drains, whatever the strategy.
+        // A weight of 0 drains with every strategy.
         let odd = weights.position(|weight| !weight.is_drained() && weight.value() != 1.0);
         if let (Some(index), Some(weight)) = (
             odd,

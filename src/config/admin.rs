@@ -1,4 +1,4 @@
-//! Where the filter answers questions about itself: data that is valid.
+//! The admin surface, as valid data.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use core::fmt;
 pub struct Admin {
     /// Begins with `/`, does not end with it, and is more than that.
     pub path: Box<str>,
-    /// The bearer token that is asked for; without one nothing can be changed.
+    /// The bearer token that is required; without one nothing can be changed.
     pub token: Option<Box<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! Walks a document along the schema and reports what single values do wrong.
+//! Walks a document along its section, reads each value, and reports what is wrong with it.
 //!
 //! Errors come in the order of the document; the required fields that an object lacks come after
 //! those that it has.
@@ -6,181 +6,227 @@
 //! Example: `{"timeout": {"raed": 1, "read": "soon"}}` reports `timeout.raed` (unknown) and
 //! `timeout.read` (no duration).
 
-use core::ptr;
-
 use crate::duration;
 use crate::error::{ConfigError, Problem};
 use crate::json::{Json, Object, excerpt};
-pub(crate) use crate::place::{item, member};
-use crate::schema::{Kind, MOST, Section, TextRule};
+use crate::kind::{Kind, MOST, Section};
+use crate::place::{item, member};
+use crate::report::Errors;
 use crate::text;
+use crate::text_rule::TextRule;
+use crate::value::{Checked, Entry, Header, Members, Value};
 
 /// Checks an object at `path` (empty for the document itself).
-pub(crate) fn object(
+pub(crate) fn object<'a>(
     section: &'static Section,
-    object: &Object,
+    object: &'a Object,
     path: &str,
-    errors: &mut Vec<ConfigError>,
-) {
+    errors: &mut Errors,
+) -> Members<'a> {
+    let mut members = Members::none();
     for (key, json) in &object.0 {
         let path = member(path, key);
         let Some(field) = section.field(key) else {
-            errors.push(error(
-                path,
-                Problem::UnknownField {
-                    nearest: nearest(section, key),
-                },
-            ));
+            let nearest = nearest(section, key);
+            let error = ConfigError::new(path, Problem::UnknownField { nearest });
+            members.refuse(Some(errors.report(error)));
             continue;
         };
-        if object.get(key).is_some_and(|first| !ptr::eq(first, json)) {
-            errors.push(error(path, Problem::Repeated));
+        if members.find(field.name).is_some() {
+            let error = ConfigError::new(path, Problem::Repeated);
+            members.refuse(Some(errors.report(error)));
             continue;
         }
-        value(&field.kind, json, &path, errors);
+        members.add(Entry {
+            name: field.name,
+            json: Some(json),
+            checked: value(&field.kind, json, &path, errors),
+        });
     }
     // Only the section's own: a document may give `pools` instead of the fields of one pool.
     for field in section.fields {
-        if field.required && object.get(field.name).is_none() {
-            errors.push(error(member(path, field.name), Problem::Required));
+        if field.required && members.find(field.name).is_none() {
+            let error = ConfigError::new(member(path, field.name), Problem::Required);
+            members.add(Entry {
+                name: field.name,
+                json: None,
+                checked: Checked::unusable(errors.report(error)),
+            });
         }
     }
-    let given = |name: &&&str| object.get(name).is_some();
+    let given = |name: &&&str| members.json(name).is_some();
     if !section.exactly_one.is_empty() && section.exactly_one.iter().filter(given).count() != 1 {
-        errors.push(error(
-            path.to_owned(),
-            Problem::ExactlyOne(section.exactly_one),
+        let problem = Problem::ExactlyOne(section.exactly_one);
+        members.refuse(Some(
+            errors.report(ConfigError::new(path.to_owned(), problem)),
         ));
     }
+    members
 }
 
-/// Whether `json` is what `kind` says, all the way down.
-pub(crate) fn holds(kind: &Kind, json: &Json) -> bool {
-    let mut errors = Vec::new();
-    value(kind, json, "", &mut errors);
-    errors.is_empty()
-}
-
-fn value(kind: &Kind, json: &Json, path: &str, errors: &mut Vec<ConfigError>) {
+/// Checks a value at `path`.
+pub(crate) fn value<'a>(
+    kind: &'static Kind,
+    json: &'a Json,
+    path: &str,
+    errors: &mut Errors,
+) -> Checked<'a> {
     match (kind, json) {
-        (Kind::List { of, min, max }, Json::List(list)) => {
-            if !(*min..=*max).contains(&list.len()) {
+        (Kind::List { of, min, max }, Json::List(entries)) => {
+            let mut reported = None;
+            if !(*min..=*max).contains(&entries.len()) {
                 let (min, max) = (*min, *max);
-                errors.push(error_at(path.into(), json, Problem::Length { min, max }));
+                let problem = Problem::Length { min, max };
+                reported = Some(errors.report(ConfigError::at(path.into(), json, problem)));
             }
-            for (index, json) in list.iter().enumerate() {
-                value(of, json, &item(path, index), errors);
+            let mut list = Vec::with_capacity(entries.len());
+            for (index, json) in entries.iter().enumerate() {
+                let checked = value(of, json, &item(path, index), errors);
+                reported = reported.or(checked.reported);
+                list.push(checked);
+            }
+            Checked {
+                value: Value::List(list),
+                reported,
             }
         }
-        (Kind::Object(section), Json::Object(json)) => object(section, json, path, errors),
+        (Kind::Object(section), Json::Object(json)) => {
+            let members = object(section, json, path, errors);
+            Checked {
+                reported: members.reported(),
+                value: Value::Object(members),
+            }
+        }
         (Kind::Headers(of), Json::Object(json)) => headers(of, json, path, errors),
         (Kind::Either(kinds), _) => either(kind, kinds, json, path, errors),
-        _ => {
-            if let Err(problem) = scalar(kind, json) {
-                errors.push(match kind {
-                    Kind::Text(TextRule::Secret) => error(path.into(), problem),
-                    _ => error_at(path.into(), json, problem),
-                });
-            }
-        }
+        _ => match scalar(kind, json) {
+            Ok(value) => Checked {
+                value,
+                reported: None,
+            },
+            Err(problem) => Checked::unusable(errors.report(match kind {
+                Kind::Text(TextRule::Secret) => ConfigError::new(path.into(), problem),
+                _ => ConfigError::at(path.into(), json, problem),
+            })),
+        },
     }
 }
 
-fn headers(of: &Kind, object: &Object, path: &str, errors: &mut Vec<ConfigError>) {
-    // Every name is compared with every other: not with endless lists.
+fn headers<'a>(
+    of: &'static Kind,
+    object: &'a Object,
+    path: &str,
+    errors: &mut Errors,
+) -> Checked<'a> {
+    // Every name is compared with every other, so there must not be too many.
     if object.0.len() > MOST {
-        return errors.push(error(path.into(), Problem::Length { min: 0, max: MOST }));
+        let problem = Problem::Length { min: 0, max: MOST };
+        return Checked::unusable(errors.report(ConfigError::new(path.into(), problem)));
     }
-    for (position, (name, json)) in object.0.iter().enumerate() {
+    let mut reported = None;
+    let mut headers: Vec<Header<'_>> = Vec::new();
+    for (name, json) in &object.0 {
         let path = member(path, name);
-        let mut earlier = object.0.iter().take(position);
-        if let Err(problem) = text::check(TextRule::HeaderName, name) {
-            errors.push(ConfigError {
+        let mut earlier = headers.iter();
+        let checked = if let Err(problem) = text::read(TextRule::HeaderName, name) {
+            Checked::unusable(errors.report(ConfigError {
                 value: Some(excerpt(name)),
-                ..error(path, problem)
-            });
-        } else if earlier.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-            errors.push(error(path, Problem::Repeated));
+                ..ConfigError::new(path, problem)
+            }))
+        } else if earlier.any(|header| header.name.eq_ignore_ascii_case(name)) {
+            Checked::unusable(errors.report(ConfigError::new(path, Problem::Repeated)))
         } else {
-            value(of, json, &path, errors);
-        }
+            value(of, json, &path, errors)
+        };
+        reported = reported.or(checked.reported);
+        headers.push(Header {
+            name,
+            json,
+            checked,
+        });
+    }
+    Checked {
+        value: Value::Headers(headers),
+        reported,
     }
 }
 
-/// The first alternative that fits. If none does, what is wrong with the last one of the right type;
-/// and if the type of all is wrong, or there is no more to say than that, the rule of them all.
-fn either(
+/// A value that may be of several kinds: the first that fits. If none fits, the errors are those of
+/// the last kind that takes this JSON type. An error that only states that kind's rule states the
+/// rule of all kinds instead, and so does the error if no kind takes the type.
+fn either<'a>(
     whole: &Kind,
     kinds: &'static [Kind],
-    json: &Json,
+    json: &'a Json,
     path: &str,
-    errors: &mut Vec<ConfigError>,
-) {
-    let mut found = Vec::new();
-    for kind in kinds.iter().filter(|kind| kind.is_type_of(json)) {
-        found.clear();
-        value(kind, json, path, &mut found);
-        if found.is_empty() {
-            return;
+    errors: &mut Errors,
+) -> Checked<'a> {
+    let mut last = None;
+    for kind in kinds.iter().filter(|kind| is_type_of(kind, json)) {
+        let mut found = Errors::default();
+        let checked = value(kind, json, path, &mut found);
+        if checked.reported.is_none() {
+            return checked;
         }
+        last = Some((found, checked));
     }
-    if found.is_empty() {
-        found.push(error_at(path.into(), json, Problem::MustBe(*whole)));
-    }
-    for mut error in found {
+    let Some((found, checked)) = last else {
+        let error = ConfigError::at(path.into(), json, Problem::MustBe(*whole));
+        return Checked::unusable(errors.report(error));
+    };
+    errors.append(found, |error| {
         if *error.path == *path && matches!(error.problem, Problem::MustBe(_)) {
             error.problem = Problem::MustBe(*whole);
         }
-        errors.push(error);
+    });
+    checked
+}
+
+/// Whether the JSON type of `json` is one that this kind takes.
+fn is_type_of(kind: &Kind, json: &Json) -> bool {
+    match kind {
+        Kind::Flag | Kind::Off => matches!(json, Json::Flag(_)),
+        Kind::Null => matches!(json, Json::Null),
+        Kind::Number { .. } | Kind::Whole { .. } => matches!(json, Json::Number(_)),
+        Kind::Span { .. } | Kind::SpanWithin { .. } => {
+            matches!(json, Json::Number(_) | Json::Text(_))
+        }
+        Kind::Choice(_) | Kind::Text(_) => matches!(json, Json::Text(_)),
+        Kind::List { .. } => matches!(json, Json::List(_)),
+        Kind::Object(_) | Kind::Headers(_) => matches!(json, Json::Object(_)),
+        Kind::Either(kinds) => kinds.iter().any(|kind| is_type_of(kind, json)),
     }
 }
 
-/// Whether `json` is the scalar that `kind` says. Lists and objects arrive here when the kind and
-/// the value are not both one.
-fn scalar(kind: &Kind, json: &Json) -> Result<(), Problem> {
-    let holds = match (kind, json) {
-        (Kind::Flag, Json::Flag(_)) | (Kind::Off, Json::Flag(false)) | (Kind::Null, Json::Null) => {
-            true
-        }
+/// The value of `json`, if it is a scalar of this kind. A list or an object arrives here if the kind
+/// is another one.
+fn scalar<'a>(kind: &Kind, json: &'a Json) -> Result<Value<'a>, Problem> {
+    let value = match (kind, json) {
+        (Kind::Flag, Json::Flag(flag)) => Some(Value::Flag(*flag)),
+        (Kind::Off, Json::Flag(false)) => Some(Value::Flag(false)),
+        (Kind::Null, Json::Null) => Some(Value::Nothing),
         (Kind::Number { zero, max }, Json::Number(number)) => number
             .as_f64()
-            .is_some_and(|number| (0.0..=*max).contains(&number) && (*zero || number > 0.0)),
+            .filter(|number| (0.0..=*max).contains(number) && (*zero || *number > 0.0))
+            .map(Value::Number),
         (Kind::Whole { min, max }, Json::Number(_)) => json
             .whole()
-            .is_some_and(|number| (*min..=*max).contains(&number)),
-        (Kind::Span { zero }, _) => {
-            duration::read(json).is_some_and(|duration| *zero || !duration.is_zero())
-        }
-        (Kind::SpanWithin { min, max }, _) => {
-            duration::read(json).is_some_and(|duration| (*min..=*max).contains(&duration))
-        }
-        (Kind::Choice(names), Json::Text(text)) => names.contains(&&**text),
-        (Kind::Text(rule), Json::Text(text)) => return text::check(*rule, text),
-        _ => false,
+            .filter(|number| (*min..=*max).contains(number))
+            .map(Value::Whole),
+        (Kind::Span { zero }, _) => duration::read(json)
+            .filter(|duration| *zero || !duration.is_zero())
+            .map(Value::Span),
+        (Kind::SpanWithin { min, max }, _) => duration::read(json)
+            .filter(|duration| (*min..=*max).contains(duration))
+            .map(Value::Span),
+        (Kind::Choice(names), Json::Text(text)) => names
+            .iter()
+            .position(|name| *name == &**text)
+            .map(Value::Choice),
+        (Kind::Text(rule), Json::Text(text)) => return text::read(*rule, text),
+        _ => None,
     };
-    if holds {
-        Ok(())
-    } else {
-        Err(Problem::MustBe(*kind))
-    }
-}
-
-/// An error that shows the value.
-pub(crate) fn error_at(path: String, json: &Json, problem: Problem) -> ConfigError {
-    ConfigError {
-        path: path.into(),
-        value: Some(json.excerpt()),
-        problem,
-    }
-}
-
-/// An error where the value does not matter.
-pub(crate) fn error(path: String, problem: Problem) -> ConfigError {
-    ConfigError {
-        path: path.into(),
-        value: None,
-        problem,
-    }
+    value.ok_or(Problem::MustBe(*kind))
 }
 
 /// The field whose name is most like `key`, if any is like it.

@@ -1,7 +1,7 @@
 //! Numbers in messages, as JSON writes them.
 //!
-//! The standard library could do it too, at the price of 17 KB in the module; JSON's own writer is there
-//! anyway.
+//! The standard library's formatting of floats would add 17 KB to the module. The JSON writer is
+//! part of it anyway.
 //!
 //! Example: `Decimal(60.0)` is `60`, `Decimal(0.25)` is `0.25`.
 

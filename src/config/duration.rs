@@ -1,6 +1,7 @@
 //! Durations as a configuration writes them: a number of seconds, or text with a unit.
 //!
-//! One unit and no compounds (`"1h30m"`): `"90m"` says the same and needs no rules on order.
+//! A text has one unit. Compounds such as `"1h30m"` would need rules on order, and `"90m"` means the
+//! same.
 //!
 //! Example: `0.25`, `"250ms"` and `"0.25s"` are the same.
 
@@ -23,8 +24,8 @@ pub(crate) fn read(json: &Json) -> Option<Duration> {
         .filter(|duration| *duration <= MAX)
 }
 
-/// The duration that `text` means where there is no JSON, as on a command line: with a unit or, as `0.25`,
-/// in seconds.
+/// The duration in a text outside JSON, such as an argument of a command line: with a unit, or in
+/// seconds (`0.25`).
 ///
 /// ```
 /// assert_eq!(

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration.
 //!
-//! An error is data: where, what was found there, and which rule it breaks. Only [`fmt::Display`]
-//! makes a sentence of it, always of the same form: `path: rule, got value`.
+//! An error is data: a path, the value found there, and the rule that it breaks. [`fmt::Display`]
+//! makes a sentence of it, always in the form `path: rule, got value`.
 //!
 //! Example: `load_balancer.decay: must be a duration above 0 and at most 24 h: seconds (0.25) or
 //! text ("250ms", "30s", "5m", "1h"), got "fast"`.
@@ -14,7 +14,8 @@ use steerage_policy::matching::InvalidRegex;
 use crate::decimal::Decimal;
 use crate::expression::ExpressionError;
 use crate::interceptors::TemplateError;
-use crate::schema::{Field, Kind};
+use crate::json::Json;
+use crate::kind::{Field, Kind};
 
 /// All errors of one configuration; at least one.
 #[derive(Clone, Debug)]
@@ -66,6 +67,26 @@ pub struct ConfigError {
     pub problem: Problem,
 }
 
+impl ConfigError {
+    /// An error where the value does not matter.
+    #[must_use]
+    pub fn new(path: String, problem: Problem) -> Self {
+        Self {
+            path: path.into(),
+            value: None,
+            problem,
+        }
+    }
+
+    /// An error that shows the value.
+    pub(crate) fn at(path: String, json: &Json, problem: Problem) -> Self {
+        Self {
+            value: Some(json.excerpt()),
+            ..Self::new(path, problem)
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
@@ -88,7 +109,7 @@ pub enum Problem {
     Empty,
     /// The bytes are not text.
     Binary,
-    /// The text is neither JSON nor meant to be.
+    /// The text does not look like JSON.
     PlainText,
     /// Not well-formed JSON.
     Syntax {
@@ -101,10 +122,10 @@ pub enum Problem {
     },
     /// JSON, but not an object.
     NotAnObject,
-    /// What an operator has sent is not a JSON object.
-    NoWord,
-    /// A time for a word that takes another back.
-    WithoutEnd,
+    /// A rule of a document other than a configuration, as a sentence without its subject.
+    Rule(&'static str),
+    /// Refused without an error: a fault of this package.
+    Internal,
     /// No field has this name here.
     UnknownField {
         /// The known field with the most similar name, if one is similar.
@@ -152,7 +173,7 @@ pub enum Problem {
     Expression(ExpressionError),
     /// Not a template.
     Template(TemplateError),
-    /// Something of an answer where there is none yet.
+    /// A condition or a template about an answer, where there is no answer yet.
     OnlyOfAnswers,
     /// An expression that gives no delay.
     NoDelay {
@@ -216,8 +237,10 @@ impl fmt::Display for Problem {
                 f,
                 "the configuration must be a JSON object, such as {SMALLEST}"
             ),
-            Self::NoWord => f.write_str("the body must be a JSON object"),
-            Self::WithoutEnd => f.write_str("must not be given with \"auto\""),
+            Self::Rule(rule) => f.write_str(rule),
+            Self::Internal => {
+                f.write_str("refused without a reason: this is a fault of Steerage itself")
+            }
             Self::UnknownField { nearest: None } => f.write_str("unknown field"),
             Self::UnknownField {
                 nearest: Some(name),

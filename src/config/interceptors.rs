@@ -1,13 +1,13 @@
-//! What a pool does to the headers of its messages, and what it logs: data that is valid.
+//! What a pool changes in the headers of its messages, and what it logs, as valid data.
 //!
-//! Values are templates: text with the names of what is known only when a message goes out. They are
-//! parsed when configured, so that an unknown name is an error then and not a header later.
+//! Values are templates: text with variables that have a value only when a message is sent.
+//! Templates are parsed with the configuration, so an unknown variable is an error there.
 //!
-//! Limits: names are in lower case and none of [`is_changeable`]'s exceptions, nor the routing header.
-//! What depends on an answer is there for answers only.
+//! Limits: names are in lower case, [`is_changeable`], and not that of the routing header. Only
+//! changes to answers have conditions on an answer.
 //!
-//! Example: `{"set_header": {"x-try": "{attempt} of {{many}}"}}` sends `x-try: 2 of {many}` with the
-//! second attempt.
+//! Example: `{"set_header": {"x-try": "{attempt} of {{many}}"}}` sends `x-try: 2 of {many}` with
+//! the second attempt.
 //!
 //! [`is_changeable`]: steerage_policy::headers::is_changeable
 
@@ -40,7 +40,7 @@ pub struct HeaderAction {
 /// A change of headers. Names in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Sets these headers, whatever they were.
+    /// Sets these headers; former values are lost.
     Set(Vec<(Box<str>, Template)>),
     /// Adds these headers to those of the same name.
     Add(Vec<(Box<str>, Template)>),
@@ -89,26 +89,31 @@ pub enum Level {
 }
 
 impl Level {
-    /// The names in configurations.
-    pub const NAMES: [&'static str; 6] = ["trace", "debug", "info", "warn", "error", "critical"];
+    /// Every level, the lowest first.
+    pub const ALL: [Self; 6] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Critical,
+    ];
 
-    /// The level with this name.
+    /// The name in configurations.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let levels = [
-            Self::Trace,
-            Self::Debug,
-            Self::Info,
-            Self::Warn,
-            Self::Error,
-            Self::Critical,
-        ];
-        let mut named = Self::NAMES.into_iter().zip(levels);
-        named.find(|(known, _)| *known == name).map(|(_, it)| it)
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
     }
 }
 
-/// Text with places for what is known only when a message goes out.
+/// Text with variables that have a value when a message is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -117,11 +122,11 @@ pub struct Template(Vec<Piece>);
 pub enum Piece {
     /// This.
     Text(Box<str>),
-    /// What is known then.
+    /// The value of this variable.
     Variable(Variable),
 }
 
-/// What a [`Template`] can name.
+/// A variable of a [`Template`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variable {
     /// `{attempt}`: the attempt's number, from 1; for an answer how many there were.
@@ -269,8 +274,8 @@ mod tests {
 
     #[test]
     fn levels_have_the_names_of_the_host() {
-        assert_eq!(Level::from_name("info"), Some(Level::default()));
-        assert_eq!(Level::from_name("critical"), Some(Level::Critical));
-        assert_eq!(Level::from_name("loud"), None);
+        assert_eq!(Level::default().name(), "info");
+        assert_eq!(Level::Critical.name(), "critical");
+        assert_eq!(Level::ALL.map(|level| level as u8), [0, 1, 2, 3, 4, 5]);
     }
 }

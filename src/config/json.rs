@@ -1,21 +1,15 @@
-//! The bytes of a configuration as a tree.
+//! JSON as a tree.
 //!
-//! Not `serde_json::Value`: that lets the last of repeated keys win and may forget the order of the
-//! fields, and both are needed to report errors. The tree is at most 128 levels deep (a limit of
-//! `serde_json`), so walking it by recursion is safe.
-//!
-//! What arrives may not be JSON at all: Envoy hands over the bytes of whatever message the operator
-//! configured. The usual mistakes are recognised and named.
+//! `serde_json::Value` keeps only the last of repeated keys and may lose the order of fields. Errors
+//! need both. The tree is at most 128 levels deep (a limit of `serde_json`), so walking it by
+//! recursion is safe.
 //!
 //! Example: `{"a": [1, 1.5], "a": null}` is an [`Object`] of two pairs, both with the key `a`.
 
 use core::fmt;
-use core::str;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-
-use crate::error::{ConfigError, Problem};
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,25 +26,7 @@ pub(crate) enum Json {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object(pub(crate) Vec<(Box<str>, Json)>);
 
-impl Object {
-    /// The first value with this key.
-    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
-        self.0
-            .iter()
-            .find(|(name, _)| &**name == key)
-            .map(|(_, value)| value)
-    }
-}
-
 impl Json {
-    /// The text, if it is text.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// The number, if it is a whole one and not negative. `4.0` is whole, as in JSON Schema.
     pub(crate) fn whole(&self) -> Option<u64> {
         let Self::Number(number) = self else {
@@ -96,50 +72,6 @@ pub(crate) fn excerpt(text: &str) -> Box<str> {
     }
     // Text always has a JSON form; the alternative only spares an `unwrap`.
     serde_json::to_string(&short).unwrap_or(short).into()
-}
-
-/// Reads the bytes of a configuration.
-///
-/// # Errors
-/// The one thing that keeps them from being a JSON object.
-pub(crate) fn read(bytes: &[u8]) -> Result<Object, ConfigError> {
-    let whole = |problem, value| {
-        Err(ConfigError {
-            path: "".into(),
-            value,
-            problem,
-        })
-    };
-    if bytes.trim_ascii().is_empty() {
-        return whole(Problem::Empty, None);
-    }
-    let control = |byte: &u8| byte.is_ascii_control() && !b"\t\r\n".contains(byte);
-    let Ok(text) = str::from_utf8(bytes) else {
-        return whole(Problem::Binary, None);
-    };
-    if bytes.iter().any(control) {
-        return whole(Problem::Binary, None);
-    }
-    match serde_json::from_str(text) {
-        Ok(Json::Object(object)) => Ok(object),
-        Ok(other) => whole(Problem::NotAnObject, Some(other.excerpt())),
-        Err(_) if !text.trim_start().starts_with(['{', '[']) => {
-            whole(Problem::PlainText, Some(excerpt(text)))
-        }
-        Err(error) => whole(syntax(&error), None),
-    }
-}
-
-fn syntax(error: &serde_json::Error) -> Problem {
-    let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let place = format!(" at line {line} column {column}");
-    let reason = message.strip_suffix(place.as_str()).unwrap_or(&message);
-    Problem::Syntax {
-        line,
-        column,
-        reason: reason.into(),
-    }
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -205,63 +137,6 @@ const EXCERPT: usize = 60;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::check;
-
-    #[track_caller]
-    fn check_bytes(bytes: &[u8], expected: &str) {
-        assert_eq!(read(bytes).unwrap_err().to_string(), expected);
-    }
-
-    #[test]
-    fn what_is_no_json_object_is_named() {
-        let empty = "no configuration arrived: give the JSON as a google.protobuf.StringValue; the \
-                     smallest one is {\"endpoints\": [\"a\", \"b\"]}";
-        check_bytes(b"", empty);
-        check_bytes(b" \r\n", empty);
-        let binary = "the configuration is not text but looks like a binary protobuf, such as \
-                      google.protobuf.Struct: give the JSON as a google.protobuf.StringValue";
-        check_bytes(b"\x0a\x11\x0a\tendpoints\x12\x04\x1a\x02\x61\x62", binary);
-        check_bytes(b"{\"endpoints\": [\"\xff\"]}", binary);
-        check_bytes(b"{\"endpoints\": []}\0", binary);
-        let plain = "the configuration must be JSON, such as {\"endpoints\": [\"a\", \"b\"]}, got ";
-        check_bytes(b"round robin", &format!("{plain}\"round robin\""));
-        check_bytes(
-            b"endpoints:\n- a\n",
-            &format!("{plain}\"endpoints:\\n- a\\n\""),
-        );
-        let object = "the configuration must be a JSON object, such as {\"endpoints\": [\"a\", \"b\"]}, got ";
-        check_bytes(b"[\"a\", \"b\"]", &format!("{object}a list of 2"));
-        check_bytes(b"null", &format!("{object}null"));
-        check_bytes(b"\"{}\"", &format!("{object}\"{{}}\""));
-        let syntax = "the configuration is not valid JSON at line ";
-        check_bytes(
-            b"{\"endpoints\": [\n  \"a\",\n]}",
-            &format!("{syntax}3, column 1: trailing comma"),
-        );
-        check_bytes(
-            b"{\"a\": 1} 2",
-            &format!("{syntax}1, column 10: trailing characters"),
-        );
-        check_bytes(
-            "[".repeat(200).as_bytes(),
-            &format!("{syntax}1, column 128: recursion limit exceeded"),
-        );
-        check_bytes(
-            b"{\"a\": 1e999}",
-            &format!("{syntax}1, column 11: number out of range"),
-        );
-    }
-
-    #[test]
-    fn repeated_keys_are_kept_and_refused() {
-        check(
-            r#"{"endpoints": ["a"], "endpoints": ["b"], "timeout": {"read": 1, "read": 1}}"#,
-            &[
-                "endpoints: must be given only once",
-                "timeout.read: must be given only once",
-            ],
-        );
-    }
 
     #[test]
     fn excerpts_are_short() {

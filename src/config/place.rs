@@ -1,8 +1,8 @@
 //! How errors name places in a document.
 //!
-//! Whoever has the text as well finds the line of an error by naming every value of it in the same way.
+//! A program that has the text finds the line of an error by naming the values in the same way.
 //!
-//! Example: `pools[1].match.headers["x y"]` is made of `member`, [`item`], and `member` three times.
+//! Example: [`member`] and [`item`] make `pools[1].match.headers["x y"]`, one part at a time.
 
 use crate::json::excerpt;
 

@@ -1,5 +1,5 @@
-//! What holds for every input: [`parse`] never panics, an error says at least one line, and what it
-//! accepts keeps the promises that the filter relies on.
+//! What holds for every input: [`parse`] never panics, a refusal has at least one error of one line,
+//! and what it accepts keeps the limits that the filter relies on.
 
 use core::time::Duration;
 
@@ -125,7 +125,7 @@ fn a_configuration_with_everything_is_accepted() {
     assert!(parse(complete().to_string().as_bytes()).is_ok());
 }
 
-/// Any JSON, with the names and the words of the configuration mixed in.
+/// Any JSON, with names and values of the configuration among it.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = [
         "a",

@@ -2,24 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use crate::json::Json;
-
-/// The lowest status of HTTP.
-pub(crate) const LOWEST: u16 = 100;
-/// The highest status of HTTP.
-pub(crate) const HIGHEST: u16 = 599;
-
-/// The statuses that `json` means; `None` if it means none.
-pub(crate) fn read(json: &Json) -> Option<RangeInclusive<u16>> {
-    match json {
-        Json::Number(_) => {
-            let status = u16::try_from(json.whole()?).ok()?;
-            known(status).map(|status| status..=status)
-        }
-        Json::Text(text) => range(text),
-        _ => None,
-    }
-}
+use crate::kind::{HIGHEST_STATUS, LOWEST_STATUS};
 
 /// The statuses of `"500-504"` or `"5xx"`.
 pub(crate) fn range(text: &str) -> Option<RangeInclusive<u16>> {
@@ -42,12 +25,18 @@ fn number(text: &str) -> Option<u16> {
 }
 
 fn known(status: u16) -> Option<u16> {
-    (LOWEST..=HIGHEST).contains(&status).then_some(status)
+    (LOWEST_STATUS..=HIGHEST_STATUS)
+        .contains(&status)
+        .then_some(status)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
+    use crate::kind::STATUS;
+    use crate::report::Errors;
+    use crate::value::FromValue as _;
 
     #[test]
     fn numbers_ranges_and_classes() {
@@ -73,11 +62,9 @@ mod tests {
             (r#""+xx""#, None),
             ("null", None),
         ] {
-            assert_eq!(
-                read(&serde_json::from_str(json).unwrap()),
-                expected,
-                "{json}"
-            );
+            let value = serde_json::from_str(json).unwrap();
+            let checked = check::value(&STATUS, &value, "", &mut Errors::default());
+            assert_eq!(RangeInclusive::from_value(&checked), expected, "{json}");
         }
     }
 }

@@ -4,19 +4,21 @@
 
 use steerage_policy::headers::{self, is_changeable};
 use steerage_policy::matching::{HostPattern, PathRegex};
-use steerage_policy::retry::backoff::{Delays, MAX_RETRIES};
+use steerage_policy::retry::backoff::MAX_RETRIES;
 
 use crate::error::Problem;
 use crate::expression::Expression;
 use crate::interceptors::Template;
-use crate::schema::{Kind, RESERVED_HEADERS, TextRule};
+use crate::kind::Kind;
 use crate::status;
+use crate::text_rule::{RESERVED_HEADERS, TextRule};
+use crate::value::Value;
 
-/// Whether `text` follows `rule`.
+/// The value of `text`, if it follows `rule`.
 ///
 /// # Errors
-/// What is wrong with it: that it must follow the rule, or more where more can be said.
-pub(crate) fn check(rule: TextRule, text: &str) -> Result<(), Problem> {
+/// What is wrong with it: that it must follow the rule, or a more precise reason.
+pub(crate) fn read(rule: TextRule, text: &str) -> Result<Value<'_>, Problem> {
     let follows = match rule {
         TextRule::PoolName => some(text, |byte| {
             byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
@@ -30,7 +32,9 @@ pub(crate) fn check(rule: TextRule, text: &str) -> Result<(), Problem> {
             is_token(text) && is_changeable(text.to_ascii_lowercase().as_bytes())
         }
         TextRule::Template if !text.chars().any(char::is_control) => {
-            return Template::new(text).map(|_| ()).map_err(Problem::Template);
+            return Template::new(text)
+                .map(Value::Template)
+                .map_err(Problem::Template);
         }
         TextRule::Template => false,
         TextRule::HeaderValue => !text.chars().any(char::is_control),
@@ -41,26 +45,36 @@ pub(crate) fn check(rule: TextRule, text: &str) -> Result<(), Problem> {
         }
         TextRule::PathAndQuery => is_path(text),
         TextRule::PathPrefix => is_path(text) && !text.contains('?') && !text.ends_with('/'),
-        TextRule::Host => HostPattern::new(text).is_some() && is_authority(text),
+        TextRule::Host => match HostPattern::new(text).filter(|_| is_authority(text)) {
+            Some(host) => return Ok(Value::Host(host)),
+            None => false,
+        },
         TextRule::Authority => is_authority(text),
         TextRule::QueryName => some(text, |byte| {
             byte.is_ascii_graphic() && !b"&=#?".contains(&byte)
         }),
-        TextRule::Statuses => status::range(text).is_some(),
+        TextRule::Statuses => match status::range(text) {
+            Some(range) => return Ok(Value::Statuses(range)),
+            None => false,
+        },
         TextRule::Secret => !text.is_empty(),
-        TextRule::Regex => return PathRegex::new(text).map(|_| ()).map_err(Problem::Regex),
-        TextRule::Expression => return check_expression(text),
+        TextRule::Regex => {
+            return PathRegex::new(text)
+                .map(Value::Regex)
+                .map_err(Problem::Regex);
+        }
+        TextRule::Expression => return expression(text).map(Value::Expression),
     };
     if follows {
-        Ok(())
+        Ok(Value::Text(text))
     } else {
         Err(Problem::MustBe(Kind::Text(rule)))
     }
 }
 
-/// Runs the expression for every retry that there can be: one that gives no delay is found here and
-/// not while requests are served.
-fn check_expression(text: &str) -> Result<(), Problem> {
+/// Compiles the expression and evaluates it for every possible retry, so that one without a valid
+/// delay is refused here.
+fn expression(text: &str) -> Result<Expression, Problem> {
     let expression = Expression::new(text).map_err(Problem::Expression)?;
     for n in (1..).take(MAX_RETRIES) {
         let seconds = expression.value(f64::from(n));
@@ -68,13 +82,7 @@ fn check_expression(text: &str) -> Result<(), Problem> {
             return Err(Problem::NoDelay { n, seconds });
         }
     }
-    Ok(())
-}
-
-/// The delays of an expression that follows its rule.
-pub(crate) fn delays(text: &str, max: core::time::Duration) -> Option<Delays> {
-    let expression = Expression::new(text).ok()?;
-    Some(Delays::custom(|n| expression.value(f64::from(n)), max))
+    Ok(expression)
 }
 
 fn is_token(text: &str) -> bool {
@@ -108,10 +116,10 @@ mod tests {
     #[track_caller]
     fn table(rule: TextRule, good: &[&str], bad: &[&str]) {
         for text in good {
-            assert!(check(rule, text).is_ok(), "{rule:?} refuses {text:?}");
+            assert!(read(rule, text).is_ok(), "{rule:?} refuses {text:?}");
         }
         for text in bad {
-            assert!(check(rule, text).is_err(), "{rule:?} takes {text:?}");
+            assert!(read(rule, text).is_err(), "{rule:?} takes {text:?}");
         }
     }
 

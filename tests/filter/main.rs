@@ -19,6 +19,10 @@
 #[path = "../support/fake_host/mod.rs"]
 mod fake_host;
 
+// It needs no host, and the library itself has no tests: those of this file run here.
+#[path = "../../src/admin/operator_request.rs"]
+mod operator_request;
+
 mod scene;
 
 mod configuring;

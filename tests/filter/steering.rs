@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use steerage_policy::balance::StrategyName;
+
 use crate::fake_host::{Host, NO_HEADERS, Stream, headers};
 use crate::scene::{OK, PLAIN, cluster_of, get, head, start, text, values};
 
@@ -45,7 +47,7 @@ fn requests_take_turns() {
 
 #[test]
 fn every_strategy_chooses_one_of_the_endpoints() {
-    for strategy in steerage_policy::balance::Strategy::NAMES {
+    for strategy in StrategyName::ALL.map(StrategyName::name) {
         let hash_on = if strategy == "consistent_hash" {
             r#", "hash_on": "path""#
         } else {

@@ -1,20 +1,22 @@
-//! The arguments of `render istio`: which proxies, how they are told of the module, and how they follow it.
+//! The arguments of `render istio`: which proxies get the module, from where, and how their routes
+//! follow it.
 //!
-//! What is needed differs by the target, so that some arguments have no default but [`RenderIstio::contradiction`]
-//! asks for them.
+//! Which arguments are needed depends on the target: [`RenderIstio::contradiction`] names those that
+//! are missing.
 //!
-//! Example: `--target sidecar` alone lacks `--host` and `--selector`; `--target gateway` needs neither.
+//! Example: `--target sidecar` alone lacks `--host` and `--selector`; `--target gateway` needs
+//! neither.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{kubernetes_name, sha256};
+use super::values::{kubernetes_name, sha256};
 
 /// Resources for Istio: the plugin, its routes, and the clusters' limits
 ///
-/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST; at a waypoint those of
-/// its own services are called inbound-vip|PORT|http|HOST.
+/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST; at a
+/// waypoint those of its own services are called inbound-vip|PORT|http|HOST.
 #[derive(Debug, Args)]
 #[command(after_help = RENDER_ISTIO)]
 pub(crate) struct RenderIstio {
@@ -38,13 +40,15 @@ pub(crate) struct RenderIstio {
     /// What the resources are called
     #[arg(long, default_value = "steerage")]
     pub(crate) name: String,
-    /// The namespace of the resources, and of the proxies; by default istio-system for a gateway, else default
+    /// The namespace of the resources, and of the proxies; by default istio-system for a gateway,
+    /// else default
     #[arg(long)]
     namespace: Option<String>,
     /// Labels of the proxies that run the filter; by default istio=ingressgateway for a gateway
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     selector: Vec<(String, String)>,
-    /// What a waypoint runs the filter for: the kind Gateway (all of it), Service or ServiceEntry, and its name
+    /// What a waypoint runs the filter for: the kind Gateway (all of it), Service or ServiceEntry,
+    /// and its name
     #[arg(long, value_name = "KIND/NAME", default_value = "Gateway/waypoint", value_parser = target_ref)]
     pub(crate) target_ref: (TargetKind, String),
     /// The Gateway of the routes, for a gateway

@@ -1,9 +1,9 @@
 //! What the clusters of a configuration's endpoints need.
 //!
-//! A cluster may be an endpoint of several pools. It then has room for all of them together, and the
-//! shortest of their connect timeouts.
+//! A cluster may be an endpoint of several pools. It then has room for all of them together, and
+//! the shortest of their connect timeouts.
 //!
-//! The limits of `connection_pool` are Envoy's to keep as well as the filter's: the filter counts attempts,
+//! Both the filter and Envoy enforce the limits of `connection_pool`: the filter counts attempts,
 //! Envoy connections.
 //!
 //! Example: `{"endpoints": ["a"], "max_connections": 60}` gives the cluster `a` 60 connections.

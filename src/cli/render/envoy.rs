@@ -1,16 +1,17 @@
 //! `render envoy`: an Envoy with a listener, the filter and the clusters of its endpoints.
 //!
-//! The text is `envoy.yaml`, with places for what differs. Nothing is left to be guessed by whoever reads
-//! it: every line that is not obvious has its reason beside it.
+//! The text is `envoy.yaml`, with places for what differs. Every line that is not obvious has its
+//! reason beside it.
 //!
-//! Example: for `{"endpoints": ["east"]}`, one route, one filter, and one cluster `east` at 127.0.0.1:8081.
+//! Example: for `{"endpoints": ["east"]}`, one route, one filter, and one cluster `east` at
+//! 127.0.0.1:8081.
 
 use std::fmt::Write as _;
 
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{block, envoy_span, quoted};
+use super::yaml::{block, envoy_span, quoted};
 use crate::arguments::{Address, RenderEnvoy};
 
 const TEMPLATE: &str = include_str!("envoy.yaml");

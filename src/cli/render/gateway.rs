@@ -6,13 +6,14 @@
 //! | HTTPRoute | a rule for each cluster, chosen by the header that the filter writes, and one for all else |
 //! | BackendTrafficPolicy | the limits and timeouts of the clusters |
 //!
-//! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`. The
-//! configuration is therefore written with these clusters, and each endpoint keeps its old name as its label.
-//! The filter runs on routes of the policy only, so that there must be a rule that takes a request which has
-//! no header yet.
+//! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`.
+//! The configuration is therefore written with these clusters, and each endpoint keeps its old name
+//! as its label. The filter runs on routes of the policy only, so that there must be a rule that
+//! takes a request which has no header yet.
 //!
-//! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is checked against
-//! its definition and the routing on an Envoy that is configured in the same way, not by an Envoy Gateway.
+//! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is
+//! checked against its definition and the routing on an Envoy that is configured in the same way,
+//! not by an Envoy Gateway.
 //!
 //! Example: `{"endpoints": ["east"]}` becomes an endpoint `east` with the cluster
 //! `httproute/default/steerage/rule/0`.
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use steerage_config::Config;
 
 use super::cluster::Cluster;
-use super::{envoy_span, printable, quoted};
+use super::yaml::{self, envoy_span, printable, quoted};
 use crate::arguments::RenderGateway;
 
 /// Most rules of a HTTPRoute, less the one for all else.
@@ -262,7 +263,7 @@ fn gateway_span(span: &str) -> String {
 
 /// The beginning of a resource, up to what it specifies.
 fn metadata(version: &str, kind: &str, arguments: &RenderGateway) -> String {
-    super::metadata(version, kind, &arguments.name, &arguments.namespace)
+    yaml::metadata(version, kind, &arguments.name, &arguments.namespace)
 }
 
 #[cfg(test)]

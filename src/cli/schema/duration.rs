@@ -1,8 +1,9 @@
 //! Durations as patterns: a schema can compare numbers, but not the numbers in texts.
 //!
-//! `"90s"` is right and `"90000s"` is not. A pattern compares digit by digit: a number is at most `24.5`
-//! if its whole part is less, or is 24 and its fraction begins with less than 5, or is 5 and nothing but
-//! zeros after it. Leading zeros count for nothing. There is one such pattern for each unit.
+//! `"90s"` is right and `"90000s"` is not. A pattern compares digit by digit. A number is at most
+//! `24.5` if its whole part is less than 24. It also is if the whole part is 24 and the fraction
+//! begins with less than 5, or is 5 followed by zeros only. Leading zeros are ignored. Each unit has
+//! such a pattern.
 //!
 //! Example: at most a minute is `(…)ms` up to 60000, `(…)s` up to 60, `(…)m` up to 1, `(…)h` up to
 //! 0.01666666666.
@@ -10,6 +11,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::part::number;
 
 /// A text that means some time.
 const NOT_ZERO: &str = "[1-9]";
@@ -33,7 +36,7 @@ pub(super) fn up_to_a_day(zero: bool) -> Value {
         text =
             json!({"type": "string", "allOf": [{"pattern": at_most(max)}, {"pattern": NOT_ZERO}]});
     }
-    json!({"anyOf": [super::number(zero, max.as_secs_f64()), text]})
+    json!({"anyOf": [number(zero, max.as_secs_f64()), text]})
 }
 
 /// From `min` to `max`.
@@ -115,8 +118,8 @@ fn digits(digits: &[u8]) -> String {
     digits.iter().map(ToString::to_string).collect()
 }
 
-/// Patterns of the whole numbers below `number`, without leading zeros. At least one digit must stand
-/// there: a lone zero is one of the leading ones, so that nothing may stand for it here.
+/// Patterns of the whole numbers below `number`, without leading zeros. At least one digit must
+/// stand there: a lone zero is one of the leading ones, so that nothing may stand for it here.
 fn less(number: u128) -> Vec<String> {
     let text = number.to_string();
     let mut patterns = Vec::new();

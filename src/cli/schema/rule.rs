@@ -1,15 +1,17 @@
 //! The rules of texts as patterns.
 //!
-//! They use only what all dialects of regular expressions share: no look-around, no flags, no classes with
-//! names. So letters whose case does not matter are written twice.
+//! They use only what all dialects of regular expressions share: no look-around, no flags, no
+//! named classes. A letter in either case is therefore written as a class of two.
 //!
-//! Limits: whether a text is a regular expression, or an expression in `attempt`, is not asked; nor whether
-//! the first status of a range is the smaller one.
+//! Limits: not checked are the syntax of regular expressions and of expressions in `attempt`, and
+//! the order of the ends of a range of statuses.
 //!
 //! Example: `Method` becomes `^[A-Z0-9!#$%&'*+.^_`|~-]+$`.
 
 use serde_json::{Value, json};
 use steerage_config::schema::{RESERVED_HEADERS, TextRule};
+
+use super::part::insert;
 
 /// What a text must be that follows `rule`.
 pub(super) fn text(rule: TextRule) -> Value {
@@ -104,7 +106,7 @@ fn token() -> Value {
 
 fn token_but(others: &str) -> Value {
     let mut token = token();
-    super::insert(
+    insert(
         &mut token,
         "not",
         json!({"pattern": format!("^(?:{others})$")}),

@@ -1,12 +1,14 @@
 //! From text to steps, by precedence climbing.
 //!
-//! Reading an operand, the compiler knows how tightly the operator before it binds, and goes on for
-//! as long as the operators that follow bind tighter. Operands are put down before their operator,
-//! so the steps come out in the order of evaluation and no tree is built.
+//! The compiler reads an operand, and then the operators after it as long as they bind tighter than
+//! the one before it. Operands are written before their operator, so the steps are in the order of
+//! evaluation, and no tree is built.
 //!
 //! Example: `1 + 2 * attempt` becomes 1, 2, attempt, multiply, add.
 
-use super::{Expected, ExpressionError, Function, MAX_DEPTH, Operator, Step};
+use super::error::{Expected, ExpressionError};
+use super::limits::MAX_DEPTH;
+use super::step::{Function, Operator, Step};
 
 /// The steps of `text`.
 pub(super) fn compile(text: &str) -> Result<Vec<Step>, ExpressionError> {

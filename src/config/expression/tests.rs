@@ -1,4 +1,4 @@
-//! What expressions come to, and what is said of those that are none.
+//! The values of expressions, and the errors of texts that are none.
 
 use super::*;
 use proptest::prelude::*;

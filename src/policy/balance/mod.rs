@@ -62,22 +62,43 @@ pub enum Strategy {
     ConsistentHash(HashOn),
 }
 
-impl Strategy {
-    /// The names of the configuration, in the order of the documentation.
-    pub const NAMES: [&str; 8] = [
-        "round_robin",
-        "weighted_round_robin",
-        "least_connections",
-        "least_response_time",
-        "random",
-        "weighted_random",
-        "health_based",
-        "consistent_hash",
+/// The name of a [`Strategy`] in configurations and status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyName {
+    /// `round_robin`
+    RoundRobin,
+    /// `weighted_round_robin`
+    WeightedRoundRobin,
+    /// `least_connections`
+    LeastConnections,
+    /// `least_response_time`
+    LeastResponseTime,
+    /// `random`
+    Random,
+    /// `weighted_random`
+    WeightedRandom,
+    /// `health_based`
+    HealthBased,
+    /// `consistent_hash`
+    ConsistentHash,
+}
+
+impl StrategyName {
+    /// Every name, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::RoundRobin,
+        Self::WeightedRoundRobin,
+        Self::LeastConnections,
+        Self::LeastResponseTime,
+        Self::Random,
+        Self::WeightedRandom,
+        Self::HealthBased,
+        Self::ConsistentHash,
     ];
 
-    /// The name in configurations and status.
+    /// As it is written.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::RoundRobin => "round_robin",
             Self::WeightedRoundRobin => "weighted_round_robin",
@@ -86,8 +107,26 @@ impl Strategy {
             Self::Random => "random",
             Self::WeightedRandom => "weighted_random",
             Self::HealthBased => "health_based",
-            Self::ConsistentHash(_) => "consistent_hash",
+            Self::ConsistentHash => "consistent_hash",
         }
+    }
+}
+
+impl Strategy {
+    /// The name in configurations and status.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        let name = match self {
+            Self::RoundRobin => StrategyName::RoundRobin,
+            Self::WeightedRoundRobin => StrategyName::WeightedRoundRobin,
+            Self::LeastConnections => StrategyName::LeastConnections,
+            Self::LeastResponseTime => StrategyName::LeastResponseTime,
+            Self::Random => StrategyName::Random,
+            Self::WeightedRandom => StrategyName::WeightedRandom,
+            Self::HealthBased => StrategyName::HealthBased,
+            Self::ConsistentHash(_) => StrategyName::ConsistentHash,
+        };
+        name.name()
     }
 
     /// What of a request decides its endpoint; `None` for strategies that do not hash.

@@ -1,16 +1,16 @@
 //! The resource that brings the module and its configuration: a WasmPlugin, or a TrafficExtension.
 //!
-//! Both say the same; a TrafficExtension keeps what is about the module in `wasm`.
+//! Both have the same content; a TrafficExtension keeps the fields of the module in `wasm`.
 //!
-//! Limits: the module's image is not looked at, so the checksum is what it is said to be.
+//! Limits: the module's image is not read, so the checksum is the one that is given.
 //!
 //! Example: `--target waypoint --target-ref Service/api` becomes
 //! `targetRefs: [{group: "", kind: Service, name: "api"}]`.
 
 use serde_json::Value;
 
-use super::super::{printable, quoted};
-use super::Rendering;
+use super::super::yaml::{printable, quoted};
+use super::rendering::Rendering;
 use crate::arguments::{IstioKind, IstioTarget};
 
 impl Rendering<'_> {

@@ -5,26 +5,27 @@
 //! | `routes` | a route for each cluster, chosen by the header's value | none |
 //! | `cluster-header` | one route, chosen by the header's presence | takes that route's cluster from the header |
 //!
-//! Both end with a route that asks for no header. Envoy runs its filters whether or not a route was found, and
-//! chooses again when one of them writes a header, so a steered request needs no such route. What no pool takes
-//! does: it would be answered 404.
+//! Both end with a route without a condition on the header. A steered request does not need it:
+//! Envoy runs its filters even if it finds no route, and chooses the route again when a filter
+//! writes a header. A request that no pool takes needs it, or it would be answered 404.
 //!
-//! Istio merges the EnvoyFilter's value into the route. `cluster` and `cluster_header` exclude each other, so
-//! setting one takes away the other. A retry policy could not be taken away by merging, which is why the
-//! VirtualService says that there is none.
+//! Istio merges the EnvoyFilter's value into the route. `cluster` and `cluster_header` exclude each
+//! other, so setting one removes the other. Merging cannot remove a retry policy, so the
+//! VirtualService switches retries off.
 //!
-//! No route says `timeout`. Istio's default is none, which is what is wanted, and Istio refuses `0s`.
+//! No route has a `timeout`. Istio's default is none, which is wanted here, and Istio refuses `0s`.
 //!
 //! Limits: a waypoint's routes are part of its listeners, where Istio does not patch them.
 //!
-//! Example: `outbound|80|v2|api` becomes `destination: {host: api, port: {number: 80}, subset: v2}`.
+//! Example: `outbound|80|v2|api` becomes
+//! `destination: {host: api, port: {number: 80}, subset: v2}`.
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::super::{printable, quoted};
-use super::{Destination, Rendering};
+use super::super::yaml::{printable, quoted};
+use super::rendering::{Destination, Rendering};
 use crate::arguments::{IstioRouting, IstioTarget};
 
 impl Rendering<'_> {

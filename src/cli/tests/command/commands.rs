@@ -279,3 +279,30 @@ fn what_cannot_be_done_is_said() {
     let folder = root().display().to_string();
     check_failure(&["check", &folder], "", 2, "cannot read");
 }
+
+/// A disk that is full, or a pipe that breaks in another way than by a reader that has had enough.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let samples = samples();
+    let file = std::env::temp_dir().join(format!("steerage-full-{}.json", std::process::id()));
+    std::fs::write(&file, &samples[0]).expect("a file");
+    let path = file.display().to_string();
+    for command in [
+        &["render", "envoy", &path][..],
+        &["check", &path],
+        &["schema"],
+        &["--help"],
+    ] {
+        let full = std::fs::File::create("/dev/full").expect("a device");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_steerage"))
+            .args(command)
+            .stdout(full)
+            .output()
+            .expect("the program runs");
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.contains("cannot write"), "{complaint}");
+    }
+    std::fs::remove_file(&file).expect("it was written");
+}

@@ -1,15 +1,17 @@
-//! What Kubernetes would say of a resource: its custom resource definition, in which nothing is allowed that is
-//! not described.
+//! What Kubernetes would say of a resource: its custom resource definition, in which nothing is
+//! allowed that is not described.
 //!
-//! The definitions are no part of this repository: `STEERAGE_CRDS` names a folder of them, as YAML, and without
-//! it these tests say that they are skipped. Istio publishes its own as
-//! `kubernetes/customresourcedefinitions.gen.yaml` of `istio/api`, Envoy Gateway with its Helm chart.
+//! The definitions are no part of this repository: `STEERAGE_CRDS` names a folder of them, as YAML,
+//! and without it these tests say that they are skipped. Istio publishes its own as
+//! `kubernetes/customresourcedefinitions.gen.yaml` of `istio/api`, Envoy Gateway with its Helm
+//! chart.
 //!
-//! Limits: of the rules in the Common Expression Language only the one for durations is known, because it is the
-//! one that a schema would be expected to hold. HTTPRoute belongs to the Gateway API and comes with neither.
+//! Limits: of the rules in the Common Expression Language only the one for durations is known,
+//! because it is the one that a schema would be expected to hold. HTTPRoute belongs to the Gateway
+//! API and comes with neither.
 //!
-//! Example: `retries: {attempt: 0}` is refused, and so is `timeout: 0s` in a VirtualService: Istio wants 1 ms at
-//! least.
+//! Example: `retries: {attempt: 0}` is refused, and so is `timeout: 0s` in a VirtualService: Istio
+//! wants 1 ms at least.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,7 +26,8 @@ use steerage_config::duration;
 /// All definitions that are known.
 pub(crate) struct Definitions {
     all: Vec<Value>,
-    /// The schemas that were asked for, by version and kind: compiling one takes longer than all that it is for.
+    /// The schemas that were asked for, by version and kind: compiling one takes longer than all
+    /// that it is for.
     compiled: RefCell<BTreeMap<String, Compiled>>,
 }
 

@@ -1,4 +1,5 @@
-//! What `steerage render istio` and `render gateway` write: resources that say what the configuration says.
+//! What `steerage render istio` and `render gateway` write: resources that say what the
+//! configuration says.
 
 use std::collections::BTreeSet;
 

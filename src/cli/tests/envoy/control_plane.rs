@@ -1,6 +1,6 @@
-//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`: the resources are read from
-//! their files and turned into Envoy's configuration as Istio and Envoy Gateway do it, so that a test of the
-//! result is one of the files.
+//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`: the resources
+//! are read from their files and turned into Envoy's configuration as Istio and Envoy Gateway do
+//! it, so that a test of the result is one of the files.
 //!
 //! | of a resource | Istio makes |
 //! |---|---|
@@ -9,14 +9,15 @@
 //! | VirtualService | routes with `timeout: 0s`, and with retries of Istio's own unless these are off |
 //! | EnvoyFilter | the route of that name, with the value merged into it |
 //!
-//! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and names the cluster
-//! of a rule after the rule.
+//! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and
+//! names the cluster of a rule after the rule.
 //!
-//! Limits: this is written after their sources and was compared with none of them running. TLS between proxies,
-//! limits of clusters and the telemetry of Istio are left out: they touch neither the filter nor its routes.
+//! Limits: this is written after their sources and was compared with none of them running. TLS
+//! between proxies, limits of clusters and the telemetry of Istio are left out: they touch neither
+//! the filter nor its routes.
 //!
-//! Example: a VirtualService of a sidecar for `api.default.svc.cluster.local` becomes a virtual host with the
-//! domains `api`, `api.default` and so on, and port 80 behind each.
+//! Example: a VirtualService of a sidecar for `api.default.svc.cluster.local` becomes a virtual
+//! host with the domains `api`, `api.default` and so on, and port 80 behind each.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,8 +5,8 @@
 //! | this | an Envoy loads what `render envoy` writes of any configuration |
 //! | `manifests`, `control_plane` | the resources for Istio and Envoy Gateway steer, as those would run them |
 //!
-//! `--mode validate` loads the module and hands the configuration to it, so that a configuration which
-//! the filter refuses is refused here too.
+//! `--mode validate` loads the module and hands the configuration to it, so that a configuration
+//! which the filter refuses is refused here too.
 
 #![expect(
     clippy::expect_used,
@@ -29,8 +29,8 @@ use std::{fs, thread};
 
 use samples::{document, root, samples};
 
-/// What an Envoy says of the rendered form of this configuration, if it does not take it. `number` tells
-/// files of tests apart that run at once.
+/// What an Envoy says of the rendered form of this configuration, if it does not take it. `number`
+/// tells files of tests apart that run at once.
 fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = scratch.join(format!("policy-{number}.json"));

@@ -1,7 +1,8 @@
-//! The resources in `envoy/istio` and `envoy/gateway` at work: what control planes make of them, on a real Envoy
-//! with the real filter.
+//! The resources in `envoy/istio` and `envoy/gateway` at work: what control planes make of them, on
+//! a real Envoy with the real filter.
 //!
-//! Each file is tried with a pool for `/api` in place of everything, so that there are requests that no pool takes.
+//! Each file is tried with a pool for `/api` in place of everything, so that there are requests
+//! that no pool takes.
 
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ fn for_api_only(file: &str) -> Resources {
     resources
 }
 
-/// East fails, west is well: the filter moves on from one to the other, and Istio's own retries stay off.
+/// East fails, west is well: the filter moves on from one to the other, and Istio's own retries
+/// stay off.
 async fn moves_on(file: &str) -> Result<(), HarnessError> {
     let proxy = match file.rsplit_once('/') {
         Some((_, "gateway.yaml")) => Proxy::Gateway,
@@ -155,7 +157,8 @@ fn a_request_without_a_route_reaches_the_filter_and_is_steered() {
     .expect("an Envoy");
 }
 
-/// What an operator does to a WasmPlugin: one that is good, one that is not, and its metrics meanwhile.
+/// What an operator does to a WasmPlugin: one that is good, one that is not, and its metrics
+/// meanwhile.
 #[test]
 fn a_changed_plugin_is_taken_over_and_a_bad_one_refused() {
     run(async {
@@ -243,8 +246,9 @@ fn a_crashed_filter_is_replaced_as_the_plugin_says() {
     .expect("an Envoy");
 }
 
-/// Without a `vm_id`, as Istio has it, all filters of a proxy write into one store. Pools of different names do not
-/// meet there. Each plugin has a header of its own: it removes what others have written into it.
+/// Without a `vm_id`, as Istio has it, all filters of a proxy write into one store. Pools of
+/// different names do not meet there. Each plugin has a header of its own: it removes what others
+/// have written into it.
 #[test]
 fn two_plugins_of_a_proxy_keep_their_pools_apart() {
     run(async {
@@ -297,7 +301,8 @@ fn two_plugins_of_a_proxy_keep_their_pools_apart() {
             (first == 6).then_some(())
         })
         .await?;
-        // a has the same endpoint, and nothing against it, after as long as workers need to tell each other.
+        // a has the same endpoint, and nothing against it, after as long as workers need to tell
+        // each other.
         tokio::time::sleep(Duration::from_millis(500)).await;
         for _ in 0..8 {
             let answer = ask(&envoy, "a.example.com", "/").await?;

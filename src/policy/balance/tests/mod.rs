@@ -225,7 +225,7 @@ fn check_shares(scene: &mut Scene, parts: &[f64]) {
 
 #[test]
 fn every_name_of_the_configuration_is_a_strategy_with_tests() {
-    assert_eq!(Strategy::NAMES.len(), all_strategies().len());
+    assert_eq!(StrategyName::ALL.len(), all_strategies().len());
 }
 
 #[test]

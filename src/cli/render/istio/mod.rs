@@ -1,0 +1,176 @@
+//! `render istio`: the resources that bring the filter and its routes to proxies of Istio.
+//!
+//! | file | resource | why |
+//! |---|---|---|
+//! | `plugin` | WasmPlugin, or TrafficExtension | brings the module and its configuration |
+//! | `routing` | VirtualService, and perhaps an EnvoyFilter | routes to the cluster that the filter chose |
+//! | this | DestinationRule, one a host | the limits and timeouts of the clusters |
+//!
+//! There are three kinds of proxies. What differs:
+//!
+//! | proxy | chosen by | the routes are | what no pool takes goes to |
+//! |---|---|---|---|
+//! | gateway | labels | those of a Gateway | the first endpoint |
+//! | sidecar | labels | those of an application's requests to one host | that host |
+//! | waypoint | `targetRefs` | those of a service | that service |
+//!
+//! A sidecar, and a waypoint with a Gateway as its target, sees requests to other hosts as well.
+//! These have no route by the header, so an attempt would not reach the cluster that the filter
+//! chose. Pools on such proxies must therefore name hosts.
+//!
+//! Limits: the endpoints must be Istio's clusters, `outbound|PORT|SUBSET|HOST`, or what a waypoint
+//! calls the clusters of its own services, `inbound-vip|PORT|http|HOST`. The resources are checked
+//! against Istio's CRDs and run on an Envoy that is configured in the same way, not by an Istio.
+//!
+//! Example: for `outbound|80||api.default.svc.cluster.local` the VirtualService has a route with
+//! this value of `x-steerage-cluster` to port 80 of that host.
+
+mod plugin;
+mod rendering;
+mod routing;
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use steerage_config::Config;
+
+use super::cluster::Cluster;
+use super::yaml::{envoy_span, quoted};
+use crate::arguments::RenderIstio;
+use rendering::{Destination, Rendering};
+
+/// All resources, one document each.
+///
+/// # Errors
+/// What keeps the configuration from being rendered.
+pub(super) fn documents(
+    arguments: &RenderIstio,
+    config: &Config,
+    clusters: &[Cluster],
+    policy: &Value,
+) -> Result<String, String> {
+    let mut known = Vec::new();
+    let mut foreign = Vec::new();
+    for cluster in clusters {
+        match Destination::of(&cluster.name, arguments.target) {
+            Some(destination) => known.push((cluster, destination)),
+            None => foreign.push(cluster.name.clone()),
+        }
+    }
+    if !foreign.is_empty() {
+        return Err(format!(
+            "Istio names its clusters outbound|PORT|SUBSET|HOST, as in \
+             outbound|80||api.default.svc.cluster.local; these are none of them:\n{}",
+            foreign.join("\n")
+        ));
+    }
+    let rendering = Rendering {
+        arguments,
+        config,
+        clusters: known,
+    };
+    rendering.names_its_hosts()?;
+    let mut documents = HEAD.to_owned();
+    documents.push_str(&rendering.plugin(policy));
+    // Writing to a `String` cannot fail.
+    let _ = rendering.routes(&mut documents);
+    documents.push_str(&rendering.patch());
+    let _ = rendering.limits(&mut documents);
+    Ok(documents)
+}
+
+const HEAD: &str =
+    "# Steerage on Istio, written by `steerage render istio`. Apply all of it together:
+#     kubectl apply -f THIS_FILE
+";
+
+impl Rendering<'_> {
+    /// The limits of each host.
+    fn limits(&self, documents: &mut String) -> std::fmt::Result {
+        let clusters = &self.clusters;
+        let mut written: Vec<&str> = Vec::new();
+        for (_, destination) in clusters {
+            let host = destination.host;
+            if written.contains(&host) {
+                continue;
+            }
+            written.push(host);
+            let of_host = || {
+                let mine = clusters.iter().filter(|(_, other)| other.host == host);
+                mine.map(|(cluster, _)| cluster)
+            };
+            let most = of_host().map(|cluster| cluster.connections).max();
+            let most = most.unwrap_or_default();
+            let connect = of_host().map(|cluster| cluster.connect).min();
+            let expiry = of_host().map(|cluster| cluster.expiry).max();
+            let connect = envoy_span(connect.unwrap_or_default());
+            let expiry = envoy_span(expiry.unwrap_or_default());
+            let number = format!("-{}", written.len());
+            let kind = "DestinationRule";
+            documents.push_str(&self.metadata("networking.istio.io/v1", kind, &number));
+            writeln!(documents, "  host: {}", quoted(host))?;
+            documents.push_str(
+                "  # If the host has a rule already, put these into that one: Istio takes them from one rule only.
+  trafficPolicy:
+    connectionPool:
+",
+            );
+            writeln!(
+                documents,
+                "      tcp: {{maxConnections: {most}, connectTimeout: {connect}}}"
+            )?;
+            writeln!(
+                documents,
+                "      http: {{http1MaxPendingRequests: {most}, http2MaxRequests: {most}, idleTimeout: {expiry}}}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::IstioTarget;
+
+    #[test]
+    fn istios_clusters_are_known_by_their_names() {
+        let outbound = |cluster| Destination::of(cluster, IstioTarget::Gateway);
+        assert_eq!(
+            outbound("outbound|80|v1|api.default.svc.cluster.local"),
+            Some(Destination {
+                host: "api.default.svc.cluster.local",
+                port: 80,
+                subset: Some("v1")
+            })
+        );
+        let plain = outbound("outbound|443||example.com");
+        assert_eq!(plain.and_then(|plain| plain.subset), None);
+        for other in [
+            "api",
+            "inbound|80||a",
+            "outbound|x||a",
+            "outbound|80||",
+            "outbound|80||a|b",
+            "outbound_.80_._.a",
+            "inbound-vip|80|http|a",
+        ] {
+            assert_eq!(outbound(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_waypoint_has_names_for_the_clusters_of_its_own_services() {
+        let subset = |cluster| Destination::of(cluster, IstioTarget::Waypoint).map(|it| it.subset);
+        assert_eq!(subset("inbound-vip|80|http|a.b"), Some(None));
+        assert_eq!(subset("inbound-vip|80|http/v1|a.b"), Some(Some("v1")));
+        assert_eq!(subset("outbound|80|v1|a.b"), Some(Some("v1")));
+        for other in [
+            "inbound-vip|80|tcp|a.b",
+            "inbound-vip|80||a.b",
+            "inbound-vip|80|https|a.b",
+        ] {
+            assert_eq!(subset(other), None, "{other}");
+        }
+    }
+}

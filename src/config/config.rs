@@ -1,0 +1,32 @@
+//! What a configuration comes to.
+
+use core::time::Duration;
+
+use steerage_policy::pool::Pool;
+
+use crate::admin::Admin;
+use crate::interceptors::Interceptors;
+
+/// A valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The request header in which the route looks for the cluster, in lower case.
+    pub cluster_header: Box<str>,
+    /// How often a worker publishes and reads what is shared, 10 ms to 10 s.
+    pub sync_interval: Duration,
+    /// In the order in which requests are matched; none only if there is `admin`.
+    pub pools: Vec<ConfiguredPool>,
+    /// The admin surface, if there is one.
+    pub admin: Option<Admin>,
+}
+
+/// A pool, and what is done beside steering its requests.
+#[derive(Clone, Debug)]
+pub struct ConfiguredPool {
+    /// Its endpoints and its policy.
+    pub pool: Pool,
+    /// What is done to the headers of its messages, and what is logged.
+    pub interceptors: Interceptors,
+    /// Whether metrics are kept.
+    pub metrics: bool,
+}

@@ -1,0 +1,137 @@
+//! The whole document: one pool or several, and what is beside them.
+//!
+//! A section with a field that cannot be used is [`Reported`]. The other sections are read all the
+//! same, so that their errors are found as well.
+//!
+//! Example: `{"endpoints": ["a", "a"]}` is right value by value; here it is found that
+//! `endpoints[1]` is the same as `endpoints[0]`.
+
+use core::time::Duration;
+
+use super::admin::{self, AdminSurface};
+use super::endpoint::duplicate;
+use super::pool::{self, POOL, Pool};
+use crate::config::{Config, ConfiguredPool};
+use crate::error::{ConfigError, Problem};
+use crate::fields::Fields;
+use crate::key::{Entries, Key, Nested};
+use crate::kind::{Kind, some};
+use crate::place::{item, member};
+use crate::report::{Errors, Reported};
+use crate::section;
+use crate::text_rule::TextRule;
+use crate::value::{Checked, Value};
+
+section! {
+    /// The whole document: `pools`, or the fields of one pool.
+    pub static ROOT: Root, and POOL;
+    POOLS: Entries = Key::new(
+        "pools",
+        some(&POOL_KIND),
+        "–",
+        "several pools, asked in order; excludes the fields of a pool beside it",
+    );
+    CLUSTER_HEADER: Box<str> = Key::text(
+        "cluster_header",
+        TextRule::RoutingHeader,
+        "\"x-steerage-cluster\"",
+        "the request header in which the route looks for the cluster",
+    );
+    ADMIN: Nested<AdminSurface> = Key::object(
+        "admin",
+        "off",
+        "answers requests for status and operation under a path",
+    );
+    SYNC_INTERVAL: Duration = Key::new(
+        "sync_interval",
+        Kind::SpanWithin {
+            min: Duration::from_millis(10),
+            max: Duration::from_secs(10),
+        },
+        "0.1",
+        "how often a worker publishes and reads shared state",
+    );
+}
+
+const POOL_KIND: Kind = Kind::Object(&POOL);
+
+/// The configuration of a document.
+pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Config, Reported> {
+    // If it cannot be used, interceptors are checked against the default.
+    let cluster_header = root.get(&CLUSTER_HEADER);
+    let routing = match &cluster_header {
+        Ok(Some(header)) => header,
+        _ => DEFAULT_CLUSTER_HEADER,
+    };
+    let routing = routing.to_ascii_lowercase();
+    let pools = if root.given(&POOLS) {
+        refuse_flat_fields(root, errors);
+        root.entries(&POOLS)
+            .and_then(|list| pools(list, &routing, errors))
+    } else if root.given(&ADMIN) && !root.any_given::<Pool>() {
+        Ok(Vec::new())
+    } else {
+        let fields = root.part();
+        // The table requires `endpoints` in the entries of `pools` only.
+        let missing = (!fields.given(&pool::ENDPOINTS))
+            .then(|| errors.report(fields.error(&pool::ENDPOINTS, Problem::Required)));
+        pool::pool(&fields, missing, &routing, errors).map(|pool| vec![pool])
+    };
+    let admin = if root.given(&ADMIN) {
+        Some(admin::admin(&root.object(&ADMIN))?)
+    } else {
+        None
+    };
+    let sync_interval = root.get(&SYNC_INTERVAL)?;
+    cluster_header?;
+    Ok(Config {
+        cluster_header: routing.into(),
+        sync_interval: sync_interval.unwrap_or(DEFAULT_SYNC_INTERVAL),
+        pools: pools?,
+        admin,
+    })
+}
+
+/// Reports the fields of a pool beside `pools`: it would not be clear to which pool they belong.
+fn refuse_flat_fields(root: &Fields<'_, Root>, errors: &mut Errors) {
+    for field in POOL.fields {
+        if root.members().json(field.name).is_some() {
+            let path = member("", field.name);
+            errors.report(ConfigError::new(path, Problem::OutsidePool));
+        }
+    }
+}
+
+fn pools(
+    list: &[Checked<'_>],
+    cluster_header: &str,
+    errors: &mut Errors,
+) -> Result<Vec<ConfiguredPool>, Reported> {
+    let mut names: Vec<(Box<str>, String)> = Vec::new();
+    let mut pools = Vec::new();
+    for (index, checked) in list.iter().enumerate() {
+        if let (Value::Nothing, Some(reported)) = (&checked.value, checked.reported) {
+            pools.push(Err(reported));
+            continue;
+        }
+        let fields = Fields::of(checked, item(POOLS.field.name, index));
+        pools.push(pool::pool(&fields, None, cluster_header, errors));
+        if let Ok(name) = fields.get(&pool::NAME) {
+            let name = name.unwrap_or_else(|| pool::DEFAULT_NAME.into());
+            let path = fields.path(&pool::NAME);
+            match names.iter().find(|(other, _)| *other == name) {
+                Some((_, of)) => {
+                    errors.report(duplicate(path, &name, of));
+                }
+                None => names.push((name, path)),
+            }
+        }
+    }
+    pools.into_iter().collect()
+}
+
+const DEFAULT_CLUSTER_HEADER: &str = "x-steerage-cluster";
+const DEFAULT_SYNC_INTERVAL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;
