@@ -64,7 +64,7 @@ macro_rules! filter {
 /// What [`filter!`] does when the host has loaded the module.
 #[doc(hidden)]
 pub fn begin(extensions: fn(&str) -> Extensions) {
-    host::construct();
+    proxy_wasm_abi::construct();
     register_with(extensions);
 }
 

@@ -4,7 +4,7 @@ use std::panic;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::abi;
+use proxy_wasm_abi as abi;
 
 /// A level of the host's log. The numbers are the ABI's.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! The host's metrics. One that is defined twice, by whatever worker, is one metric.
 
-use super::{Refused, abi, done};
+use proxy_wasm_abi as abi;
+
+use super::{Refused, done};
 
 /// Counts up; workers count together.
 #[derive(Clone, Copy, Debug)]

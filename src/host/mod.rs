@@ -4,11 +4,7 @@
 //! [`Refused`]. Header values and bodies are bytes. Which stream a call concerns is the host's
 //! *effective context*: the one whose callback is running, or the one set by [`on_behalf_of`].
 
-#[expect(unsafe_code, reason = "hostcalls are foreign functions")]
-mod abi;
 mod logger;
-#[expect(unsafe_code, reason = "the host is handed memory")]
-mod memory;
 mod metric;
 mod shared_data;
 
@@ -17,11 +13,11 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
+use proxy_wasm_abi as abi;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::time::{Instant, nanos};
 
 pub(crate) use logger::{Level, log_to_host};
-pub(crate) use memory::construct;
 pub(crate) use metric::{Counter, Gauge, Histogram};
 pub(crate) use shared_data::SharedData;
 
@@ -99,7 +95,7 @@ pub(crate) fn configuration() -> Vec<u8> {
 
 /// All headers of `map`.
 pub(crate) fn header_map(map: Map) -> Result<HeaderMap, Refused> {
-    // SAFETY: see `memory`.
+    // SAFETY: the pointers are valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_header_map_pairs(map as u32, data, size) })
         .map(HeaderMap::from_block)
@@ -116,7 +112,7 @@ pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(),
 
 /// The first value of the header `name`; empty if there is none.
 pub(crate) fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `memory`; `name` is valid for the call.
+    // SAFETY: the pointers are valid for the call, and `name` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe {
         abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
@@ -172,7 +168,7 @@ pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
 pub(crate) fn property(path: &[&str]) -> Vec<u8> {
     // Its parts, separated by zero bytes.
     let path = path.join("\0");
-    // SAFETY: see `memory`; `path` is valid for the call.
+    // SAFETY: the pointers are valid for the call, and `path` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, size| unsafe { abi::proxy_get_property(path.as_ptr(), path.len(), data, size) })
         .unwrap_or_default()
@@ -309,7 +305,7 @@ pub(crate) fn milliseconds(duration: Duration) -> u32 {
 }
 
 fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {
-    // SAFETY: see `memory`.
+    // SAFETY: the pointers are valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, returned_size| unsafe {
         abi::proxy_get_buffer_bytes(buffer, 0, size, data, returned_size)
@@ -331,5 +327,7 @@ fn returned(
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
     done(hostcall(&raw mut data, &raw mut size))?;
-    Ok(memory::taken_over(data, size))
+    // SAFETY: the host has just returned both.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    Ok(unsafe { abi::taken_over(data, size) })
 }

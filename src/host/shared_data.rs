@@ -2,9 +2,8 @@
 
 use core::ptr::null_mut;
 
+use proxy_wasm_abi as abi;
 use steerage_shared::store::{ABSENT, NotWritten, Store, Version, Versioned};
-
-use super::{abi, memory};
 
 /// The host's shared data: one map for all workers and plugins of the same `vm_id`.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,9 @@ impl Store for SharedData {
             )
         };
         (status == OK).then(|| Versioned {
-            bytes: memory::taken_over(data, size),
+            // SAFETY: the host has just returned both.
+            #[expect(unsafe_code, reason = "a hostcall")]
+            bytes: unsafe { abi::taken_over(data, size) },
             version,
         })
     }

@@ -43,6 +43,7 @@ mod interceptors;
 
 mod extending;
 
+mod nesting;
 mod obligations;
 mod obstacles;
 

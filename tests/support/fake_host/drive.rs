@@ -119,6 +119,18 @@ pub(super) fn open(root: u32, stream: StreamState, end_of_stream: bool) -> (u32,
     (id, action)
 }
 
+/// Where the filter is an upstream filter as well: creates the stream of a call, while the call is
+/// still being made.
+pub(super) fn open_upstream(root: u32, headers: Headers) {
+    if !with(|state| state.filters_upstreams) {
+        return;
+    }
+    let mut stream = StreamState::new(root);
+    stream.flow(Side::Request).headers = headers;
+    let (id, _) = open(root, stream, true);
+    with(|state| state.upstream_streams.push(id));
+}
+
 /// Hands over headers that are already in the flow.
 pub(super) fn give_headers(id: u32, side: Side, end_of_stream: bool) -> Action {
     let count = at(id, side, |flow| {

@@ -140,6 +140,18 @@ impl Host {
         self.root.request(headers, end_of_stream)
     }
 
+    /// From now on the filter is an upstream filter of every cluster as well, in the same VM: each
+    /// call comes by it as a stream, which begins while the call is being made.
+    pub(crate) fn filter_upstreams(&self) {
+        with(|state| state.filters_upstreams = true);
+    }
+
+    /// The streams of calls so far, in the order in which they began.
+    pub(crate) fn upstream_streams(&self) -> Vec<Stream> {
+        let ids = with(|state| state.upstream_streams.clone());
+        ids.into_iter().map(Stream::new).collect()
+    }
+
     /// Makes a cluster known, and one that serves.
     pub(crate) fn add_cluster(&self, name: &str) {
         with(|state| state.clusters.insert(name.to_owned(), Cluster::Serving));

@@ -56,6 +56,10 @@ pub(super) struct State {
     pub(super) finish_replied: bool,
     /// Whether a body is handed over while its headers are paused.
     pub(super) bodies_pass_paused_headers: bool,
+    /// Whether the filter is an upstream filter of every cluster as well, in the same VM.
+    pub(super) filters_upstreams: bool,
+    /// The streams of calls, which came to it in that place.
+    pub(super) upstream_streams: Vec<u32>,
 }
 
 /// A root context.
@@ -177,6 +181,8 @@ impl State {
             counts: BTreeMap::new(),
             finish_replied: true,
             bodies_pass_paused_headers: false,
+            filters_upstreams: false,
+            upstream_streams: Vec::new(),
         }
     }
 

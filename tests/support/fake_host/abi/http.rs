@@ -1,5 +1,6 @@
 //! Replies, resumes and calls.
 
+use super::super::drive;
 use super::super::guest;
 use super::super::headers;
 use super::super::numbers::{Status, StreamType};
@@ -111,7 +112,8 @@ extern "C" fn proxy_http_call(
     let (Some(map), Some(trailers)) = (map, trailers) else {
         return malformed("proxy_http_call");
     };
-    hostcall("proxy_http_call", |state| {
+    let mut sent = None;
+    let status = hostcall("proxy_http_call", |state| {
         let complete = [":method", ":path", ":authority"]
             .iter()
             .all(|name| headers::first(&map, name).is_some());
@@ -137,7 +139,13 @@ extern "C" fn proxy_http_call(
             outcome: Outcome::Pending,
         };
         put(return_token, call.token);
+        sent = Some((call.root, call.headers.clone()));
         state.calls.push(call);
         Status::Ok
-    })
+    });
+    if let Some((root, headers)) = sent {
+        // Envoy begins the request at once, and creates its upstream filters with it.
+        guest::outside(|| drive::open_upstream(root, headers));
+    }
+    status
 }
