@@ -35,6 +35,7 @@ mod hot_reload;
 mod interceptors;
 mod limits;
 mod llm_gateway;
+mod nesting;
 mod observing;
 mod operating;
 mod prometheus;
