@@ -106,8 +106,8 @@ fn retries(delays: &Delays, jitter: Jitter, bounds: Bounds, attempts: u8, seed: 
     retries
 }
 
-/// The shortest and the longest delay after jitter. `most`: the longest that `decorrelated` can have
-/// reached.
+/// The shortest and the longest delay after jitter. `most`: the longest that `decorrelated` can
+/// have reached.
 fn range(jitter: Jitter, delay: Duration, most: Duration, bounds: Bounds) -> (Duration, Duration) {
     let share = |share: f64| {
         let seconds = delay.as_secs_f64() * share;

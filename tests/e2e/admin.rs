@@ -1,6 +1,7 @@
 //! The admin surface over real HTTP:
 //! - a listener that only has `admin` answers for the pools of the others, from any worker;
-//! - whatever is sent to it is answered with a documented status, and nobody without the token is obeyed.
+//! - whatever is sent to it is answered with a documented status, and nobody without the token is
+//!   obeyed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -236,14 +237,15 @@ async fn send(admin: SocketAddr, requests: Vec<Vec<u8>>) {
     }
 }
 
-/// An answer is one that is documented, one of Envoy's refusals, or none to what is no whole request.
+/// An answer is one that is documented, one of Envoy's refusals, or none to what is no whole
+/// request.
 #[track_caller]
 fn judge((request, answer): (Vec<u8>, Vec<u8>)) {
     let request = request.escape_ascii().to_string();
     let status = status_of(&answer).unwrap_or(0);
-    // 100: the rest is to come. 501 and 503 are Envoy's own, for a coding that it does not know and a path
-    // that is not the surface's; or the state of the pools, once words were obeyed, or workers in each
-    // other's way.
+    // 100: the rest is to come. 501 and 503 are Envoy's own, for a coding that it does not know and
+    // a path that is not the surface's; or the state of the pools, once words were obeyed, or
+    // workers in each other's way.
     let documented = [
         0, 100, 200, 301, 400, 401, 403, 404, 405, 411, 413, 426, 431, 501, 503,
     ];

@@ -10,7 +10,8 @@ use crate::support::{ask, assert_unharmed};
 
 const REQUESTS: usize = 3_000;
 
-/// Both pools have the same load at the same time, so that what else this machine does is the same to both.
+/// Both pools have the same load at the same time, so that what else this machine does is the same
+/// to both.
 #[test]
 fn traffic_is_in_proportion_to_speed_and_faster_than_in_turn() {
     run(async {

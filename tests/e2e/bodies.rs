@@ -1,8 +1,8 @@
 //! Which requests are sent again, and that what is sent again is what came:
 //! - a body is replayed byte for byte, however it was framed, up to `max_request_bytes`;
 //! - a larger one streams through and is not retried;
-//! - nor is what cannot be replayed: a request that is still arriving, trailers, gRPC, upgrades. All of
-//!   these are steered like any other request;
+//! - nor is what cannot be replayed: a request that is still arriving, trailers, gRPC, upgrades.
+//!   All of these are steered like any other request;
 //! - header values are bytes, and need not be UTF-8.
 //!
 //! In every test the first attempt goes to `sick` and fails, and `well` would serve a retry.

@@ -53,8 +53,8 @@ fn a_failing_endpoint_is_left_alone_by_all_workers_and_tried_once_at_a_time() {
         assert_eq!(report.failed(), 0, "{report}");
 
         let bursts = bursts(&sick.received(), millis(400));
-        // Five failures open it. Each of the others may have had one under way, or send one before it
-        // hears; requests under way at the same time are at most the 16 of the clients.
+        // Five failures open it. Each of the others may have had one under way, or send one before
+        // it hears; requests under way at the same time are at most the 16 of the clients.
         assert!(bursts[0].len() <= 5 + 4 + 16, "{}", bursts[0].len());
         // Open for 1 s, then for 2 s, which is the most, each ended by one trial that fails.
         let begun: Vec<Duration> = bursts

@@ -1,5 +1,5 @@
-//! A pool's budget of retries, over all workers: when everything fails, upstreams see little more than
-//! was asked of them.
+//! A pool's budget of retries, over all workers: when everything fails, upstreams see little more
+//! than was asked of them.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::support::{assert_unharmed, envoy_of};
 
 const RATE: f64 = 100.0;
 
-/// How many attempts upstreams see for each request while all of them fail, under this budget; and how
-/// many retries were denied for want of it.
+/// How many attempts upstreams see for each request while all of them fail, under this budget; and
+/// how many retries were denied for want of it.
 async fn attempts_per_request(budget: &str) -> (f64, u64) {
     let a = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
     let b = Upstream::start(|_, _| Reply::status(503)).await.unwrap();

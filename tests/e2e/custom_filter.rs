@@ -1,5 +1,5 @@
-//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models` gets
-//! its backoff, its balancer and its interceptors, and every other pool is spared them.
+//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models`
+//! gets its backoff, its balancer and its interceptors, and every other pool is spared them.
 
 use std::time::Duration;
 
@@ -159,7 +159,8 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
     });
 }
 
-/// That the last `server-timing` of a good answer names this endpoint, and a time of at least so much.
+/// That the last `server-timing` of a good answer names this endpoint, and a time of at least so
+/// much.
 #[track_caller]
 fn assert_timed(answer: &Answer, endpoint: &str, least: Duration) {
     assert_eq!(answer.status, 200);

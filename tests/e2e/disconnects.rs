@@ -1,5 +1,5 @@
-//! Clients that hang up leave nothing behind, at whatever moment they do it: while the first attempt
-//! hangs, while the delay before a retry passes, while a retry is under way.
+//! Clients that hang up leave nothing behind, at whatever moment they do it: while the first
+//! attempt hangs, while the delay before a retry passes, while a retry is under way.
 //! - No attempt begins for a client that has left.
 //! - Nothing stays counted as under way: `least_connections`, which would avoid an endpoint with a
 //!   forgotten attempt for ever, spreads requests evenly afterwards.
@@ -95,9 +95,9 @@ fn check(config: &str, reply: &Reply) {
     });
 }
 
-/// `a` gets about half of the requests that come one by one. An attempt of its that stayed counted, in
-/// whatever worker, would soon keep all workers away from it for good. What was under way while the
-/// workers told each other may do so for a round or two; hence the second and third try.
+/// `a` gets about half of the requests that come one by one. An attempt of its that stayed counted,
+/// in whatever worker, would soon keep all workers away from it for good. What was under way while
+/// the workers told each other may do so for a round or two; hence the second and third try.
 async fn assert_shares_evenly(envoy: &Envoy, workers: u32) {
     let mut served = Vec::new();
     for _ in 0..3 {

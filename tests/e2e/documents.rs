@@ -1,5 +1,5 @@
-//! The documents of the admin surface over real HTTP: they say what upstreams have counted and what a
-//! client has measured, of all workers together, and how much of a pool is left.
+//! The documents of the admin surface over real HTTP: they say what upstreams have counted and what
+//! a client has measured, of all workers together, and how much of a pool is left.
 
 use std::net::SocketAddr;
 use std::time::Duration;

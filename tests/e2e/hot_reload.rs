@@ -1,5 +1,6 @@
-//! `envoy/hot-reload.yaml`, whose filter is discovered from a file: a file that is moved into place takes
-//! over without a request noticing and without the endpoints being forgotten, and a wrong one does not.
+//! `envoy/hot-reload.yaml`, whose filter is discovered from a file: a file that is moved into place
+//! takes over without a request noticing and without the endpoints being forgotten, and a wrong one
+//! does not.
 
 use std::fs;
 use std::path::PathBuf;
@@ -104,7 +105,8 @@ fn a_file_that_is_moved_into_place_takes_over_and_a_wrong_one_does_not() {
         sleep(Duration::from_secs(1)).await;
         assert_eq!(envoy.stat(&read).await.unwrap(), attempts);
 
-        // The next good one is taken, and with it another module, which knows what the first one knew.
+        // The next good one is taken, and with it another module, which knows what the first one
+        // knew.
         let another = repository().join("target/steerage-sabotage.wasm");
         let code = "filename: target/steerage.wasm";
         folder.mv(&changed(code, &format!("filename: {}", another.display())));

@@ -1,5 +1,5 @@
-//! Interceptors, contract §4: an upstream sees what is done to every attempt, a client what is done to
-//! its answer, and the log tells of attempts without telling secrets.
+//! Interceptors, contract §4: an upstream sees what is done to every attempt, a client what is done
+//! to its answer, and the log tells of attempts without telling secrets.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! An endpoint gets no more at a time than it takes: the rest goes elsewhere or hears at once that all
-//! are full.
+//! An endpoint gets no more at a time than it takes: the rest goes elsewhere or hears at once that
+//! all are full.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -124,8 +124,8 @@ fn a_limit_is_that_of_all_workers() {
     });
 }
 
-/// The time that 99 of 100 requests did not exceed at the upstream: what a busy machine adds to it says
-/// nothing of the limit.
+/// The time that 99 of 100 requests did not exceed at the upstream: what a busy machine adds to it
+/// says nothing of the limit.
 fn take_p99(queue: &Mutex<Queue>) -> Duration {
     let mut times = std::mem::take(&mut queue.lock().unwrap().times);
     times.sort_unstable();

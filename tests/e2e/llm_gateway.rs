@@ -189,7 +189,8 @@ fn a_stream_that_breaks_off_after_its_first_byte_is_not_repeated() {
                 provider.stop().await.unwrap();
             }
         }
-        // Envoy may end the connection as it likes; what counts is that it does, and what came before.
+        // Envoy may end the connection as it likes; what counts is that it does, and what came
+        // before.
         let mut rest = Vec::new();
         let _cut_short = timeout(PATIENCE, stream.read_to_end(&mut rest))
             .await

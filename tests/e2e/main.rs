@@ -1,7 +1,7 @@
 //! End to end: the filter that ships, in a real Envoy, between real clients and real servers.
 //!
-//! Each module holds one group of promises and says which; what they share is in [`support`].
-//! Tests run at once, each with an Envoy of its own, on a machine that may be busy: times have exact
+//! Each module holds one group of promises and says which; what they share is in [`support`]. Tests
+//! run at once, each with an Envoy of its own, on a machine that may be busy: times have exact
 //! lower bounds, and upper bounds that are generous or hold for a median.
 
 #![expect(

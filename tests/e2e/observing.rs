@@ -1,6 +1,7 @@
 //! What an operator can see of the filter in Envoy's own outputs:
 //! - metrics with labels whose sums are exactly what upstreams and clients have counted;
-//! - the endpoint, the attempts and the reason in the access log, with the Envoy that ships for operators;
+//! - the endpoint, the attempts and the reason in the access log, with the Envoy that ships for
+//!   operators;
 //! - each decision as a line at `wasm:debug`, from when that is switched on.
 
 use std::collections::BTreeMap;

@@ -56,8 +56,8 @@ fn document(answer: &Answer) -> Value {
     parsed.unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 
-/// Upstreams `a`, `b` and `c`, and the builder of an Envoy with four workers that balances over them and
-/// has a listener `admin` for operators.
+/// Upstreams `a`, `b` and `c`, and the builder of an Envoy with four workers that balances over
+/// them and has a listener `admin` for operators.
 async fn three() -> ([Upstream; 3], EnvoyBuilder) {
     let a = Upstream::named("a").await.unwrap();
     let b = Upstream::named("b").await.unwrap();

@@ -1,7 +1,7 @@
 //! What ships for Prometheus and Grafana, against a real Prometheus that scrapes a real Envoy:
 //! - labels come out of the names whole, whatever a cluster is called;
-//! - every expression of the rules and of the dashboard can be read and gives series, and no name, label
-//!   or value in it is one that nothing has.
+//! - every expression of the rules and of the dashboard can be read and gives series, and no name,
+//!   label or value in it is one that nothing has.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -235,8 +235,9 @@ fn between(text: &str, mark: &str, end: impl Fn(char) -> bool + Copy) -> Vec<Str
 }
 
 impl Expression {
-    /// What is wrong with it. Thresholds are left out, since nothing here need reach one; what is left
-    /// must give series, and so must each selector in it by itself, for `or` hides the one that is empty.
+    /// What is wrong with it. Thresholds are left out, since nothing here need reach one; what is
+    /// left must give series, and so must each selector in it by itself, for `or` hides the one
+    /// that is empty.
     async fn complaints(&self, prometheus: &Prometheus) -> Vec<String> {
         let Self { place, text, shown } = self;
         let parts = without_thresholds(tokens(text));

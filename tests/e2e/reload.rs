@@ -1,5 +1,5 @@
-//! A new configuration takes over from the old one without a request noticing: none fails, and those
-//! under way, delays and retries included, end as the old configuration has it.
+//! A new configuration takes over from the old one without a request noticing: none fails, and
+//! those under way, delays and retries included, end as the old configuration has it.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Retries that are not made: a client in a hurry, conditions that do not hold, retries that somebody
-//! else makes already; and the longer delay after an answer that throttles.
+//! Retries that are not made: a client in a hurry, conditions that do not hold, retries that
+//! somebody else makes already; and the longer delay after an answer that throttles.
 
 use std::time::Duration;
 

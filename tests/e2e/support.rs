@@ -17,8 +17,9 @@ pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuil
     })
 }
 
-/// The configuration with breakers that never open and retries without a budget, in the pools that do
-/// not speak of them. Most tests let an endpoint fail for as long as they look at something else.
+/// The configuration with breakers that never open and retries without a budget, in the pools that
+/// do not speak of them. Most tests let an endpoint fail for as long as they look at something
+/// else.
 pub(crate) fn steady(json: &str) -> String {
     let Ok(mut config) = serde_json::from_str::<Value>(json) else {
         return json.to_owned();

@@ -25,8 +25,8 @@ fn served(upstream: &Upstream) -> usize {
     received.iter().filter(|it| it.path != "/health").count()
 }
 
-/// Waits until this gauge has this value and every worker knows why: one writes it, the others hear of it in
-/// their next round.
+/// Waits until this gauge has this value and every worker knows why: one writes it, the others hear
+/// of it in their next round.
 async fn settled(envoy: &Envoy, gauge: &str, endpoint: &str, value: u64) {
     let name = format!("wasmcustom.{gauge};pool=default;endpoint={endpoint}");
     let there = async || {

@@ -1,9 +1,10 @@
-//! The fake host of the filter's tests, held to its own promises: by another filter, which does what a request
-//! tells it to do.
+//! The fake host of the filter's tests, held to its own promises: by another filter, which does
+//! what a request tells it to do.
 //!
-//! That filter is written with the SDK, which knows the ABI from elsewhere: had the fake and the filter the same
-//! wrong idea of a number or of a wire format, their tests would pass and these would not. It is a target of its
-//! own because the SDK exports callbacks of the same names as the filter.
+//! That filter is written with the SDK, which knows the ABI from elsewhere: had the fake and the
+//! filter the same wrong idea of a number or of a wire format, their tests would pass and these
+//! would not. It is a target of its own because the SDK exports callbacks of the same names as the
+//! filter.
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 

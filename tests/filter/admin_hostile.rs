@@ -1,5 +1,5 @@
-//! The admin surface under any requests, in any pieces, in any order: it answers each with a status that
-//! is documented, obeys nobody without the token, and leaves nothing behind.
+//! The admin surface under any requests, in any pieces, in any order: it answers each with a status
+//! that is documented, obeys nobody without the token, and leaves nothing behind.
 
 use std::time::Duration;
 

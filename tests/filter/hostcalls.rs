@@ -1,8 +1,8 @@
 //! What a request costs in calls into the host.
 //!
-//! A hostcall leaves the VM and is paid on every request, so the healthy path has a budget: of hostcalls,
-//! which are functions of the ABI, and of looks at the clock, which is WASI's in a VM and is a function
-//! of the ABI only here.
+//! A hostcall leaves the VM and is paid on every request, so the healthy path has a budget: of
+//! hostcalls, which are functions of the ABI, and of looks at the clock, which is WASI's in a VM
+//! and is a function of the ABI only here.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::scene::{OK, PLAIN, UNAVAILABLE, get, head, start};
 const BARE: (u64, u64) = (7, 2);
 /// Of a healthy request whose body comes in one part.
 const WITH_BODY: (u64, u64) = (8, 3);
-/// Of a request that is answered by its second attempt: the failure is shared, which takes
-/// a read and a write, and the headers of the 503 are looked through for a wish for quiet, which may
-/// be a date.
+/// Of a request that is answered by its second attempt: the failure is shared, which takes a read
+/// and a write, and the headers of the 503 are looked through for a wish for quiet, which may be a
+/// date.
 const RETRIED: (u64, u64) = (19, 6);
 
 #[track_caller]

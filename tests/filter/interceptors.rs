@@ -1,5 +1,5 @@
-//! What interceptors do to attempts and answers, wherever these are: the router's request, a call, an
-//! answer that streams by, one that replaces another, one that the filter makes.
+//! What interceptors do to attempts and answers, wherever these are: the router's request, a call,
+//! an answer that streams by, one that replaces another, one that the filter makes.
 
 use std::time::Duration;
 

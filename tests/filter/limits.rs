@@ -1,5 +1,5 @@
-//! What keeps retries from doing harm: the budget, conditions, the client's own deadline, and retries
-//! that others make already. Each denial is counted by its reason.
+//! What keeps retries from doing harm: the budget, conditions, the client's own deadline, and
+//! retries that others make already. Each denial is counted by its reason.
 
 use std::time::Duration;
 

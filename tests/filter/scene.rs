@@ -9,8 +9,8 @@ use crate::fake_host::{Call, Headers, Host, Setup, Stream};
 /// The delay before every retry in [`PLAIN`] and [`BY_LOAD`].
 pub(crate) const DELAY: Duration = Duration::from_millis(100);
 
-/// From one round, in which the worker publishes and reads what is shared, to the next, in [`PLAIN`]
-/// and [`BY_LOAD`]: long, so that it does not stand between a test and what it looks at.
+/// From one round, in which the worker publishes and reads what is shared, to the next, in
+/// [`PLAIN`] and [`BY_LOAD`]: long, so that it does not stand between a test and what it looks at.
 pub(crate) const ROUND: Duration = Duration::from_secs(10);
 
 /// The deadline of an exchange unless a configuration says otherwise.
@@ -24,8 +24,8 @@ pub(crate) const PLAIN: &str = r#"{
 }"#;
 
 /// Like [`PLAIN`], but the endpoint with the fewest attempts under way is chosen, so that
-/// [`assert_idle`] can tell how many there are. The weights are such that nothing is ever drawn, and
-/// no breaker opens.
+/// [`assert_idle`] can tell how many there are. The weights are such that nothing is ever drawn,
+/// and no breaker opens.
 pub(crate) const BY_LOAD: &str = r#"{
     "endpoints": ["a", {"cluster": "b", "weight": 0.9}, {"cluster": "c", "weight": 0.35}],
     "load_balancer": {"strategy": "least_connections"},
@@ -34,8 +34,8 @@ pub(crate) const BY_LOAD: &str = r#"{
     "sync_interval": 10
 }"#;
 
-/// [`BY_LOAD`] with a log line for every attempt, and interceptors that look at everything, add, set and
-/// remove.
+/// [`BY_LOAD`] with a log line for every attempt, and interceptors that look at everything, add,
+/// set and remove.
 pub(crate) fn intercepted() -> String {
     let every = r#"
         {"add_header": {"x-added": "{attempt} {endpoint} {pool}"}},

@@ -1,4 +1,5 @@
-//! The documents of the admin surface, field by field, after a scene that is known to the millisecond.
+//! The documents of the admin surface, field by field, after a scene that is known to the
+//! millisecond.
 
 use std::time::Duration;
 

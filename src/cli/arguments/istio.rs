@@ -1,8 +1,8 @@
 //! The arguments of `render istio`: which proxies get the module, from where, and how their routes
 //! follow it.
 //!
-//! Which arguments are needed depends on the target: [`RenderIstio::contradiction`] names those that
-//! are missing.
+//! Which arguments are needed depends on the target: [`RenderIstio::contradiction`] names those
+//! that are missing.
 //!
 //! Example: `--target sidecar` alone lacks `--host` and `--selector`; `--target gateway` needs
 //! neither.

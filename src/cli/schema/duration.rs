@@ -2,8 +2,8 @@
 //!
 //! `"90s"` is right and `"90000s"` is not. A pattern compares digit by digit. A number is at most
 //! `24.5` if its whole part is less than 24. It also is if the whole part is 24 and the fraction
-//! begins with less than 5, or is 5 followed by zeros only. Leading zeros are ignored. Each unit has
-//! such a pattern.
+//! begins with less than 5, or is 5 followed by zeros only. Leading zeros are ignored. Each unit
+//! has such a pattern.
 //!
 //! Example: at most a minute is `(…)ms` up to 60000, `(…)s` up to 60, `(…)m` up to 1, `(…)h` up to
 //! 0.01666666666.

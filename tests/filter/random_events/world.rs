@@ -38,7 +38,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(configuration: &str, at_a_time: usize) -> Self {
         let host = start(configuration);
-        // A reply goes out and its stream lives on for a while: what comes then must change nothing.
+        // A reply goes out and its stream lives on for a while: what comes then must change
+        // nothing.
         host.finish_replied(false);
         Self {
             host,

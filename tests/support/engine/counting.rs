@@ -1,12 +1,12 @@
 //! Writes into a module that it counts the instructions it runs.
 //!
-//! Code between two places where control may go elsewhere runs as a whole or, but for a trap, not at
-//! all; so each such run begins with adding its length to a global variable. The count is exact and no
-//! engine has a say in it. `block`, `loop`, `else` and `end` are no instructions: they only say where
-//! others are. An instruction that copies memory counts once, however much it copies.
+//! Code between two places where control may go elsewhere runs as a whole or, but for a trap, not
+//! at all; so each such run begins with adding its length to a global variable. The count is exact
+//! and no engine has a say in it. `block`, `loop`, `else` and `end` are no instructions: they only
+//! say where others are. An instruction that copies memory counts once, however much it copies.
 //!
-//! `local.get 0; br_if 0; i32.const 1; drop; end` is two runs of two instructions: 2 run if the branch
-//! is taken, and 4 if it is not.
+//! `local.get 0; br_if 0; i32.const 1; drop; end` is two runs of two instructions: 2 run if the
+//! branch is taken, and 4 if it is not.
 
 use wasm_encoder::reencode::utils;
 use wasm_encoder::reencode::{Error, Reencode};

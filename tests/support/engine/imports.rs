@@ -1,11 +1,12 @@
-//! What the module imports: the fake host's functions, with the module's memory in place of their own.
+//! What the module imports: the fake host's functions, with the module's memory in place of their
+//! own.
 //!
-//! A pointer of the module is an offset into its memory. What the module passes is shown to the fake
-//! host where it lies; what the fake host hands back is copied into memory that the module's own
-//! allocator gives, which is what Envoy does. Both are counted here.
+//! A pointer of the module is an offset into its memory. What the module passes is shown to the
+//! fake host where it lies; what the fake host hands back is copied into memory that the module's
+//! own allocator gives, which is what Envoy does. Both are counted here.
 //!
-//! `proxy_set_property(m, path, length, value, size)` with a path of 8 bytes and a value of 5 is one
-//! hostcall and 13 bytes.
+//! `proxy_set_property(m, path, length, value, size)` with a path of 8 bytes and a value of 5 is
+//! one hostcall and 13 bytes.
 
 use std::ptr::null_mut;
 
@@ -20,7 +21,8 @@ mod host {
     type Out<T> = *mut T;
     type Data = *const u8;
 
-    // SAFETY: `fake_host::abi` defines these, with enumerations of `repr(u32)` for some of the numbers.
+    // SAFETY: `fake_host::abi` defines these, with enumerations of `repr(u32)` for some of the
+    // numbers.
     unsafe extern "C" {
         pub(super) fn proxy_log(level: u32, line: Data, size: usize) -> u32;
         pub(super) fn proxy_get_log_level(level: Out<u32>) -> u32;
@@ -193,8 +195,8 @@ macro_rules! functions {
         $($linker.func_wrap("env", stringify!($name), |mut $module: Module<'_> $(, $argument: $kind)*| -> u32 {
             note(&$module, stringify!($name));
             let _ = &mut $module;
-            // SAFETY: slices are the module's memory, which does not move before the call returns, and
-            // results are local variables of the right type.
+            // SAFETY: slices are the module's memory, which does not move before the call returns,
+            // and results are local variables of the right type.
             unsafe { $work }
         }).unwrap();)*
     };

@@ -1,13 +1,13 @@
 //! The shipped module in an engine, as the guest of the fake host.
 //!
-//! The fake host stands where Envoy stands; usually its guest is the filter as it is linked into the
-//! test. Here it is `target/steerage.wasm` in an interpreter, so what is counted is what ships: the
-//! instructions that run, the calls that leave the VM and the bytes that are copied over its border.
-//! None of it depends on the machine, its load or the time.
+//! The fake host stands where Envoy stands; usually its guest is the filter as it is linked into
+//! the test. Here it is `target/steerage.wasm` in an interpreter, so what is counted is what ships:
+//! the instructions that run, the calls that leave the VM and the bytes that are copied over its
+//! border. None of it depends on the machine, its load or the time.
 //!
-//! Instructions are counted by the module itself, into which `counting` writes that; the engine's own
-//! measure, fuel, charges for more than what runs. Envoy's V8 compiles them to machine code, so they
-//! tell how much work there is and not how long it takes.
+//! Instructions are counted by the module itself, into which `counting` writes that; the engine's
+//! own measure, fuel, charges for more than what runs. Envoy's V8 compiles them to machine code, so
+//! they tell how much work there is and not how long it takes.
 //!
 //! # Example
 //! ```ignore

@@ -2,8 +2,8 @@
 //! in a test.
 //!
 //! It defines the 22 `proxy_*` functions that the filter imports, and drives the filter through the
-//! `proxy_on_*` functions that it exports, and through no others. A test plays client, upstreams and
-//! clock, and looks at what the filter did.
+//! `proxy_on_*` functions that it exports, and through no others. A test plays client, upstreams
+//! and clock, and looks at what the filter did.
 //!
 //! Why under the ABI and not a trait in the filter: a trait would be a second interface to keep,
 //! its mock would answer what its author believed, and the wire formats and the order of callbacks
@@ -13,8 +13,8 @@
 //! (`tests/fake_host`).
 //!
 //! # What it holds the filter to
-//! - A stream: request headers, body, trailers; response headers; then `on_delete`. The response's body
-//!   and trailers come by without a callback.
+//! - A stream: request headers, body, trailers; response headers; then `on_delete`. The response's
+//!   body and trailers come by without a callback.
 //! - While headers are paused no body callback is made; what arrives is held and handed over on a
 //!   resume, unless the test asks for Envoy's other mode.
 //! - The request's header map is gone once its headers went on. A single getter then says
@@ -34,11 +34,11 @@
 //! - A panic in the filter crosses `extern "C"` and aborts the whole test process, as it would trap
 //!   a VM. The message goes straight to standard error before that, whatever the test runner
 //!   captures.
-//! - One [`Host`] at a time on a thread: the filter keeps its contexts in a thread-local. Tests run in
-//!   threads of their own.
-//! - Not modelled: callbacks and hostcalls that the filter does not use, the rewriting of replies to gRPC
-//!   requests, TCP, route selection, buffer limits, limits on headers, and timeouts, which strike when a
-//!   test says so.
+//! - One [`Host`] at a time on a thread: the filter keeps its contexts in a thread-local. Tests run
+//!   in threads of their own.
+//! - Not modelled: callbacks and hostcalls that the filter does not use, the rewriting of replies
+//!   to gRPC requests, TCP, route selection, buffer limits, limits on headers, and timeouts, which
+//!   strike when a test says so.
 //!
 //! # Example
 //! ```ignore

@@ -1,7 +1,7 @@
 //! The ABI's numbers, by name.
 //!
-//! Written down here once more, and not taken from the filter or the SDK: a wrong number of theirs must be
-//! seen. What a filter may pass is listed in full.
+//! Written down here once more, and not taken from the filter or the SDK: a wrong number of theirs
+//! must be seen. What a filter may pass is listed in full.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 
 /// What becomes of the headers, the body or the trailers that a callback was shown.

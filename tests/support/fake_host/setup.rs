@@ -90,8 +90,8 @@ impl Setup {
 
 /// Lets the filter register itself, one thread at a time.
 ///
-/// The first one sets the process's logger and a panic hook, and that hook would swallow the messages of
-/// failed tests; so it is put back.
+/// The first one sets the process's logger and a panic hook, and that hook would swallow the
+/// messages of failed tests; so it is put back.
 fn register_alone(register: impl FnOnce()) {
     static WRAPPED: Mutex<bool> = Mutex::new(false);
     let mut wrapped = WRAPPED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! All that the fake knows, one copy for each thread, and the two ways into it: from a test and
 //! from a hostcall.
 //!
-//! The filter keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with a
-//! fresh host. The state is leaked on purpose: a thread-local without a destructor stays readable
+//! The filter keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with
+//! a fresh host. The state is leaked on purpose: a thread-local without a destructor stays readable
 //! while the filter's own is torn down, and a context dropped there may still make hostcalls.
 
 use std::cell::RefCell;
@@ -259,8 +259,8 @@ impl StreamState {
         }
     }
 
-    /// A property that Envoy computes: so far `request.total_size`, of all that has arrived, whether
-    /// the filter was given it or not, and of the headers while they are there.
+    /// A property that Envoy computes: so far `request.total_size`, of all that has arrived,
+    /// whether the filter was given it or not, and of the headers while they are there.
     pub(super) fn computed(&self, path: &[String]) -> Option<Vec<u8>> {
         if path != ["request", "total_size"] {
             return None;
