@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::contenders::Kind;
-use crate::machine::Machine;
+use crate::contender::Kind;
 use crate::table::Style;
-use crate::{Failed, Findings, cost, memory, quality, scale};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -77,19 +75,6 @@ impl Part {
             "quality" => Some(Self::Quality),
             "scale" => Some(Self::Scale),
             _ => None,
-        }
-    }
-
-    pub(crate) async fn run(
-        self,
-        arguments: &Arguments,
-        machine: &Machine,
-    ) -> Result<Findings, Failed> {
-        match self {
-            Self::Cost => cost::measure(arguments, machine).await,
-            Self::Memory => memory::measure(arguments, machine).await,
-            Self::Quality => quality::measure(arguments, machine).await,
-            Self::Scale => scale::measure(arguments, machine).await,
         }
     }
 }

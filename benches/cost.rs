@@ -20,14 +20,14 @@ use std::time::Duration;
 use steerage_harness::serde_json::{Value, json};
 
 use crate::arguments::Arguments;
-use crate::contenders::{Contender, Kind, Running, contenders};
+use crate::contender::{Contender, Kind, Running, contenders};
+use crate::findings::{Failed, Findings};
 use crate::load::Client;
 use crate::machine::Machine;
 use crate::statistics::{Spread, count, percentile};
 use crate::table::Table;
 use crate::turns::{self, TURN, Turns};
 use crate::upstream::Server;
-use crate::{Failed, Findings};
 
 /// Measures all contenders.
 pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<Findings, Failed> {

@@ -11,7 +11,7 @@ use std::process::Command;
 use steerage_harness::serde_json::{Value, json};
 use steerage_harness::{envoy_binary, repository};
 
-use crate::Failed;
+use crate::findings::Failed;
 
 /// The machine and the versions of what runs on it.
 #[derive(Debug)]

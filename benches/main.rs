@@ -7,13 +7,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`arguments`] | the command line |
-//! | [`contenders`], `contenders/` | who is compared, and how each is configured |
+//! | [`contender`], `contenders/` | who is compared, and how each is configured |
 //! | [`upstream`], [`load`] | the servers and the client |
 //! | [`turns`] | taking turns |
 //! | [`cost`] | processor time, throughput, latency, start |
 //! | [`memory`] | what is held while requests are under way |
 //! | [`quality`] | what an illness of one cluster does to clients |
 //! | [`scale`], [`series`], [`plot`] | how the cost grows; what is varied; charts of it |
+//! | [`findings`] | what a part hands back |
 //! | [`statistics`], [`table`] | medians, ratios; how they are shown |
 //! | [`machine`] | on what all this was measured |
 //!
@@ -24,8 +25,9 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod arguments;
-mod contenders;
+mod contender;
 mod cost;
+mod findings;
 mod load;
 mod machine;
 mod memory;
@@ -38,15 +40,14 @@ mod table;
 mod turns;
 mod upstream;
 
-use std::fmt;
 use std::process::ExitCode;
 
 use steerage_harness::serde_json::{Value, json};
-use steerage_harness::{HarnessError, tokio};
+use steerage_harness::tokio;
 
-use crate::arguments::{Arguments, Asked};
+use crate::arguments::{Arguments, Asked, Part};
+use crate::findings::{Failed, Findings};
 use crate::machine::Machine;
-use crate::table::Table;
 
 fn main() -> ExitCode {
     let arguments = match arguments::parse(std::env::args().skip(1)) {
@@ -78,7 +79,7 @@ fn bench(arguments: &Arguments) -> Result<(), Failed> {
         .map_err(|error| Failed::new(format!("no runtime: {error}")))?;
     let mut results = Vec::new();
     for part in &arguments.parts {
-        let result = runtime.block_on(part.run(arguments, &machine))?;
+        let result = runtime.block_on(measure(*part, arguments, &machine))?;
         for table in &result.tables {
             println!("{}", table.shown(arguments.style));
         }
@@ -101,39 +102,11 @@ fn bench(arguments: &Arguments) -> Result<(), Failed> {
     Err(Failed::new(wrong.join("\n")))
 }
 
-/// What one part of the bench found.
-#[derive(Debug)]
-pub(crate) struct Findings {
-    pub(crate) tables: Vec<Table>,
-    pub(crate) json: Value,
-    /// What must not be: requests that were not answered, figures that cannot be.
-    pub(crate) wrong: Vec<String>,
-}
-
-/// Why there is nothing to show.
-#[derive(Debug)]
-pub(crate) struct Failed(String);
-
-impl Failed {
-    pub(crate) fn new(why: String) -> Self {
-        Self(why)
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<HarnessError> for Failed {
-    fn from(error: HarnessError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+async fn measure(part: Part, arguments: &Arguments, machine: &Machine) -> Result<Findings, Failed> {
+    match part {
+        Part::Cost => cost::measure(arguments, machine).await,
+        Part::Memory => memory::measure(arguments, machine).await,
+        Part::Quality => quality::measure(arguments, machine).await,
+        Part::Scale => scale::measure(arguments, machine).await,
     }
 }

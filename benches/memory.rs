@@ -21,14 +21,14 @@ use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::tokio::time;
 
 use crate::arguments::Arguments;
-use crate::contenders::{Contender, Kind, contenders};
+use crate::contender::{Contender, Kind, contenders};
 use crate::cost::warm_up;
+use crate::findings::{Failed, Findings};
 use crate::load::{Client, Connection};
 use crate::machine::Machine;
 use crate::statistics::{Spread, count};
 use crate::table::Table;
 use crate::upstream::{Conduct, Server};
-use crate::{Failed, Findings};
 
 /// Measures all contenders.
 pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<Findings, Failed> {

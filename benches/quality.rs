@@ -22,13 +22,13 @@ use steerage_harness::serde_json::{Value, json};
 use steerage_harness::tokio::task::JoinSet;
 
 use crate::arguments::Arguments;
-use crate::contenders::{Contender, Kind, contenders};
+use crate::contender::{Contender, Kind, contenders};
+use crate::findings::{Failed, Findings};
 use crate::load::{Client, Report};
 use crate::machine::Machine;
 use crate::statistics::{Spread, count, percentile};
 use crate::table::Table;
 use crate::upstream::{Conduct, Server};
-use crate::{Failed, Findings};
 
 /// Measures those that can retry.
 pub(crate) async fn measure(arguments: &Arguments, machine: &Machine) -> Result<Findings, Failed> {

@@ -17,6 +17,7 @@ use steerage_harness::{Cluster, Envoy, repository};
 
 use crate::arguments::Arguments;
 use crate::cost::warm_up;
+use crate::findings::{Failed, Findings};
 use crate::load::{Client, Report};
 use crate::machine::Machine;
 use crate::plot::{self, Line, Plot};
@@ -25,7 +26,6 @@ use crate::statistics::Spread;
 use crate::table::Table;
 use crate::turns::{self, Turns};
 use crate::upstream::{Conduct, Server};
-use crate::{Failed, Findings};
 
 /// A case, and what a request took in each round: microseconds of processor time.
 #[derive(Debug)]

@@ -10,6 +10,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`arguments`] | the command line |
+//! | [`act`] | the acts |
 //! | [`stage`], [`guard`] | the upstreams and the Envoy; their end, whatever happens |
 //! | [`traffic`] | the client |
 //! | [`tally`] | what both sides counted |
@@ -20,6 +21,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a demo runs in real time")]
 
+mod act;
 mod arguments;
 mod format;
 mod guard;
@@ -37,6 +39,7 @@ use std::time::{Duration, Instant};
 
 use steerage_harness::{HarnessError, tokio};
 
+use crate::act::{ACTS, Act};
 use crate::arguments::{Arguments, Asked};
 use crate::screen::Screen;
 use crate::stage::Stage;
@@ -65,31 +68,6 @@ fn main() -> ExitCode {
         Err(error) => cannot_run(error),
     }
 }
-
-/// One half of the demo.
-#[derive(Clone, Copy, Debug)]
-struct Act {
-    /// The strategy of its pool in `envoy/demo.yaml`.
-    strategy: &'static str,
-    /// What the strategy does, in a few words.
-    meaning: &'static str,
-    /// What its requests' paths begin with, by which the pool is found.
-    path: &'static str,
-}
-
-/// Round robin comes first: it shows the trouble that the second act avoids.
-const ACTS: [Act; 2] = [
-    Act {
-        strategy: "round_robin",
-        meaning: "each endpoint in its turn",
-        path: "/in-turn/",
-    },
-    Act {
-        strategy: "least_response_time",
-        meaning: "where the answer comes soonest",
-        path: "/by-speed/",
-    },
-];
 
 /// Runs both acts, shows them, and says what came of the promise.
 async fn play(arguments: Arguments) -> Result<Verdict, HarnessError> {

@@ -1,6 +1,6 @@
 //! The words before and after: the promise, what happened, and the verdict.
 
-use crate::Act;
+use crate::act::Act;
 use crate::arguments::Arguments;
 use crate::format::{Style, count, millis, paragraph, percent};
 use crate::stage::{CLUSTERS, FAILING};
@@ -140,7 +140,7 @@ fn first_failure(results: &[(Act, Counts)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ACTS;
+    use crate::act::ACTS;
     use crate::tally::{ClientCounts, EndpointCounts};
 
     fn results(upstream: usize, client: usize) -> Vec<(Act, Counts)> {

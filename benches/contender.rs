@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use steerage_harness::tokio::time;
 use steerage_harness::{HarnessError, Process, Scratch, envoy_binary, repository};
 
-use crate::Failed;
+use crate::findings::Failed;
 use crate::load::Connection;
 
 /// A program that can be measured.
