@@ -11,7 +11,8 @@ use core::time::Duration;
 
 use steerage_config::interceptors::{Change, HeaderAction, Piece, Template, Variable, When};
 
-use super::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor, Seconds};
+use super::info::Seconds;
+use super::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
 
 impl RequestInterceptor for HeaderAction {
     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {

@@ -24,7 +24,7 @@ use steerage_config::interceptors::{self, Logging};
 use steerage_policy::matching::RequestHead;
 use steerage_policy::outcome::{Neutral, Outcome};
 
-use super::{AttemptInfo, Seconds};
+use super::info::{AttemptInfo, Seconds};
 use crate::host;
 
 /// How the attempts of one pool are logged.

@@ -16,17 +16,20 @@
 //! third with `x-try: 3` and `x-try: last`: each attempt begins with the headers that the client
 //! sent.
 
-mod actions;
+mod info;
+
 mod edits;
+
+mod actions;
 mod logging;
 
-use core::fmt::{self, Debug};
-use core::time::Duration;
+use core::fmt::Debug;
 
 use steerage_config::interceptors::Interceptors;
 
 pub use edits::Headers;
 pub(crate) use edits::{Edits, Source};
+pub use info::{AnswerInfo, AttemptInfo};
 pub(crate) use logging::AttemptLog;
 
 /// Looks at attempts, and changes their headers.
@@ -72,35 +75,6 @@ pub trait ResponseInterceptor: Debug {
     /// An answer is about to go to the client: an upstream's, the host's own, or the filter's if
     /// there was an attempt. Answers that a retry replaces are not seen.
     fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>);
-}
-
-/// An attempt that is about to be sent.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct AttemptInfo<'a> {
-    /// The name of the pool.
-    pub pool: &'a str,
-    /// The name of the endpoint.
-    pub endpoint: &'a str,
-    /// From 1.
-    pub number: u8,
-}
-
-/// An answer that is about to go to the client.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct AnswerInfo<'a> {
-    /// The name of the pool.
-    pub pool: &'a str,
-    /// The name of the endpoint of the last attempt: the one that ended last, or is under way. When
-    /// a hedge and the first attempt race, it is the winner's.
-    pub endpoint: &'a str,
-    /// How many attempts there were.
-    pub attempts: u8,
-    /// The status that the client gets; 0 if the host does not give it.
-    pub status: u16,
-    /// How long that attempt took until its answer began or it failed.
-    pub response_time: Duration,
 }
 
 /// The interceptors of one pool, and the logging of its attempts.
@@ -167,15 +141,5 @@ impl Chains {
             interceptor.on_answer(answer, &mut headers);
         }
         headers.into_edits()
-    }
-}
-
-/// A duration in seconds with three decimals.
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = (self.0.as_micros() + 500) / 1_000;
-        write!(f, "{}.{:03}", millis / 1_000, millis % 1_000)
     }
 }

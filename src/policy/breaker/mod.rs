@@ -38,7 +38,7 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-pub use parts::{BreakerParts, Permit, StateParts};
+pub use parts::{BreakerParts, StateParts};
 pub use policy::{BreakerPolicy, SlowCalls};
 
 /// The breaker of one endpoint.
@@ -79,6 +79,15 @@ enum State {
 /// Identifies one trial among all workers. Drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrialId(pub u64);
+
+/// The permit of one trial of a half-open endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// The trial that holds it.
+    pub trial: TrialId,
+    /// When it expires unless it is freed before.
+    pub expires: Instant,
+}
 
 /// The name of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! A breaker as plain data: what has to be kept of it to make the same breaker again elsewhere.
 //!
-//! Workers share breakers as bytes. How these look is not the policy's matter, so a [`Breaker`] gives
-//! its [`BreakerParts`] and is made of them. Whatever the parts hold, the breaker is one that the
-//! rules accept: only a closed breaker has failures in a row, only an open one an end, and only a
-//! half-open one permits.
+//! Workers share breakers as bytes. How these look is not the policy's matter, so a [`Breaker`]
+//! gives its [`BreakerParts`] and is made of them. Whatever the parts hold, the breaker is one that
+//! the rules accept: only a closed breaker has failures in a row, only an open one an end, and only
+//! a half-open one permits.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Breaker, Generation, State, TrialId};
+use super::{Breaker, Generation, Permit, State};
 use crate::time::Instant;
 
 /// All that a [`Breaker`] consists of.
@@ -48,15 +48,6 @@ pub enum StateParts {
         /// Trials under way.
         permits: Vec<Permit>,
     },
-}
-
-/// The permit of one trial of a half-open endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permit {
-    /// The trial that holds it.
-    pub trial: TrialId,
-    /// When it expires unless it is freed before.
-    pub expires: Instant,
 }
 
 impl Breaker {
@@ -107,7 +98,7 @@ impl From<BreakerParts> for Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::{BreakerPolicy, StateName, Verdict};
+    use crate::breaker::{BreakerPolicy, StateName, TrialId, Verdict};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
