@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::envoy::Envoy;
 use crate::error::HarnessError;
+use crate::json::{address, merge_into};
 
-/// An Envoy in the making; see [`Envoy::builder`].
+/// An Envoy in the making; see [`crate::Envoy::builder`].
 #[derive(Clone, Debug)]
 pub struct EnvoyBuilder {
     pub(crate) concurrency: u32,
@@ -98,7 +98,7 @@ impl EnvoyBuilder {
     }
 
     /// Delivers the main listener's filter by extension config discovery from a file, as
-    /// control planes do; [`Envoy::update_filter_config`] then changes it while Envoy runs.
+    /// control planes do; [`crate::Envoy::update_filter_config`] then changes it while Envoy runs.
     #[must_use]
     pub fn by_ecds(mut self) -> Self {
         self.by_ecds = true;
@@ -106,7 +106,7 @@ impl EnvoyBuilder {
     }
 
     /// Adds a listener with a filter of the same code and VM but its own configuration;
-    /// [`Envoy::addr_of`] finds it by this name.
+    /// [`crate::Envoy::addr_of`] finds it by this name.
     #[must_use]
     pub fn listener(mut self, name: impl Into<String>, json: impl Into<String>) -> Self {
         self.listeners.push((
@@ -178,15 +178,6 @@ impl EnvoyBuilder {
     pub fn pinned_to(mut self, processors: impl Into<String>) -> Self {
         self.pinned_to = Some(processors.into());
         self
-    }
-
-    /// Starts it and waits until it is live.
-    ///
-    /// # Errors
-    /// [`HarnessError::EnvoyExited`] with the log when Envoy refuses what it was told, and
-    /// others of [`HarnessError`] when there is nothing to run or it does not become live.
-    pub async fn start(self) -> Result<Envoy, HarnessError> {
-        Envoy::start(self).await
     }
 
     pub(crate) fn needs_wasm(&self) -> bool {
@@ -344,28 +335,11 @@ fn stats_tags() -> Vec<Value> {
     file.lines().filter_map(tag).collect()
 }
 
-/// Merges `more` into `base`, object by object; what is not an object is replaced.
-pub(crate) fn merge_into(base: &mut Value, more: Value) {
-    match (base, more) {
-        (Value::Object(base), Value::Object(more)) => {
-            for (key, value) in more {
-                merge_into(base.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (base, more) => *base = more,
-    }
-}
-
-/// A socket's address as Envoy's configuration has it.
-pub(crate) fn address(addr: SocketAddr) -> Value {
-    json!({"socket_address": {"address": addr.ip().to_string(), "port_value": addr.port()}})
-}
-
 fn string_value(text: &str) -> Value {
     json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
 }
 
-/// The name of the listener that [`Envoy::addr`] means.
+/// The name of the listener that [`crate::Envoy::addr`] means.
 pub(crate) const MAIN: &str = "main";
 
 /// The filter's name, its root id and its VM id.
@@ -382,13 +356,6 @@ const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn merging_keeps_what_is_not_named() {
-        let mut base = json!({"a": {"b": 1, "c": [1]}, "d": 2});
-        merge_into(&mut base, json!({"a": {"c": [2, 3], "e": 4}}));
-        assert_eq!(base, json!({"a": {"b": 1, "c": [2, 3], "e": 4}, "d": 2}));
-    }
 
     #[test]
     fn labels_are_taken_out_of_names_as_users_are_told_to() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::bootstrap::{address, merge_into};
+use crate::json::{address, merge_into};
 
 /// An upstream cluster as Envoy is to know it.
 #[derive(Clone, Debug)]

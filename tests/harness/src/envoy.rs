@@ -48,6 +48,17 @@ pub enum ConfigUpdate {
     Rejected,
 }
 
+impl EnvoyBuilder {
+    /// Starts it and waits until it is live.
+    ///
+    /// # Errors
+    /// [`HarnessError::EnvoyExited`] with the log when Envoy refuses what it was told, and
+    /// others of [`HarnessError`] when there is nothing to run or it does not become live.
+    pub async fn start(self) -> Result<Envoy, HarnessError> {
+        Envoy::start(self).await
+    }
+}
+
 impl Envoy {
     /// An Envoy with two workers, the shipped filter without a configuration, and no clusters.
     pub fn builder() -> EnvoyBuilder {

@@ -52,6 +52,7 @@ mod bootstrap;
 mod browser;
 mod cluster;
 mod envoy;
+mod json;
 mod process;
 mod prometheus;
 
