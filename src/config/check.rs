@@ -198,8 +198,8 @@ fn is_type_of(kind: &Kind, json: &Json) -> bool {
     }
 }
 
-/// The value of `json`, if it is a scalar of this kind. A list or an object arrives here if the kind
-/// is another one.
+/// The value of `json`, if it is a scalar of this kind. A list or an object arrives here if the
+/// kind is another one.
 fn scalar<'a>(kind: &Kind, json: &'a Json) -> Result<Value<'a>, Problem> {
     let value = match (kind, json) {
         (Kind::Flag, Json::Flag(flag)) => Some(Value::Flag(*flag)),

@@ -1,7 +1,7 @@
 //! Durations as a configuration writes them: a number of seconds, or text with a unit.
 //!
-//! A text has one unit. Compounds such as `"1h30m"` would need rules on order, and `"90m"` means the
-//! same.
+//! A text has one unit. Compounds such as `"1h30m"` would need rules on order, and `"90m"` means
+//! the same.
 //!
 //! Example: `0.25`, `"250ms"` and `"0.25s"` are the same.
 

@@ -1,8 +1,8 @@
 //! The values of one object, read by key.
 //!
-//! A read has one of three results: a value, no value because none is given, or [`Reported`] because
-//! the value breaks a rule. A rule between two values is judged only if both can be used, so that
-//! one mistake is one error and not two.
+//! A read has one of three results: a value, no value because none is given, or [`Reported`]
+//! because the value breaks a rule. A rule between two values is judged only if both can be used,
+//! so that one mistake is one error and not two.
 //!
 //! Example: `fields.get(&MAX_ATTEMPTS)?.unwrap_or(default.max_attempts)`.
 

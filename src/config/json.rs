@@ -1,8 +1,8 @@
 //! JSON as a tree.
 //!
-//! `serde_json::Value` keeps only the last of repeated keys and may lose the order of fields. Errors
-//! need both. The tree is at most 128 levels deep (a limit of `serde_json`), so walking it by
-//! recursion is safe.
+//! `serde_json::Value` keeps only the last of repeated keys and may lose the order of fields.
+//! Errors need both. The tree is at most 128 levels deep (a limit of `serde_json`), so walking it
+//! by recursion is safe.
 //!
 //! Example: `{"a": [1, 1.5], "a": null}` is an [`Object`] of two pairs, both with the key `a`.
 

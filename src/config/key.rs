@@ -1,9 +1,9 @@
 //! Fields with the types of their values.
 //!
 //! A [`Key`] is one field of one section: its name, kind, default and meaning. Its type is the type
-//! of its value. The macro `section!` puts every key into the table of its section, and only the keys
-//! of a section can be read from its objects. So the table has every field that is read. Constructors
-//! such as [`Key::span`] give a kind and the type that belongs to it.
+//! of its value. The macro `section!` puts every key into the table of its section, and only the
+//! keys of a section can be read from its objects. So the table has every field that is read.
+//! Constructors such as [`Key::span`] give a kind and the type that belongs to it.
 //!
 //! Example: `MAX_ATTEMPTS: u8 = Key::whole("max_attempts", 1, 10, "3", "…")` is checked to be a
 //! whole number from 1 to 10, and read by `fields.get(&MAX_ATTEMPTS)` as `Option<u8>`.

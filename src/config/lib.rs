@@ -7,12 +7,12 @@
 //! ## How
 //! 1. `document` and `json` read the bytes into a tree that keeps everything, also repeated keys.
 //! 2. `sections` has a file for each section. It describes every field as a [`table::Key`]: name,
-//!    kind, default, meaning, and the type of its value. [`schema`] shows the same as plain data, of
-//!    which the documents are made.
+//!    kind, default, meaning, and the type of its value. [`schema`] shows the same as plain data,
+//!    of which the documents are made.
 //! 3. `check` walks the tree along the sections. It reads each value once, and reports unknown and
 //!    repeated fields, wrong types and ranges.
-//! 4. The sections then make policy values of the values that were read, and apply the rules between
-//!    values: both spellings, duplicates, `total` against `connect` + `read`.
+//! 4. The sections then make policy values of the values that were read, and apply the rules
+//!    between values: both spellings, duplicates, `total` against `connect` + `read`.
 //!
 //! To add a scalar field, add its key to the section and use `fields.get` where the policy is made.
 //!

@@ -1,5 +1,5 @@
-//! What holds for every input: [`parse`] never panics, a refusal has at least one error of one line,
-//! and what it accepts keeps the limits that the filter relies on.
+//! What holds for every input: [`parse`] never panics, a refusal has at least one error of one
+//! line, and what it accepts keeps the limits that the filter relies on.
 
 use core::time::Duration;
 

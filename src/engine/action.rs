@@ -1,8 +1,8 @@
 //! What the engine asks of its shell.
 //!
-//! An action owns what it needs, so the shell performs it when the engine has long returned. Actions
-//! are performed in order. The queue is the caller's and is used again for every event: a healthy
-//! request allocates nothing for it.
+//! An action owns what it needs, so the shell performs it when the engine has long returned.
+//! Actions are performed in order. The queue is the caller's and is used again for every event: a
+//! healthy request allocates nothing for it.
 //!
 //! Example: a GET that is answered well is two actions, [`Action::Route`] when it arrives and
 //! [`Action::Pass`] when its answer does.

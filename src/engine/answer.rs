@@ -38,8 +38,8 @@ impl Answer {
         matches!(self.outcome, Outcome::Answered(_))
     }
 
-    /// The headers of an upstream's answer; `None` where the host made it, whose headers say nothing
-    /// of an endpoint.
+    /// The headers of an upstream's answer; `None` where the host made it, whose headers say
+    /// nothing of an endpoint.
     #[must_use]
     pub fn upstream_headers(&self) -> Option<&HeaderMap> {
         self.headers.as_ref().filter(|_| self.is_upstreams())

@@ -1,8 +1,8 @@
 //! What metrics are made of: counts since the worker began, and levels as they are now.
 //!
 //! Nothing is published while a request is served. What is counted anyway, for status and for the
-//! other workers, is copied out once a round, and the shell adds to the host's metrics by how much it
-//! has grown.
+//! other workers, is copied out once a round, and the shell adds to the host's metrics by how much
+//! it has grown.
 
 use steerage_policy::breaker::StateName;
 use steerage_policy::endpoint::EndpointState;

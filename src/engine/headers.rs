@@ -1,10 +1,10 @@
 //! The headers of a message, in one block of memory.
 //!
-//! A map is one allocation whatever the number of headers, and is read in place. The block holds the
-//! number of pairs, then the length of every name and value, then the names and values, each
+//! A map is one allocation whatever the number of headers, and is read in place. The block holds
+//! the number of pairs, then the length of every name and value, then the names and values, each
 //! followed by a zero byte; numbers are 32 bits, little-endian. Hosts that hand maps over in this
-//! form, as proxy-wasm's do, cost no copy; for others there is [`HeaderMap::of`]. A block that breaks
-//! the format reads as if it ended there.
+//! form, as proxy-wasm's do, cost no copy; for others there is [`HeaderMap::of`]. A block that
+//! breaks the format reads as if it ended there.
 //!
 //! Example: `te: x` alone is `1 0 0 0, 2 0 0 0, 1 0 0 0, t e 0, x 0`.
 

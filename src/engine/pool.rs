@@ -1,8 +1,8 @@
 //! A pool with what this worker knows of it and what it agrees on with the others.
 //!
 //! What a request does to a pool is here: an endpoint is chosen, an attempt begins, what it came to
-//! is recorded. Only failures and trials touch what the workers share; an endpoint that answers well
-//! costs its worker nothing.
+//! is recorded. Only failures and trials touch what the workers share; an endpoint that answers
+//! well costs its worker nothing.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ impl SteeredPool {
         turn: &mut Turn<'_>,
     ) -> Result<Attempt, Denial> {
         let now = turn.now;
-        // A permit that is refused shows in the state, so the endpoint is not chosen again; the bound
-        // is for a store that refuses to be written.
+        // A permit that is refused shows in the state, so the endpoint is not chosen again; the
+        // bound is for a store that refuses to be written.
         for _ in 0..=self.pool().endpoints.len() {
             let pool = &self.settings.pool;
             let choice = exchange.choose(pool, &mut self.state, now, rng)?;
@@ -137,8 +137,8 @@ impl SteeredPool {
         self.state.overtaken(&self.settings.pool, attempt, turn.now);
     }
 
-    /// Takes in what an upstream's answer says of its endpoint: its health, and a request to be left
-    /// alone, whose time is returned.
+    /// Takes in what an upstream's answer says of its endpoint: its health, and a request to be
+    /// left alone, whose time is returned.
     pub(crate) fn honour(
         &mut self,
         endpoint: EndpointIndex,

@@ -1,8 +1,8 @@
 //! One request as it arrived, kept so that it can be sent again.
 //!
 //! The head is scanned once, when it arrives. The scan finds which headers of the client must not
-//! reach the router, and whether the request can be sent a second time at all; the body is kept only
-//! in that case, and only up to the pool's limit.
+//! reach the router, and whether the request can be sent a second time at all; the body is kept
+//! only in that case, and only up to the pool's limit.
 
 use core::mem;
 use core::ops::{Deref, DerefMut, Range};
@@ -60,8 +60,8 @@ pub enum Chunk {
 }
 
 impl Request {
-    /// Scans the head of a request. `cluster_header` is the routing header, in lower case; `complete`
-    /// says that no body follows.
+    /// Scans the head of a request. `cluster_header` is the routing header, in lower case;
+    /// `complete` says that no body follows.
     #[must_use]
     pub fn arrived(headers: HeaderMap, cluster_header: &str, complete: bool) -> Self {
         let mut request = Self {

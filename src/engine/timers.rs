@@ -6,10 +6,10 @@
 //! entries that merely expired would be 600,000.
 //!
 //! The host's timer is armed for the earliest of all this and re-armed only when something earlier
-//! comes. Setting it restarts its period, so a filter that set it on every request would postpone the
-//! tick for ever. An armed time whose entry has left is let be: the tick then finds nothing due and
-//! arms the next. Since the next round is never far, requests do not touch the timer at all; only a
-//! retry whose delay ends before the round does.
+//! comes. Setting it restarts its period, so a filter that set it on every request would postpone
+//! the tick for ever. An armed time whose entry has left is let be: the tick then finds nothing due
+//! and arms the next. Since the next round is never far, requests do not touch the timer at all;
+//! only a retry whose delay ends before the round does.
 //!
 //! Example: a round every 100 ms, a request at 30 ms with a deadline of 60 s: the timer stays armed
 //! for 100 ms. A retry due at 55 ms re-arms it; at 55 ms it is armed for 100 ms again.

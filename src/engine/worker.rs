@@ -1,8 +1,8 @@
 //! The events: what a shell reports to a worker.
 //!
-//! There is one [`Worker`] for each configuration in each thread of a proxy. An event takes the time
-//! and the shared store with it ([`Turn`]); what is to be done comes back in the turn's actions, and
-//! the return value says what becomes of the headers at hand.
+//! There is one [`Worker`] for each configuration in each thread of a proxy. An event takes the
+//! time and the shared store with it ([`Turn`]); what is to be done comes back in the turn's
+//! actions, and the return value says what becomes of the headers at hand.
 
 use std::sync::Arc;
 
@@ -80,8 +80,8 @@ impl Worker {
 
     /// The worker begins. It takes over what the workers have agreed on, so that one in place of
     /// another that died knows it from its first request, and sets the timer. Nothing is published
-    /// yet: a host may also configure a worker that it only tries the configuration on, and that one
-    /// never sees a tick.
+    /// yet: a host may also configure a worker that it only tries the configuration on, and that
+    /// one never sees a tick.
     pub fn start(&mut self, turn: &mut Turn<'_>) {
         for pool in &mut self.pools {
             pool.steered.refresh_agreed(turn);
@@ -91,9 +91,9 @@ impl Worker {
         }
     }
 
-    /// The head of a request has arrived that belongs to this pool ([`Settings::pool_of`]). `source`
-    /// is the address that it came from, wanted where [`PoolSettings::hashes_source`] says so. `None`:
-    /// the request is refused, and there is no stream.
+    /// The head of a request has arrived that belongs to this pool ([`Settings::pool_of`]).
+    /// `source` is the address that it came from, wanted where [`PoolSettings::hashes_source`] says
+    /// so. `None`: the request is refused, and there is no stream.
     ///
     /// [`PoolSettings::hashes_source`]: crate::settings::PoolSettings::hashes_source
     pub fn request_head(

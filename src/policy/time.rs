@@ -63,8 +63,8 @@ impl Add<Duration> for Instant {
 
 /// `span` in nanoseconds; the largest number where it does not fit, which is from 584 years on.
 ///
-/// Not [`Duration::as_nanos`], which multiplies in 128 bits: on WebAssembly that is a function call,
-/// and there are a dozen for each request.
+/// Not [`Duration::as_nanos`], which multiplies in 128 bits: on WebAssembly that is a function
+/// call, and there are a dozen for each request.
 #[must_use]
 pub const fn nanos(span: Duration) -> u64 {
     const SECOND: u64 = 1_000_000_000;

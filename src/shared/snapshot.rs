@@ -26,8 +26,8 @@ pub struct PoolSnapshot {
     pub description: Description,
     /// What has been counted since the beginning.
     pub totals: PoolTotals,
-    /// How long recent requests took: buckets of [`steerage_policy::stats::quantile`], ascending. A bucket
-    /// is there once for every worker that has something in it.
+    /// How long recent requests took: buckets of [`steerage_policy::stats::quantile`], ascending. A
+    /// bucket is there once for every worker that has something in it.
     pub times: Vec<(u16, u32)>,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointSnapshot>,

@@ -2,9 +2,9 @@
 //!
 //! This is not a crate's evaluator. The crates whose licence and size fit have inputs on which they
 //! loop, allocate without bound or panic, and little is needed. An [`Expression`] is compiled to
-//! steps for a stack machine. Running it takes one pass over the steps, without recursion. Compiling
-//! recurses once a level of nesting, at most [`MAX_DEPTH`] deep, over at most [`MAX_LENGTH`]
-//! characters. There are no loops and no assignments, so nothing can hang.
+//! steps for a stack machine. Running it takes one pass over the steps, without recursion.
+//! Compiling recurses once a level of nesting, at most [`MAX_DEPTH`] deep, over at most
+//! [`MAX_LENGTH`] characters. There are no loops and no assignments, so nothing can hang.
 //!
 //! | binds | operators | groups |
 //! |---|---|---|

@@ -1,8 +1,8 @@
 //! The end of an exchange: which answer the client gets.
 //!
 //! A good answer of a retry replaces the one that is held. If no attempt was good, the client gets
-//! the last answer of an upstream as it came, because it says most; and only if no upstream answered
-//! at all, the last of the host's own. When time is up it gets a 504 that says so.
+//! the last answer of an upstream as it came, because it says most; and only if no upstream
+//! answered at all, the last of the host's own. When time is up it gets a 504 that says so.
 
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Class;

@@ -194,8 +194,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The client has left, and the first attempt's answer with it. If it was a trial, its permit is
-    /// free again.
+    /// The client has left, and the first attempt's answer with it. If it was a trial, its permit
+    /// is free again.
     pub(crate) fn client_left(&mut self, turn: &mut Turn<'_>) {
         if let Some(first) = self.stream.phase.first_ended() {
             self.give_up(first, Outcome::Neutral(Neutral::ClientGone), turn);

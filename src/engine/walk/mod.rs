@@ -1,8 +1,8 @@
 //! One exchange, walked from its request to its answer.
 //!
-//! In reading order: [`phase`] is where it can stand, [`stream`] what is kept of it; [`conclude`] is
-//! the one place where an attempt ends; [`first_attempt`] is what happens while the router has the
-//! first attempt, [`retries`] what happens when others are due or answered, [`closing`] how the
+//! In reading order: [`phase`] is where it can stand, [`stream`] what is kept of it; [`conclude`]
+//! is the one place where an attempt ends; [`first_attempt`] is what happens while the router has
+//! the first attempt, [`retries`] what happens when others are due or answered, [`closing`] how the
 //! client is answered.
 
 mod phase;

@@ -2,13 +2,14 @@
 //!
 //! A call belongs to the worker and not to the stream, because a host reports a call only to the
 //! context that made it and drops the answer if that is gone: a client that hangs up would leave an
-//! attempt that counts as active for ever. The whole answer is in hand before the client gets any of
-//! it, which is the price of choosing another cluster once the router has answered.
+//! attempt that counts as active for ever. The whole answer is in hand before the client gets any
+//! of it, which is the price of choosing another cluster once the router has answered.
 //!
 //! A hedge is a second attempt elsewhere while the router still has the first. A good answer of
 //! either goes to the client: the router's streams by as always, a call's replaces it. If the first
-//! attempt fails while hedges are under way, its answer is held until one of them does better or all
-//! have failed; only then is a retry decided on. What has lost is not counted against its endpoint.
+//! attempt fails while hedges are under way, its answer is held until one of them does better or
+//! all have failed; only then is a retry decided on. What has lost is not counted against its
+//! endpoint.
 
 use core::time::Duration;
 
@@ -105,8 +106,8 @@ impl Walk<'_> {
         turn.actions.push_back(Action::Call(Box::new(call)));
     }
 
-    /// The host has not sent a call: its cluster is unknown, empty or full. The next attempt follows
-    /// at once if it may; the policy says when to stop.
+    /// The host has not sent a call: its cluster is unknown, empty or full. The next attempt
+    /// follows at once if it may; the policy says when to stop.
     pub(crate) fn call_refused(&mut self, id: CallId, attempt: Attempt, turn: &mut Turn<'_>) {
         self.stream.calls.retain(|call| *call != id);
         let refused = Answer::head(Outcome::ConnectFailure);

@@ -1,8 +1,8 @@
 //! How tiers of priority take over from each other.
 //!
-//! They do so by degrees, as in Envoy: a tier that has lost some of its weight gives up traffic only
-//! when what is left of it, times [`OVERPROVISIONING`], is less than all of it. Endpoints rarely run
-//! so near to their limits that the others could not carry the load of one more.
+//! They do so by degrees, as in Envoy: a tier that has lost some of its weight gives up traffic
+//! only when what is left of it, times [`OVERPROVISIONING`], is less than all of it. Endpoints
+//! rarely run so near to their limits that the others could not carry the load of one more.
 //! <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/load_balancing/priority>
 //!
 //! Example: two endpoints of equal weight in tier 0, one of them not available: 0.5 × 1.4 = 70 % of

@@ -1,4 +1,5 @@
-//! A health record as plain data: what has to be kept of it to make the same record again elsewhere.
+//! A health record as plain data: what has to be kept of it to make the same record again
+//! elsewhere.
 //!
 //! Workers share health records as bytes. How these look is not the policy's matter, so a
 //! [`HealthRecord`] gives its [`HealthParts`] and is made of them. Any parts make a valid record.

@@ -81,8 +81,9 @@ section! {
 }
 
 /// How the endpoints of a pool are checked; `None` if they are not. `wanted` is
-/// `enable_health_checks`. Without it, checks are on if a field of this section is given, or another
-/// whose name begins with `health_check`. `endpoint_has_path`: whether an endpoint has such a field.
+/// `enable_health_checks`. Without it, checks are on if a field of this section is given, or
+/// another whose name begins with `health_check`. `endpoint_has_path`: whether an endpoint has such
+/// a field.
 pub(super) fn checks(
     fields: &Fields<'_, HealthCheck>,
     load_balancer: &Fields<'_, LoadBalancer>,
