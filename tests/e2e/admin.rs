@@ -13,7 +13,7 @@ use steerage_harness::{Client, Upstream, eventually, get, raw, run};
 
 use crate::documents::{LONG, when};
 use crate::hostile::status_of;
-use crate::operating::{ADMIN, TOKEN, read, say};
+use crate::operating::{ADMIN, TOKEN, post, read};
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
 
 #[test]
@@ -104,9 +104,9 @@ fn a_pools_own_configuration_may_have_it_too() {
         .await
         .unwrap();
         let path = "/ops/lb/endpoints/b/circuit";
-        let word = request_of("POST", path, &[TOKEN], r#"{"state": "open"}"#);
+        let body = request_of("POST", path, &[TOKEN], r#"{"state": "open"}"#);
         let answer = Client::one_shot()
-            .request(envoy.addr(), word)
+            .request(envoy.addr(), body)
             .await
             .unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -121,7 +121,7 @@ fn a_pools_own_configuration_may_have_it_too() {
 }
 
 #[test]
-fn random_requests_harm_nobody_and_are_obeyed_only_with_the_token() {
+fn random_requests_do_no_harm_and_overrides_need_the_token() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
@@ -156,8 +156,8 @@ fn random_requests_harm_nobody_and_are_obeyed_only_with_the_token() {
         assert_eq!((a.count(), b.count()), (0, 0), "nothing went on");
         let token = ["authorization: Bearer a-t0ken\r\n"];
         send(admin, made_up(&mut random, &token, 200)).await;
-        let word = json!({"state": "open"});
-        assert_eq!(say(admin, "b/circuit", word).await.status, 200);
+        let body = json!({"state": "open"});
+        assert_eq!(post(admin, "b/circuit", body).await.status, 200);
         let reloads = envoy.stats("^wasm\\..*vm_reload").await.unwrap();
         assert!(reloads.values().all(|&count| count == 0), "{reloads:?}");
         assert_unharmed(&envoy).await;

@@ -70,7 +70,7 @@ fn a_retried_answer_keeps_its_headers_but_for_those_of_the_connection() {
 }
 
 #[test]
-fn a_client_cannot_tell_a_retried_answer_from_a_first_one() {
+fn a_client_cannot_distinguish_a_retried_answer_from_a_first_one() {
     run(async {
         let well = Upstream::start(shapes).await.unwrap();
         let (_sick, envoy) = behind_a_failure(&well).await;

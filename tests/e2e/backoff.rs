@@ -178,10 +178,10 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
             ("/tried", 503, 1),
             ("/off", 200, 1),
         ];
-        let mut asked = JoinSet::new();
+        let mut requests = JoinSet::new();
         for (path, status, delays) in cases {
             let addr = envoy.addr();
-            asked.spawn(async move {
+            requests.spawn(async move {
                 let answer = get(addr, path).await.unwrap();
                 assert_eq!(answer.status, status, "{path}: {answer:?}");
                 assert!(
@@ -196,7 +196,7 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
                 );
             });
         }
-        asked.join_all().await;
+        requests.join_all().await;
         assert_unharmed(&envoy).await;
     });
 }
@@ -231,11 +231,11 @@ async fn gaps_of_all(
     for upstream in upstreams {
         upstream.clear();
     }
-    let asked: JoinSet<()> = paths
+    let requests: JoinSet<()> = paths
         .iter()
         .map(|path| ask(envoy.addr(), path.clone()))
         .collect();
-    asked.join_all().await;
+    requests.join_all().await;
     let mut arrivals: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for received in upstreams.iter().flat_map(|upstream| upstream.received()) {
         arrivals.entry(received.path).or_default().push(received.at);

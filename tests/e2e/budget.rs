@@ -43,7 +43,7 @@ async fn attempts_per_request(budget: &str) -> (f64, u64) {
 }
 
 #[test]
-fn upstreams_that_all_fail_see_little_more_than_was_asked() {
+fn upstreams_that_all_fail_see_few_more_attempts_than_requests() {
     run(async {
         let (attempts, denied) =
             attempts_per_request(r#"{"ratio": 0.2, "min_per_second": 0}"#).await;

@@ -19,9 +19,10 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
         // Requests come for a second before it throttles, so that all workers are at it.
         let begun = Instant::now();
         let throttled = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&throttled);
+        let has_throttled = Arc::clone(&throttled);
         let busy = Upstream::start(move |_, _| {
-            let now = begun.elapsed() > millis(1_500) && !asked.swap(true, Ordering::SeqCst);
+            let now =
+                begun.elapsed() > millis(1_500) && !has_throttled.swap(true, Ordering::SeqCst);
             if now {
                 Reply::status(429).header("retry-after", "2")
             } else {
@@ -55,9 +56,9 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
             .max_by_key(|(before, after)| *after - *before)
             .unwrap();
         // From what was under way when it throttled, or sent before a worker heard, to its time.
-        let quiet = next - last;
-        assert!(quiet > millis(1_500), "left alone for {quiet:?} only");
-        assert!(quiet < millis(3_000), "left alone for {quiet:?}");
+        let pause = next - last;
+        assert!(pause > millis(1_500), "left alone for {pause:?} only");
+        assert!(pause < millis(3_000), "left alone for {pause:?}");
         let after = times.iter().filter(|at| **at >= next).count();
         assert!(after > 30, "traffic has not returned: {after}");
         assert_unharmed(&envoy).await;
@@ -90,7 +91,7 @@ async fn refused_for(envoy: &Envoy) -> u64 {
 }
 
 #[test]
-fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_soonest_or_the_client_gets_retry_after() {
     run(async {
         for workers in [1, 2, 4] {
             let (a, b) = both("1").await;

@@ -9,7 +9,7 @@ use steerage_harness::{Answer, Received, Reply, Upstream, run};
 use crate::support::{ask, assert_unharmed, pool};
 
 #[test]
-fn every_attempt_tells_its_number_and_the_time_that_is_left() {
+fn every_attempt_carries_its_number_and_the_time_that_is_left() {
     run(async {
         let slow_failure = |_: &Received, _| Reply::status(503).delay(Duration::from_millis(300));
         let a = Upstream::start(slow_failure).await.unwrap();
@@ -28,7 +28,7 @@ fn every_attempt_tells_its_number_and_the_time_that_is_left() {
             .map(|attempt| values(attempt, "x-envoy-attempt-count"))
             .collect();
         assert_eq!(counts, [["1"], ["2"], ["3"]]);
-        let told: Vec<u64> = attempts
+        let timeouts: Vec<u64> = attempts
             .iter()
             .map(|attempt| values(attempt, "x-envoy-expected-rq-timeout-ms"))
             .map(|values| {
@@ -36,17 +36,20 @@ fn every_attempt_tells_its_number_and_the_time_that_is_left() {
                 values[0].parse().unwrap()
             })
             .collect();
-        assert!(told[0] <= 1_800, "the read timeout: {told:?}");
+        assert!(timeouts[0] <= 1_800, "the read timeout: {timeouts:?}");
         // What the failures before took is gone; the next may have the rest and no more.
-        assert!(told[1] <= 1_700 && told[2] <= 1_400, "{told:?}");
-        assert!(told[0] >= told[1] && told[1] >= told[2], "{told:?}");
-        assert!(told[2] > 0, "{told:?}");
+        assert!(timeouts[1] <= 1_700 && timeouts[2] <= 1_400, "{timeouts:?}");
+        assert!(
+            timeouts[0] >= timeouts[1] && timeouts[1] >= timeouts[2],
+            "{timeouts:?}"
+        );
+        assert!(timeouts[2] > 0, "{timeouts:?}");
         assert_unharmed(&envoy).await;
     });
 }
 
 #[test]
-fn response_headers_tell_the_client_of_endpoint_and_attempts() {
+fn response_headers_give_the_client_endpoint_and_attempts() {
     run(async {
         let well = Upstream::named("well").await.unwrap();
         let sick = Upstream::start(|_, _| Reply::status(503).body("sick"))
@@ -210,9 +213,9 @@ fn a_client_cannot_steer() {
         ];
         for (attempt, number) in attempts {
             assert_eq!(values(attempt, "x-envoy-attempt-count"), [number]);
-            let told = values(attempt, "x-envoy-expected-rq-timeout-ms");
-            assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].parse::<u64>().unwrap() > 1_000, "{told:?}");
+            let timeouts = values(attempt, "x-envoy-expected-rq-timeout-ms");
+            assert_eq!(timeouts.len(), 1, "{timeouts:?}");
+            assert!(timeouts[0].parse::<u64>().unwrap() > 1_000, "{timeouts:?}");
             assert!(!values(attempt, "x-steerage-cluster").contains(&"trap".to_owned()));
             let own = [
                 "x-steerage-cluster",

@@ -145,8 +145,8 @@ fn a_live_answer_can_take_its_endpoint_out_until_checks_say_otherwise() {
         .await
         .unwrap();
         // The other worker hears of it in its next round, on a busy machine a little later.
-        let heard = async || (spread(&envoy).await.get("b") == Some(&24)).then_some(());
-        eventually("all go to b", Duration::from_secs(5), heard)
+        let recovered = async || (spread(&envoy).await.get("b") == Some(&24)).then_some(());
+        eventually("all go to b", Duration::from_secs(5), recovered)
             .await
             .unwrap();
         assert_unharmed(&envoy).await;

@@ -167,7 +167,7 @@ fn pipelined_requests_are_served_in_turn_and_junk_behind_them_is_refused() {
 }
 
 #[test]
-fn randomly_damaged_requests_harm_nobody() {
+fn randomly_damaged_requests_do_no_harm() {
     run(async {
         let (_sick, _well, envoy) = stage().await;
         let template = b"PUT /a/b?c=d HTTP/1.1\r\nhost: x\r\nx-steerage-cluster: y\r\n\
@@ -212,7 +212,7 @@ fn randomly_damaged_requests_harm_nobody() {
 }
 
 #[test]
-fn hostile_answers_to_the_first_attempt_and_to_a_retry_harm_nobody() {
+fn hostile_answers_to_the_first_attempt_and_to_a_retry_do_no_harm() {
     run(async {
         let hostile = Scripted::start().await.unwrap();
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();

@@ -45,16 +45,16 @@ fn a_file_that_is_moved_into_place_takes_over_and_a_wrong_one_does_not() {
             .concurrency(8)
             .rate(100.0)
             .run();
-        let quiet = "\"response_headers\": false";
+        let unnamed = "\"response_headers\": false";
         let change = async {
             sleep(Duration::from_secs(1)).await;
-            folder.mv(&changed("\"response_headers\": true", quiet));
+            folder.mv(&changed("\"response_headers\": true", unnamed));
             eventually("the new configuration", LONG, async || {
                 let answers = [get(addr, "/").await.ok()?, get(addr, "/").await.ok()?];
-                let told = answers
+                let named = answers
                     .iter()
                     .any(|it| it.headers.contains_key("x-steerage-endpoint"));
-                (!told).then_some(())
+                (!named).then_some(())
             })
             .await
             .unwrap();
@@ -112,8 +112,8 @@ fn a_file_that_is_moved_into_place_takes_over_and_a_wrong_one_does_not() {
         folder.mv(&changed(code, &format!("filename: {}", another.display())));
         eventually("the last configuration", LONG, async || {
             let answers = [get(addr, "/").await.ok()?, get(addr, "/").await.ok()?];
-            let told = |it: &Answer| it.headers.contains_key("x-steerage-endpoint");
-            answers.iter().all(told).then_some(())
+            let named = |it: &Answer| it.headers.contains_key("x-steerage-endpoint");
+            answers.iter().all(named).then_some(())
         })
         .await
         .unwrap();

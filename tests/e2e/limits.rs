@@ -74,7 +74,7 @@ fn served(answers: &[Answer]) -> usize {
 const MS: Duration = Duration::from_millis(1);
 
 #[test]
-fn who_finds_all_of_them_full_hears_so_at_once() {
+fn a_request_that_finds_all_endpoints_full_is_refused_at_once() {
     run(async {
         let (one, queue) = Queue::start(100, 500 * MS).await;
         let (other, _) = Queue::start(100, 500 * MS).await;

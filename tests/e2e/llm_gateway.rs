@@ -86,8 +86,8 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
             .map(|received| received.at - first)
             .collect();
         // The other worker hears of it within 0.1 s; the rest is for a busy machine.
-        let quiet = Duration::from_millis(500)..Duration::from_secs(1);
-        assert!(!after.iter().any(|at| quiet.contains(at)), "{after:?}");
+        let gap = Duration::from_millis(500)..Duration::from_secs(1);
+        assert!(!after.iter().any(|at| gap.contains(at)), "{after:?}");
         assert_unharmed(&envoy).await;
     });
 }
@@ -104,10 +104,10 @@ fn a_streamed_answer_passes_untouched_and_as_it_comes() {
         assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
         assert!(seen.contains("content-type: text/event-stream\r\n"));
         assert_eq!(unchunked(&seen), all_events());
-        let asked: Vec<_> = providers.iter().flat_map(Upstream::received).collect();
-        assert_eq!(asked.len(), 1);
+        let requests: Vec<_> = providers.iter().flat_map(Upstream::received).collect();
+        assert_eq!(requests.len(), 1);
         // The pauses between them are never shorter, so the last one left no sooner than that.
-        let last_sent = asked[0].at + PACE * (EVENTS - 1);
+        let last_sent = requests[0].at + PACE * (EVENTS - 1);
         assert!(first_seen < last_sent, "it came before the last was sent");
         assert_unharmed(&envoy).await;
     });
@@ -154,22 +154,22 @@ fn a_stream_moves_to_another_provider_before_its_first_byte() {
             // As the file says of retries: it is complete before any of it comes.
             assert!(answer.begun >= PACE * (EVENTS - 1), "{answer:?}");
 
-            let mut asked = Vec::new();
+            let mut requests = Vec::new();
             for (provider, (name, ..)) in providers.iter().zip(PROVIDERS) {
                 assert_at_home(provider);
-                asked.extend(provider.received().into_iter().map(|one| (one, name)));
+                requests.extend(provider.received().into_iter().map(|one| (one, name)));
                 provider.clear();
             }
-            asked.sort_by_key(|(received, _)| received.at);
-            let [(_, failed), (_, answered)] = &asked[..] else {
-                panic!("{failure}: asked {} times", asked.len());
+            requests.sort_by_key(|(received, _)| received.at);
+            let [(_, failed), (_, answered)] = &requests[..] else {
+                panic!("{failure}: {} requests", requests.len());
             };
             assert_ne!(failed, answered, "{failure}");
             assert_eq!(
                 answer.header("x-steerage-endpoint").as_deref(),
                 Some(*answered)
             );
-            for (received, _) in &asked {
+            for (received, _) in &requests {
                 assert_eq!(received.body_hash, body_hash(prompt.as_bytes()));
             }
         }
@@ -201,8 +201,8 @@ fn a_stream_that_breaks_off_after_its_first_byte_is_not_repeated() {
         assert_eq!(seen.matches("HTTP/1.1").count(), 1, "{seen}");
         // A retry would come within 0.1 s, the longest first delay.
         sleep(Duration::from_millis(400)).await;
-        let asked: usize = providers.iter().map(Upstream::count).sum();
-        assert_eq!(asked, 1, "no other provider was asked");
+        let requests: usize = providers.iter().map(Upstream::count).sum();
+        assert_eq!(requests, 1, "no other provider was asked");
         assert_unharmed(&envoy).await;
     });
 }

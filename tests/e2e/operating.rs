@@ -28,7 +28,7 @@ pub(crate) const TOKEN: (&str, &str) = ("authorization", "Bearer a-t0ken");
 const ROUND: Duration = Duration::from_millis(100);
 
 /// Within which workers obey, and what a busy machine adds to it.
-const OBEYED: Duration = Duration::from_millis(2 * 100 + 300);
+const APPLIED: Duration = Duration::from_millis(2 * 100 + 300);
 
 /// Asks the admin surface at this address for something.
 pub(crate) async fn read(addr: SocketAddr, name: &str) -> (u16, Value) {
@@ -38,15 +38,15 @@ pub(crate) async fn read(addr: SocketAddr, name: &str) -> (u16, Value) {
 }
 
 /// Says something of an endpoint: `say(addr, "b/circuit", json!({"state": "open"}))`.
-pub(crate) async fn say(addr: SocketAddr, what: &str, word: Value) -> Answer {
+pub(crate) async fn post(addr: SocketAddr, what: &str, body: Value) -> Answer {
     let path = format!("/steerage/endpoints/{what}");
-    let request = request_of("POST", &path, &[TOKEN], word.to_string());
+    let request = request_of("POST", &path, &[TOKEN], body.to_string());
     Client::one_shot().request(addr, request).await.unwrap()
 }
 
 /// The same, and it is obeyed.
-async fn tell(addr: SocketAddr, what: &str, word: Value) -> Value {
-    let answer = say(addr, what, word).await;
+async fn change(addr: SocketAddr, what: &str, body: Value) -> Value {
+    let answer = post(addr, what, body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     document(&answer)
 }
@@ -106,7 +106,7 @@ fn arrivals(received: &[Received]) -> Vec<Instant> {
 }
 
 #[test]
-fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_back() {
+fn four_workers_under_load_apply_and_lift_overrides_within_two_rounds() {
     run(async {
         for (what, excluding, releasing) in [
             (
@@ -129,17 +129,17 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
                 .concurrency(16)
                 .rate(400.0)
                 .run();
-            let words = async {
+            let changes = async {
                 sleep(Duration::from_secs(1)).await;
-                let list = tell(admin, what, excluding).await;
-                let told = Instant::now();
+                let list = change(admin, what, excluding).await;
+                let changed_at = Instant::now();
                 assert_eq!(list[0]["exclusion"], "operator", "{list}");
                 sleep(Duration::from_millis(1_500)).await;
                 let taken_back = Instant::now();
-                tell(admin, what, releasing).await;
-                (told, taken_back)
+                change(admin, what, releasing).await;
+                (changed_at, taken_back)
             };
-            let (report, (told, taken_back)) = tokio::join!(load, words);
+            let (report, (changed_at, taken_back)) = tokio::join!(load, changes);
             assert_eq!(report.failed(), 0, "{report}");
             let arrivals = arrivals(&b.received());
             let of = |from: Instant, to: Instant| {
@@ -147,9 +147,12 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
                 within.count()
             };
             let second = Duration::from_secs(1);
-            assert!(of(told - second, told) > 80, "a third of the load before");
-            assert_eq!(of(told + OBEYED, taken_back), 0, "{what}");
-            let back = taken_back + OBEYED;
+            assert!(
+                of(changed_at - second, changed_at) > 80,
+                "a third of the load before"
+            );
+            assert_eq!(of(changed_at + APPLIED, taken_back), 0, "{what}");
+            let back = taken_back + APPLIED;
             assert!(
                 of(back, back + second / 2) > 40,
                 "a third of the load afterwards"
@@ -160,27 +163,27 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
 }
 
 #[test]
-fn a_word_with_a_time_is_over_when_its_time_is() {
+fn an_override_with_a_timeout_ends_with_it() {
     run(async {
         let ([_a, b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
         introduced(&envoy).await;
-        let word = json!({"state": "open", "timeout": 1.5});
-        let list = tell(admin_of(&envoy), "b/circuit", word).await;
-        let told = Instant::now();
+        let body = json!({"state": "open", "timeout": 1.5});
+        let list = change(admin_of(&envoy), "b/circuit", body).await;
+        let changed_at = Instant::now();
         assert!(list[0]["circuit_breaker_open_until"].is_string(), "{list}");
-        sleep(OBEYED).await;
+        sleep(APPLIED).await;
         b.clear();
         let load = Load::new(envoy.addr())
             .during(Duration::from_secs(2))
             .concurrency(8)
             .rate(200.0);
         assert_eq!(load.run().await.failed(), 0);
-        let first = arrivals(&b.received())[0] - told;
+        let first = arrivals(&b.received())[0] - changed_at;
         // The word was heard before its answer came.
         let wanted = Duration::from_millis(1_500);
         assert!(
-            (wanted - 2 * ROUND..wanted + OBEYED).contains(&first),
+            (wanted - 2 * ROUND..wanted + APPLIED).contains(&first),
             "{first:?}"
         );
         assert_unharmed(&envoy).await;
@@ -188,15 +191,15 @@ fn a_word_with_a_time_is_over_when_its_time_is() {
 }
 
 #[test]
-fn a_word_outlives_a_change_of_the_configuration() {
+fn an_override_outlives_a_change_of_the_configuration() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.by_ecds().start().await.unwrap();
         introduced(&envoy).await;
         let admin = admin_of(&envoy);
-        tell(admin, "b/circuit", json!({"state": "open"})).await;
-        tell(admin, "c/health", json!({"health": "unhealthy"})).await;
-        sleep(OBEYED).await;
+        change(admin, "b/circuit", json!({"state": "open"})).await;
+        change(admin, "c/health", json!({"health": "unhealthy"})).await;
+        sleep(APPLIED).await;
         assert_eq!(spread(&envoy).await.into_keys().collect::<Vec<_>>(), ["a"]);
         for weight in [2, 3] {
             let new =
@@ -211,9 +214,9 @@ fn a_word_outlives_a_change_of_the_configuration() {
             .unwrap();
             assert_eq!(spread(&envoy).await.into_keys().collect::<Vec<_>>(), ["a"]);
         }
-        tell(admin, "b/circuit", json!({"state": "auto"})).await;
-        tell(admin, "c/health", json!({"health": "auto"})).await;
-        sleep(OBEYED).await;
+        change(admin, "b/circuit", json!({"state": "auto"})).await;
+        change(admin, "c/health", json!({"health": "auto"})).await;
+        sleep(APPLIED).await;
         assert_eq!(spread(&envoy).await.len(), 3);
         assert_unharmed(&envoy).await;
     });
@@ -229,7 +232,7 @@ fn the_metrics_say_what_the_operator_says() {
         let level =
             |metric: &str| format!("wasmcustom.steerage_endpoint_{metric};pool=default;endpoint=b");
         let (breaker, health) = (level("breaker"), level("health"));
-        for (what, word, gauge, value) in [
+        for (what, body, gauge, value) in [
             ("b/circuit", json!({"state": "open"}), &breaker, 2),
             ("b/circuit", json!({"state": "closed"}), &breaker, 0),
             ("b/circuit", json!({"state": "open"}), &breaker, 2),
@@ -239,7 +242,7 @@ fn the_metrics_say_what_the_operator_says() {
             ("b/health", json!({"health": "healthy"}), &health, 3),
             ("b/health", json!({"health": "auto"}), &health, 0),
         ] {
-            tell(admin, what, word).await;
+            change(admin, what, body).await;
             envoy
                 .wait_for_stat(gauge, |found| found == value)
                 .await
@@ -262,9 +265,9 @@ fn a_body_is_read_whole_however_it_comes() {
         introduced(&envoy).await;
         for listener in ["admin", "held"] {
             let addr = envoy.addr_of(listener).unwrap();
-            let word = br#"{"state": "open", "timeout": 0.001}"#;
-            for pieces in [1, 2, 5, word.len()] {
-                let answer = in_pieces(addr, word, pieces).await;
+            let body = br#"{"state": "open", "timeout": 0.001}"#;
+            for pieces in [1, 2, 5, body.len()] {
+                let answer = in_pieces(addr, body, pieces).await;
                 assert!(
                     answer.starts_with("HTTP/1.1 200 "),
                     "{listener}, {pieces}: {answer}"
@@ -295,10 +298,10 @@ fn a_body_is_read_whole_however_it_comes() {
 }
 
 /// Posts a word in so many pieces, 20 ms apart; in none, its beginning only.
-async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
+async fn in_pieces(addr: SocketAddr, body: &[u8], pieces: usize) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let length = if pieces == 0 { 9 } else { word.len() };
+    let length = if pieces == 0 { 9 } else { body.len() };
     let head = format!(
         "POST /steerage/endpoints/b/circuit HTTP/1.1\r\nhost: x\r\n{}: {}\r\n\
          content-length: {length}\r\nconnection: close\r\n\r\n",
@@ -308,7 +311,7 @@ async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
     if pieces == 0 {
         stream.write_all(b"{\"st").await.unwrap();
     }
-    for piece in word.chunks(word.len().div_ceil(pieces.max(1)).max(1)) {
+    for piece in body.chunks(body.len().div_ceil(pieces.max(1)).max(1)) {
         sleep(Duration::from_millis(20)).await;
         // It may have been answered and closed already.
         let _cut_short = stream.write_all(piece).await;
@@ -322,7 +325,7 @@ async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
 }
 
 #[test]
-fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
+fn an_upstream_sees_of_an_override_at_most_that_there_was_one() {
     run(async {
         let (upstreams, builder) = three().await;
         let envoy = builder
@@ -343,7 +346,7 @@ fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
             // Once without idle connections to upstreams, then with those that traffic has left.
             for _ in 0..2 {
                 for _ in 0..10 {
-                    tell(addr, "c/health", json!({"health": "degraded"})).await;
+                    change(addr, "c/health", json!({"health": "degraded"})).await;
                     let query = request_of(
                         "POST",
                         "/steerage/endpoints/c/health?health=auto",
@@ -353,12 +356,12 @@ fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
                     let answer = Client::one_shot().request(addr, query).await.unwrap();
                     assert_eq!(answer.status, 200);
                     assert_eq!(
-                        say(addr, "d/health", json!({"health": "auto"}))
+                        post(addr, "d/health", json!({"health": "auto"}))
                             .await
                             .status,
                         404
                     );
-                    assert_eq!(say(addr, "c/health", json!({})).await.status, 400);
+                    assert_eq!(post(addr, "c/health", json!({})).await.status, 400);
                 }
                 spread(&envoy).await;
             }

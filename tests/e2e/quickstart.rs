@@ -35,10 +35,10 @@ fn the_script_steers_fails_over_is_scraped_and_leaves_nothing_behind() {
         let listening = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
         assert!(copy.ports.iter().all(listening), "{}", copy.said());
         // Like Ctrl-C, but heard by a script in the background, too.
-        let asked = Command::new("sh")
+        let signalled = Command::new("sh")
             .args(["-c", "kill -TERM \"$1\"", "sh", &running.id().to_string()])
             .status();
-        assert!(asked.unwrap().success());
+        assert!(signalled.unwrap().success());
         let ended = async || running.try_wait().unwrap();
         let status = eventually("its end", LONG, ended).await.unwrap();
         assert_eq!(status.code(), Some(143), "{}", copy.said());

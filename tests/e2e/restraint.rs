@@ -43,9 +43,9 @@ fn a_client_in_a_hurry_is_answered_in_its_own_time() {
             assert!(answer.begun < millis(most), "{value}: {answer:?}");
             // Each attempt is told what is left to it.
             for got in a.received() {
-                let told = got.header("x-envoy-expected-rq-timeout-ms").unwrap();
-                let told: u64 = told.parse().unwrap();
-                assert!(told <= least.min(400), "{value}: {told}");
+                let left = got.header("x-envoy-expected-rq-timeout-ms").unwrap();
+                let left: u64 = left.parse().unwrap();
+                assert!(left <= least.min(400), "{value}: {left}");
             }
         }
         assert_unharmed(&envoy).await;
@@ -86,7 +86,7 @@ fn only_what_meets_all_conditions_is_retried() {
 }
 
 #[test]
-fn what_is_a_retry_already_is_left_to_who_makes_it_if_so_configured() {
+fn a_retry_of_another_proxy_is_not_retried_if_so_configured() {
     run(async {
         for (stop, status) in [(true, 503), (false, 200)] {
             let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();

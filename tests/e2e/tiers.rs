@@ -103,7 +103,7 @@ fn with_too_little_available_availability_is_ignored() {
 }
 
 #[test]
-fn who_comes_back_gets_its_share_by_degrees() {
+fn an_endpoint_that_comes_back_gets_its_share_by_degrees() {
     run(async {
         let steady = Upstream::named("steady").await.unwrap();
         let is_first = AtomicBool::new(true);
@@ -120,11 +120,11 @@ fn who_comes_back_gets_its_share_by_degrees() {
         }"#;
         let envoy = envoy_of(&clusters, config).start().await.unwrap();
         let client = Client::new();
-        let asked = async || {
+        let received = async || {
             client.get(envoy.addr(), "/").await.unwrap();
             (back.count() > 0).then_some(())
         };
-        eventually("a wish for quiet", Duration::from_secs(10), asked)
+        eventually("a wish for quiet", Duration::from_secs(10), received)
             .await
             .unwrap();
         let again = async || {
@@ -186,8 +186,8 @@ fn never_more_of_a_pool_is_open_than_is_allowed() {
         }
         let report = Load::new(envoy.addr()).total(50).concurrency(4).run().await;
         assert_eq!(report.status(503), 50);
-        let asked = bad.iter().filter(|upstream| upstream.count() > 0).count();
-        assert_eq!(asked, 1);
+        let received = bad.iter().filter(|upstream| upstream.count() > 0).count();
+        assert_eq!(received, 1);
         let transitions = envoy
             .stats("steerage_breaker_transitions_total.*to=open")
             .await

@@ -214,7 +214,7 @@ fn a_delay_that_does_not_fit_is_not_waited_for() {
 }
 
 #[test]
-fn a_client_that_does_not_finish_its_request_is_told_so() {
+fn a_client_that_does_not_finish_its_request_gets_408() {
     run(async {
         let well = Upstream::named("well").await.unwrap();
         let config = in_turn(
@@ -279,7 +279,7 @@ fn a_response_that_has_begun_may_take_longer_than_the_total() {
 }
 
 #[test]
-fn an_upgrade_that_nobody_answers_ends_by_the_deadline() {
+fn an_upgrade_without_an_answer_ends_by_the_deadline() {
     run(async {
         let slow = hanging().await;
         let config = in_turn(

@@ -10,7 +10,7 @@ use crate::fake_host::{Headers, NO_HEADERS, Root, Setup, headers};
 use crate::sample::{get, register, seen, start};
 
 #[test]
-fn roots_tick_each_at_its_time_and_a_refused_one_is_told_apart() {
+fn roots_tick_each_at_its_time_and_a_refused_one_is_distinguished() {
     let host = start();
     let second = host.add_root(None);
     assert!(host.accepted() && second.accepted());

@@ -174,7 +174,7 @@ fn without_an_admin_section_there_is_no_surface() {
 }
 
 #[test]
-fn who_does_not_bear_the_token_learns_nothing() {
+fn a_request_without_the_token_learns_nothing() {
     let host = start(GUARDED);
     let wrong = [
         "",

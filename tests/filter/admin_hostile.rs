@@ -18,7 +18,7 @@ use crate::scene::start;
 /// Something that happens. An index picks among the requests that are under way.
 #[derive(Clone, Debug)]
 enum Event {
-    Asks(Ask),
+    Request(Ask),
     SendsBody(Index, Vec<u8>, bool),
     SendsTrailers(Index),
     Leaves(Index),
@@ -140,7 +140,7 @@ fn event(knows: bool) -> impl Strategy<Value = Event> {
     )
         .prop_map(
             |(method, path, authorization, length, complete, leads_nowhere)| {
-                Event::Asks(Ask {
+                Event::Request(Ask {
                     method,
                     path,
                     authorization,
@@ -178,12 +178,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn nobody_is_harmed(events in collection::vec(event(true), 1..60), by_itself in any::<bool>()) {
+    fn random_requests_do_no_harm(events in collection::vec(event(true), 1..60), by_itself in any::<bool>()) {
         play(by_itself, &events)?;
     }
 
     #[test]
-    fn nobody_without_the_token_is_obeyed(
+    fn nothing_is_changed_without_the_token(
         events in collection::vec(event(false), 1..60),
         by_itself in any::<bool>(),
     ) {
@@ -212,8 +212,8 @@ fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseEr
     let mut answered = Vec::new();
     for event in events {
         match event {
-            Event::Asks(ask) => {
-                let stream = asked(&host, ask);
+            Event::Request(ask) => {
+                let stream = sent(&host, ask);
                 if stream.request_header("x-steerage-cluster").is_some() && stream.sent().is_none()
                 {
                     // Not for the surface: `/steeragex`.
@@ -260,7 +260,7 @@ fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseEr
     Ok(agreed(&host))
 }
 
-fn asked(host: &Host, ask: &Ask) -> Stream {
+fn sent(host: &Host, ask: &Ask) -> Stream {
     let mut request = headers(&[(":method", &ask.method), (":path", &ask.path)]);
     request.push((":authority".to_owned(), b"x".to_vec()));
     let more = [

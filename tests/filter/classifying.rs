@@ -52,7 +52,7 @@ fn called(answer: impl Fn(&Host, u32)) -> Taken {
 }
 
 #[test]
-fn response_code_details_tell_what_the_router_met() {
+fn response_code_details_say_what_the_router_met() {
     for (status, details, expected) in [
         (503, "no_healthy_upstream", Taken::ConnectFailure),
         (503, "cluster_not_found", Taken::ConnectFailure),
@@ -89,7 +89,7 @@ const RESETS: [(&str, Taken); 11] = [
 ];
 
 #[test]
-fn the_reason_of_a_reset_tells_whether_anything_was_sent() {
+fn the_reason_of_a_reset_says_whether_anything_was_sent() {
     for (reason, expected) in &RESETS {
         for more in ["", "|delayed connect error: 111", ",TLS error"] {
             let details = format!("upstream_reset_before_response_started{{{reason}{more}}}");
@@ -103,7 +103,7 @@ fn the_reason_of_a_reset_tells_whether_anything_was_sent() {
 }
 
 #[test]
-fn the_body_of_the_hosts_answer_to_a_call_tells_the_same() {
+fn the_body_of_the_hosts_answer_to_a_call_says_the_same() {
     for (reason, expected) in &RESETS {
         for (before, after) in [
             (
@@ -147,7 +147,7 @@ fn calls_have_four_other_ways_to_fail() {
 }
 
 #[test]
-fn an_upstreams_words_are_not_taken_for_the_hosts() {
+fn an_upstreams_body_is_not_taken_for_the_hosts() {
     // Only the header that the host adds to an upstream's answer tells them apart.
     for (status, body) in [
         ("503", &b"no healthy upstream"[..]),
@@ -184,7 +184,7 @@ fn a_response_without_a_usable_status_goes_on_untouched() {
 }
 
 #[test]
-fn what_the_host_tells_a_grpc_client_is_not_the_upstreams_success() {
+fn the_hosts_answer_to_a_grpc_client_is_not_the_upstreams_success() {
     let opens = |details| {
         let host = start(
             r#"{"endpoints": ["a", {"cluster": "b", "priority": 1}],

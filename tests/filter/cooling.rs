@@ -49,7 +49,7 @@ fn it_is_left_alone_for_as_long_as_it_asks_and_no_longer() {
 }
 
 #[test]
-fn other_workers_hear_of_it() {
+fn other_workers_merge_it() {
     let host = start(PLAIN);
     let other = host.add_root(Some(PLAIN.as_bytes()));
     throttle(&host, TWO_SECONDS);
@@ -62,8 +62,8 @@ fn other_workers_hear_of_it() {
     throttle(&host, &[(":status", "503"), ("retry-after", "100")]);
     host.advance(10 * SECOND);
     let ask = |root: Root| answered(root.request(&head("GET", &[]), true));
-    let asked: Vec<_> = (0..4).map(|_| ask(other)).collect();
-    assert!(!asked.contains(&"a".to_owned()), "{asked:?}");
+    let chosen: Vec<_> = (0..4).map(|_| ask(other)).collect();
+    assert!(!chosen.contains(&"a".to_owned()), "{chosen:?}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_retry_that_finds_all_of_them_cooling_waits_on() {
 }
 
 #[test]
-fn what_the_host_says_itself_is_nobodys_wish() {
+fn the_hosts_own_answer_starts_no_cool_down() {
     let host = start(PLAIN);
     let stream = get(&host);
     stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");

@@ -92,7 +92,7 @@ fn a_call_takes_its_place_until_it_is_answered() {
 }
 
 #[test]
-fn who_is_unhealthy_as_well_is_no_reason_to_come_back_soon() {
+fn a_cool_down_gives_no_retry_after_while_others_are_full() {
     let host = start(TWO_EACH);
     let throttled = get(&host);
     throttled.response(&[(":status", "429"), ("retry-after", "60")], true);
@@ -106,7 +106,7 @@ fn who_is_unhealthy_as_well_is_no_reason_to_come_back_soon() {
 }
 
 #[test]
-fn the_gauge_tells_the_limit() {
+fn the_gauge_shows_the_limit() {
     let limit = |fields: &str| {
         let configuration = TWO_EACH.replace(r#""max_connections": 2"#, fields);
         let host = start(&configuration);

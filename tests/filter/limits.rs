@@ -83,7 +83,7 @@ fn all_conditions_must_hold() {
 }
 
 #[test]
-fn a_condition_is_asked_of_every_attempt() {
+fn a_condition_is_tested_after_every_attempt() {
     let host = start(&with_retry_policy(
         r#""strategy": "fixed", "base_delay": 0.1, "jitter": false,
            "retry_when": [{"faster_than": 0.5}]"#,
@@ -100,7 +100,7 @@ fn a_condition_is_asked_of_every_attempt() {
 }
 
 #[test]
-fn who_retries_already_is_not_helped_if_so_configured() {
+fn a_retry_of_another_proxy_is_not_retried_if_so_configured() {
     let second = &[("x-envoy-attempt-count", "2")];
     let host = start(&with_retry_policy(r#""stop_nested": true"#));
     assert!(!is_retried(&host, "GET", second, UNAVAILABLE));

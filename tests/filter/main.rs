@@ -49,8 +49,8 @@ mod obstacles;
 
 mod admin;
 mod operating;
+mod overrides;
 mod status;
-mod words;
 
 mod admin_hostile;
 mod hostile;

@@ -265,7 +265,7 @@ fn rounds_come_whether_a_stream_waits_or_not() {
 }
 
 #[test]
-fn what_no_longer_waits_wakes_nobody() {
+fn exchanges_that_no_longer_wait_set_no_timer() {
     let leaves: [fn(Stream); 2] = [Stream::client_gone, |stream| {
         stream.response(OK, false);
     }];

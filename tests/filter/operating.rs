@@ -46,7 +46,7 @@ fn post(host: &Host, path: &str, body: &str) -> (u32, Value) {
 
 /// Posts a word that is obeyed.
 #[track_caller]
-pub(crate) fn tell(host: &Host, path: &str, body: &str) -> Value {
+pub(crate) fn change(host: &Host, path: &str, body: &str) -> Value {
     let (status, document) = post(host, &format!("/steerage/endpoints/{path}"), body);
     assert_eq!(status, 200, "{document}");
     document
@@ -70,7 +70,7 @@ pub(crate) fn next(host: &Host) -> String {
 
 /// What is told of an endpoint.
 #[track_caller]
-pub(crate) fn told(host: &Host, cluster: &str) -> Value {
+pub(crate) fn endpoint_document(host: &Host, cluster: &str) -> Value {
     let sent = ask(host, "GET", "/steerage/endpoints", &[TOKEN]);
     let list: Vec<Value> = serde_json::from_slice(&sent.body).unwrap();
     list.into_iter().find(|it| it["url"] == cluster).unwrap()
@@ -106,7 +106,7 @@ fn a_body_is_waited_for_and_only_that_there_is_one_goes_on() {
 }
 
 #[test]
-fn a_body_that_comes_by_itself_is_taken_whatever_its_pieces() {
+fn a_body_is_read_in_any_pieces() {
     let host = start(GUARDED);
     host.pass_bodies_by_paused_headers(true);
     for pieces in [
@@ -131,7 +131,7 @@ fn a_body_that_comes_by_itself_is_taken_whatever_its_pieces() {
             "nothing went on"
         );
         assert_eq!(next(&host), "aaaccc");
-        tell(&host, "b/circuit", r#"{"state": "auto"}"#);
+        change(&host, "b/circuit", r#"{"state": "auto"}"#);
     }
 }
 
@@ -159,7 +159,7 @@ fn trailers_end_a_body_too() {
 }
 
 #[test]
-fn a_word_may_stand_in_the_query_and_then_no_body_is_read() {
+fn an_override_may_be_in_the_query_and_then_no_body_is_read() {
     let host = start(GUARDED);
     let path = "/steerage/endpoints/b/circuit?state=open&timeout=1m";
     assert_eq!(ask(&host, "POST", path, &[TOKEN]).status, 200);
@@ -243,12 +243,12 @@ fn a_body_that_does_not_come_is_given_up_and_then_nothing_is_left() {
         assert_error(&stream.sent().unwrap(), 408);
         assert!(stream.has_ended());
     }
-    assert_quiet(&host);
+    assert_nothing_pending(&host);
 }
 
 /// Nothing is awaited any more: only rounds.
 #[track_caller]
-fn assert_quiet(host: &Host) {
+fn assert_nothing_pending(host: &Host) {
     host.advance(ROUND);
     let calls = host.count_hostcalls(|| host.advance(10 * ROUND));
     assert_eq!(
@@ -271,7 +271,7 @@ fn a_client_that_leaves_leaves_nothing_behind() {
     let late = begin(&host, "/steerage/endpoints/b/circuit", "17");
     late.request_body(OPEN.as_bytes(), true);
     late.client_gone();
-    assert_quiet(&host);
+    assert_nothing_pending(&host);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn where_no_cluster_is_found_the_answer_says_what_to_do() {
     let sent = stream.sent().unwrap();
     assert_error(&sent, 501);
     assert!(text(&sent.body).contains("?state=open"));
-    assert_quiet(&host);
+    assert_nothing_pending(&host);
 }
 
 #[test]
@@ -324,9 +324,9 @@ fn names_of_clusters_may_hold_anything_if_they_are_encoded() {
         "admin": {"path": "/steerage", "token": "s3cret-t0ken"}}"#;
     for (name, encoded) in names {
         let host = start(json);
-        let document = tell(&host, &format!("{encoded}/circuit"), OPEN);
+        let document = change(&host, &format!("{encoded}/circuit"), OPEN);
         assert_eq!(document.as_array().unwrap().len(), 1);
         assert_eq!(document[0]["url"], name);
-        assert_eq!(told(&host, name)["exclusion"], "operator");
+        assert_eq!(endpoint_document(&host, name)["exclusion"], "operator");
     }
 }

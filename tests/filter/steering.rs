@@ -23,7 +23,7 @@ fn header(name: &str, value: &str) -> (String, String) {
 }
 
 #[test]
-fn the_router_is_told_the_cluster_the_attempt_and_its_time() {
+fn the_router_gets_the_cluster_the_attempt_and_its_time() {
     let host = start(PLAIN);
     let request = head("GET", &[("cookie", "a=1"), ("x-request-id", "77")]);
     let stream = host.request(&request, true);
@@ -190,8 +190,8 @@ fn a_read_timeout_longer_than_what_is_left_is_cut() {
         ),
     ] {
         let host = start(&format!(r#"{{"endpoints": ["a"], "timeout": {timeout}}}"#));
-        let told = get(&host).request_header("x-envoy-upstream-rq-per-try-timeout-ms");
-        assert_eq!(text(&told.unwrap()), milliseconds, "{timeout}");
+        let sent = get(&host).request_header("x-envoy-upstream-rq-per-try-timeout-ms");
+        assert_eq!(text(&sent.unwrap()), milliseconds, "{timeout}");
     }
 }
 
@@ -267,15 +267,15 @@ fn bodies_and_trailers_stream_by_in_both_directions() {
 }
 
 #[test]
-fn the_client_is_told_where_the_answer_comes_from_if_the_pool_says_so() {
+fn the_client_gets_the_endpoint_and_attempts_if_the_pool_says_so() {
     let host =
         start(r#"{"endpoints": [{"cluster": "a", "name": "east"}], "response_headers": true}"#);
     let stream = get(&host);
     // An upstream's own copies must not stand beside ours.
     stream.response(&[(":status", "200"), ("x-steerage-attempts", "9")], true);
-    let told = stream.response_headers();
-    assert_eq!(values(&told, "x-steerage-endpoint"), ["east"]);
-    assert_eq!(values(&told, "x-steerage-attempts"), ["1"]);
+    let sent = stream.response_headers();
+    assert_eq!(values(&sent, "x-steerage-endpoint"), ["east"]);
+    assert_eq!(values(&sent, "x-steerage-attempts"), ["1"]);
 }
 
 #[test]

@@ -154,7 +154,7 @@ pub(crate) enum TargetKind {
 }
 
 impl TargetKind {
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Gateway => "Gateway",
             Self::Service => "Service",

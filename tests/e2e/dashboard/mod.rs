@@ -72,8 +72,8 @@ const TOTALS: &str =
     .map(node => [node.dataset.field, node.dataset.value]))";
 
 /// The value that the page has for a field. It has text as it is, and all else as JSON.
-fn value_of(said: &Value, field: &str) -> Value {
-    let text = said[field].as_str().unwrap();
+fn value_of(values: &Value, field: &str) -> Value {
+    let text = values[field].as_str().unwrap();
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
@@ -166,9 +166,9 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
 
         let button = |word: &str| in_row("api_west", &format!("data-action=circuit-{word}"));
         browser.click(&button("open")).await.unwrap();
-        let said = browser.wait_for("document.getElementById('said').textContent");
-        let said = said.await.unwrap();
-        assert_eq!(said, "api_west: circuit open, in pool api.");
+        let message = browser.wait_for("document.getElementById('said').textContent");
+        let message = message.await.unwrap();
+        assert_eq!(message, "api_west: circuit open, in pool api.");
         sleep(2 * SYNC + NOISE).await;
         let [east, west] = ["api_east", "api_west"].map(|name| scene.attempts(name));
         sleep(Duration::from_secs(1)).await;

@@ -132,8 +132,8 @@ async fn upstream(millis: f64, illness: Option<Reply>, ill_after: Duration) -> U
 pub(crate) async fn signed_in(scene: &Scene) -> Browser {
     let browser = Browser::start().await.unwrap();
     browser.open(&scene.url()).await.unwrap();
-    let asked = "document.activeElement.id === 'token'";
-    browser.wait_for(asked).await.unwrap();
+    let focused = "document.activeElement.id === 'token'";
+    browser.wait_for(focused).await.unwrap();
     let rows = browser.evaluate("document.querySelectorAll('tr').length");
     assert_eq!(rows.await.unwrap(), 0, "nothing is shown without the token");
     let refused = "document.getElementById('sign-in-why').textContent.includes('not accepted')";

@@ -31,7 +31,7 @@ fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
 }
 
 /// Calls into the filter where there is no answer, and does what was put off.
-fn tell<R>(context: u32, callback: impl FnOnce() -> R) -> R {
+fn notify<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     let result = call(context, callback);
     with(|state| state.stop_iteration = false);
     settle();
@@ -61,12 +61,12 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
         state.configuration = configuration.map(<[u8]>::to_vec);
         state.last_context
     });
-    tell(root, || guest::proxy_on_context_create(root, 0));
+    notify(root, || guest::proxy_on_context_create(root, 0));
     with(|state| state.configuration = None);
-    let accepted = tell(root, || guest::proxy_on_vm_start(root, 0)) != 0 && {
+    let accepted = notify(root, || guest::proxy_on_vm_start(root, 0)) != 0 && {
         let size = configuration.map_or(0, <[u8]>::len);
         with(|state| state.configuration = Some(configuration.unwrap_or_default().to_vec()));
-        tell(root, || guest::proxy_on_configure(root, size)) != 0
+        notify(root, || guest::proxy_on_configure(root, size)) != 0
     };
     with(|state| {
         state.configuration = None;
@@ -79,7 +79,7 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
 
 /// Ends a root, whose calls Envoy cancels.
 pub(super) fn stop_root(root: u32) {
-    tell(root, || guest::proxy_on_delete(root));
+    notify(root, || guest::proxy_on_delete(root));
     with(|state| {
         state.roots.remove(&root);
         for call in &mut state.calls {
@@ -92,7 +92,7 @@ pub(super) fn stop_root(root: u32) {
 
 /// Lets one tick fall due.
 pub(super) fn tick(root: u32) {
-    tell(root, || guest::proxy_on_tick(root));
+    notify(root, || guest::proxy_on_tick(root));
     with(|state| {
         let now = state.now;
         // Envoy arms the timer again once the tick has returned, with the period that is then in
@@ -114,7 +114,7 @@ pub(super) fn open(root: u32, stream: StreamState, end_of_stream: bool) -> (u32,
         state.streams.insert(state.last_context, stream);
         state.last_context
     });
-    tell(id, || guest::proxy_on_context_create(id, root));
+    notify(id, || guest::proxy_on_context_create(id, root));
     let action = give_headers(id, Side::Request, end_of_stream);
     (id, action)
 }

@@ -62,7 +62,7 @@ pub(super) fn local_response(id: u32, map: Headers, body: &[u8], details: &str) 
         if let Some(stream) = state.living_mut(id) {
             stream.response.headers = map;
             stream.properties.remove(&owned(&["upstream", "address"]));
-            tell_details(stream, details);
+            set_details(stream, details);
         }
     });
     let mut action = drive::give_headers(id, Side::Response, body.is_empty());
@@ -78,7 +78,7 @@ pub(super) fn local_response(id: u32, map: Headers, body: &[u8], details: &str) 
 
 /// Makes a reply's details the property `response.code_details`. Without details there is no such
 /// property, and blanks become underscores.
-fn tell_details(stream: &mut StreamState, details: &str) {
+fn set_details(stream: &mut StreamState, details: &str) {
     let path = owned(&["response", "code_details"]);
     let details = details.replace(char::is_whitespace, "_");
     if details.is_empty() {

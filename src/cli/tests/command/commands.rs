@@ -262,7 +262,7 @@ fn completions_know_the_commands() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn what_cannot_be_done_is_reported() {
     check_failure(&[], "", 2, "Usage: steerage");
     check_failure(
         &["chekc"],
