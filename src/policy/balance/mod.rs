@@ -96,6 +96,22 @@ impl StrategyName {
         Self::ConsistentHash,
     ];
 
+    /// The strategy of this name; `hash_on` says what to hash. `None` for `consistent_hash` without
+    /// it.
+    #[must_use]
+    pub fn strategy(self, hash_on: Option<HashOn>) -> Option<Strategy> {
+        Some(match self {
+            Self::RoundRobin => Strategy::RoundRobin,
+            Self::WeightedRoundRobin => Strategy::WeightedRoundRobin,
+            Self::LeastConnections => Strategy::LeastConnections,
+            Self::LeastResponseTime => Strategy::LeastResponseTime,
+            Self::Random => Strategy::Random,
+            Self::WeightedRandom => Strategy::WeightedRandom,
+            Self::HealthBased => Strategy::HealthBased,
+            Self::ConsistentHash => Strategy::ConsistentHash(hash_on?),
+        })
+    }
+
     /// As it is written.
     #[must_use]
     pub const fn name(self) -> &'static str {
