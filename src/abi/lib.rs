@@ -1,8 +1,8 @@
 //! # proxy-wasm-abi: the border between a filter and its proxy
 //!
 //! The functions of the host as the proxy-wasm ABI 0.2.1 declares them, and the memory in which
-//! their results are handed over. Nothing is decided or checked here: a status is a number, and what
-//! it means is the caller's business. What the host calls in turn, the filter defines itself.
+//! their results are handed over. Nothing is decided or checked here: a status is a number, and
+//! what it means is the caller's business. What the host calls in turn, the filter defines itself.
 //!
 //! Why not the SDK (`proxy-wasm` 0.2.5), measured on Envoy 1.40 beside the same calls:
 //!
@@ -12,8 +12,8 @@
 //! - it panics where the host answers with a status that it does not list, a header value is not
 //!   UTF-8, or a context is not known, and a panic traps the VM with all its streams.
 //!
-//! Its dispatcher cannot be left out: with a `proxy_on_request_headers` of one's own the linker finds
-//! that symbol defined twice.
+//! Its dispatcher cannot be left out: with a `proxy_on_request_headers` of one's own the linker
+//! finds that symbol defined twice.
 //!
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 

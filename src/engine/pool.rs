@@ -29,6 +29,15 @@ use crate::request::{Kept, Request};
 use crate::settings::{PoolIndex, PoolSettings};
 use crate::turn::Turn;
 
+/// An attempt that has ended, as far as it matters for what follows.
+pub(crate) struct Ended<'a> {
+    pub(crate) attempt: &'a Attempt,
+    pub(crate) request: &'a Request,
+    pub(crate) answer: &'a Answer,
+    /// How long its endpoint has requested to be left alone.
+    pub(crate) requested: Option<Duration>,
+}
+
 /// A pool of one worker.
 #[derive(Debug)]
 pub(crate) struct SteeredPool {
@@ -172,26 +181,22 @@ impl SteeredPool {
         &mut self,
         stream: StreamId,
         exchange: &mut Exchange,
-        attempt: &Attempt,
-        request: &Request,
-        answer: &Answer,
-        requested: Option<Duration>,
+        ended: &Ended<'_>,
         rng: &mut dyn Rng,
         turn: &mut Turn<'_>,
     ) -> Decision {
-        let (outcome, now) = (answer.outcome, turn.now);
+        let (outcome, now) = (ended.answer.outcome, turn.now);
         let pool = &self.settings.pool;
+        let headers = ended.answer.upstream_headers();
         let failed = Failed {
             outcome,
-            took: now.since(attempt.sent()),
-            request,
-            answer: answer
-                .upstream_headers()
-                .map(|headers| headers as &dyn AnswerHead),
+            took: now.since(ended.attempt.sent()),
+            request: ended.request,
+            answer: headers.map(|headers| headers as &dyn AnswerHead),
         };
         let ending = Ending {
             outcome,
-            requested,
+            requested: ended.requested,
             conditions_hold: pool.retry.conditions.hold(&failed),
         };
         let decision = exchange.ended(pool, &mut self.state, ending, now, rng);

@@ -1,16 +1,16 @@
 //! Requests for the admin surface: brought to [`crate::admin`], and its replies to the client.
 //!
 //! A read is answered at once. A write has a body, and there the host is in the way: while a
-//! request's headers are held it keeps the body to itself, and once they go on the router answers or
-//! sends the request off. So they are held until the host has counted all of the body, and released
-//! then: the router begins a request to a cluster, and within the same turn the body comes by here
-//! and the request is answered. An upstream to which there was an idle connection sees that begun
-//! request and its end: it is an OPTIONS, which changes nothing (RFC 9110 §9.3.7), with no header of
-//! the operator's.
+//! request's headers are held it keeps the body to itself, and once they go on the router answers
+//! or sends the request off. So they are held until the host has counted all of the body, and
+//! released then: the router begins a request to a cluster, and within the same turn the body comes
+//! by here and the request is answered. An upstream to which there was an idle connection sees that
+//! begun request and its end: it is an OPTIONS, which changes nothing (RFC 9110 §9.3.7), with no
+//! header of the operator's.
 //!
 //! Where the plugin has `allow_on_headers_stop_iteration`, as it may where there are no pools, the
-//! body comes by itself, and the same code answers. Where the route leads nowhere, the router answers
-//! first; its answer is then held and replaced by one that says what to do.
+//! body comes by itself, and the same code answers. Where the route leads nowhere, the router
+//! answers first; its answer is then held and replaced by one that says what to do.
 
 use core::cell::RefCell;
 use core::time::Duration;
@@ -182,7 +182,7 @@ fn look_at(plugin: &Plugin, id: ContextId, now: Instant) {
             due,
             phase,
             ..pending
-        })
+        });
     });
     if releases && let Err(refused) = release(&plugin.settings.cluster_header, now) {
         hostcall_refused("to release an operator's request", refused);
@@ -272,8 +272,8 @@ fn clock() -> Clock {
     }
 }
 
-/// What the host needs of a request to find its route; it has written the last one itself, and without it no
-/// route matches.
+/// What the host needs of a request to find its route; it has written the last one itself, and
+/// without it no route matches.
 const ROUTING: [&[u8]; 4] = [b":scheme", b":authority", b":path", b"x-forwarded-proto"];
 
 /// What the access log says of an answer of the admin surface.

@@ -5,9 +5,9 @@
 //! request may be tried elsewhere; a 503 that an upstream sent may have cost something already.
 //!
 //! The host tells the two apart in `response.code_details` for what its router did. A call has no
-//! such property; there the host's own answers lack `x-envoy-upstream-service-time`. So does an early
-//! answer of an upstream, to a request whose body was still on its way; then only the host's own
-//! words in the body tell.
+//! such property; there the host's own answers lack `x-envoy-upstream-service-time`. So does an
+//! early answer of an upstream, to a request whose body was still on its way; then only the host's
+//! own words in the body tell.
 //!
 //! A healthy answer costs one hostcall, for its status.
 
@@ -63,8 +63,8 @@ pub(super) fn response(pool: &Pool, in_disguise: bool) -> (Answer, Option<u16>) 
     (answer, Some(status))
 }
 
-/// Reads the answer to a call that is being delivered, with so many headers and bytes. One that broke
-/// off, or was too large for the host to hold, has no headers.
+/// Reads the answer to a call that is being delivered, with so many headers and bytes. One that
+/// broke off, or was too large for the host to hold, has no headers.
 pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> Answer {
     if header_count == 0 {
         return Answer::head(Outcome::Reset);

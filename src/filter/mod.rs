@@ -1,14 +1,19 @@
 //! The shell: turns the host's callbacks into events for the engine, and the engine's actions into
 //! hostcalls.
 //!
-//! In reading order: [`callbacks`] are what the host calls; [`contexts`] are the roots and streams
-//! that it numbers, [`timer`] the one that it gives; [`plugin`] is what a root is configured with. [`roots`] and [`streams`] turn a
-//! callback into an event: they read what the event needs, hand it to the engine, and have
-//! [`perform`] do what comes out. [`classify`] says who made an answer; [`attempt_headers`] are what
-//! an attempt is sent with. Requests for the admin surface go to [`admin_requests`] instead.
+//! | file | what is in it |
+//! |---|---|
+//! | [`callbacks`] | what the host calls |
+//! | [`contexts`] | the roots and streams that it numbers |
+//! | [`plugin`], [`timer`] | a configured root with its worker; the one timer of it |
+//! | [`roots`], [`streams`] | a callback becomes an event: read, handed over, performed |
+//! | [`classify`] | reads an answer, and who made it |
+//! | [`perform`], [`attempt_headers`] | actions become hostcalls; what an attempt is sent with |
+//! | [`admin_requests`] | requests for the admin surface, which go past the engine |
 //!
-//! No borrow is held over a hostcall that is not a plain read or write of the host's memory: the
-//! engine has returned when its actions are performed, so a hostcall may call back in.
+//! The engine has returned when its actions are performed, and nothing is borrowed then: a hostcall
+//! may call back in. During an event there are only reads and writes of what the workers share,
+//! which do not.
 
 #[expect(unsafe_code, reason = "the host finds functions by their names")]
 mod callbacks;

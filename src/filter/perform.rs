@@ -1,8 +1,8 @@
 //! Hands events to the engine and performs what it asks for, as hostcalls.
 //!
-//! Actions are performed in order when the engine has returned. One that the host refuses is counted,
-//! and the request goes on as if the filter were absent as far as that is possible. A call that is
-//! refused is an event in its turn.
+//! Actions are performed in order when the engine has returned. One that the host refuses is
+//! counted, and the request goes on as if the filter were absent as far as that is possible. A call
+//! that is refused is an event in its turn.
 
 use steerage_engine::action::{Account, Action, Given, Reason, Refusal, Trouble};
 use steerage_engine::{Actions, StreamId, Turn, Worker};
@@ -243,8 +243,8 @@ impl Performer<'_> {
     }
 }
 
-/// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on. The
-/// reason is why the client did not get a better answer; most have none.
+/// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on.
+/// The reason is why the client did not get a better answer; most have none.
 fn note(pool: &PoolShell, account: &Account) {
     let endpoint = last_endpoint(pool, account);
     let denial = || account.denial.map(Denial::name);

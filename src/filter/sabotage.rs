@@ -1,7 +1,7 @@
 //! Harm on request, for tests only: never part of the module that ships.
 //!
-//! A request with `x-sabotage: trap` traps the VM, one with `x-sabotage: scribble` writes over what the
-//! workers share, as a hostile neighbour with the same `vm_id` could.
+//! A request with `x-sabotage: trap` traps the VM, one with `x-sabotage: scribble` writes over what
+//! the workers share, as a hostile neighbour with the same `vm_id` could.
 
 use steerage_shared::key;
 use steerage_shared::store::Store as _;

@@ -272,7 +272,8 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refused> {
     done(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds(period)) })
 }
 
-/// Names a value on the stream for access logs: filter state `wasm.` and the name. It can be set once.
+/// Names a value on the stream for access logs: filter state `wasm.` and the name. It can be set
+/// once.
 pub(crate) fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Refused> {
     // SAFETY: both are valid for the call, which only reads them.
     #[expect(unsafe_code, reason = "a hostcall")]

@@ -31,7 +31,10 @@ fn the_filter_in_front_of_its_own_upstreams_in_one_vm_does_not_trap() {
                 .unwrap();
             for _ in 0..40 {
                 let answer = get(envoy.addr(), "/").await.unwrap();
-                assert_eq!((answer.status.as_u16(), answer.text()), (200, "well".into()));
+                assert_eq!(
+                    (answer.status.as_u16(), answer.text()),
+                    (200, "well".into())
+                );
             }
             assert!(sick.count() > 0, "nothing had to be retried");
             assert_unharmed(&envoy).await;

@@ -68,7 +68,10 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
             let requests = sum(&series, &["steerage_requests_total{", "pool=\"shop\""]);
             let durations = sum(&series, &["steerage_attempt_duration_ms_count{"]);
             let attempts = sum(&series, &["steerage_attempts_total{"]);
-            (requests >= 400.0 && durations == attempts).then_some(series)
+            // A round may fall between a request's arrival and its answer.
+            let answers = sum(&series, &["steerage_answers_total{"]);
+            let all = requests >= 400.0 && answers >= 400.0;
+            (all && durations == attempts).then_some(series)
         };
         let series = eventually("counted requests", Duration::from_secs(5), counted)
             .await

@@ -72,25 +72,16 @@ pub(super) fn strategy(
     errors: &mut Errors,
 ) -> Result<Strategy, Reported> {
     let hash_on = fields.get(&HASH);
-    Ok(match fields.get(&STRATEGY)? {
-        None | Some(StrategyName::RoundRobin) => Strategy::RoundRobin,
-        Some(StrategyName::WeightedRoundRobin) => Strategy::WeightedRoundRobin,
-        Some(StrategyName::LeastConnections) => Strategy::LeastConnections,
-        Some(StrategyName::LeastResponseTime) => Strategy::LeastResponseTime,
-        Some(StrategyName::Random) => Strategy::Random,
-        Some(StrategyName::WeightedRandom) => Strategy::WeightedRandom,
-        Some(StrategyName::HealthBased) => Strategy::HealthBased,
-        Some(StrategyName::ConsistentHash) => Strategy::ConsistentHash(match hash_on? {
-            Some(hash_on) => hash_on,
-            None => {
-                let problem = Problem::RequiredWith {
-                    field: STRATEGY.field.name,
-                    value: StrategyName::ConsistentHash.name(),
-                };
-                return Err(errors.report(fields.error(&HASH, problem)));
-            }
-        }),
-    })
+    let name = fields.get(&STRATEGY)?.unwrap_or(StrategyName::RoundRobin);
+    if let Some(strategy) = name.strategy(hash_on.clone().ok().flatten()) {
+        return Ok(strategy);
+    }
+    hash_on?;
+    let problem = Problem::RequiredWith {
+        field: STRATEGY.field.name,
+        value: name.name(),
+    };
+    Err(errors.report(fields.error(&HASH, problem)))
 }
 
 section! {
@@ -162,22 +153,12 @@ mod tests {
 
     #[test]
     fn every_strategy_has_its_name() {
-        let strategies = StrategyName::ALL.map(|name| {
-            let name = name.name();
-            let strategy = format!(r#"{{"strategy": "{name}", "hash_on": "path"}}"#);
-            pool(&format!(r#""load_balancer": {strategy}"#)).strategy
-        });
-        let expected = [
-            Strategy::RoundRobin,
-            Strategy::WeightedRoundRobin,
-            Strategy::LeastConnections,
-            Strategy::LeastResponseTime,
-            Strategy::Random,
-            Strategy::WeightedRandom,
-            Strategy::HealthBased,
-            Strategy::ConsistentHash(HashOn::Path),
-        ];
-        assert_eq!(strategies, expected);
+        for name in StrategyName::ALL {
+            let fields = format!(r#"{{"strategy": "{}", "hash_on": "path"}}"#, name.name());
+            let strategy = pool(&format!(r#""load_balancer": {fields}"#)).strategy;
+            assert_eq!(Some(&strategy), name.strategy(Some(HashOn::Path)).as_ref());
+            assert_eq!(strategy.name(), name.name());
+        }
     }
 
     #[test]

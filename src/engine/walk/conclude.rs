@@ -13,7 +13,7 @@ use super::stream::{Call, LastAttempt, Stream, Via};
 use crate::action::{Account, Action, Reason, Sending};
 use crate::answer::Answer;
 use crate::names::StreamKey;
-use crate::pool::SteeredPool;
+use crate::pool::{Ended, SteeredPool};
 use crate::timers::Timers;
 use crate::turn::Turn;
 
@@ -28,6 +28,7 @@ pub(crate) struct Walk<'a> {
 }
 
 /// What follows an attempt.
+#[derive(Clone, Copy)]
 pub(super) enum Next {
     /// Others are under way that may do better.
     Others,
@@ -69,10 +70,13 @@ impl Walk<'_> {
         let exchange = &mut self.stream.exchange;
         let decision = if is_covered {
             exchange.repeatability.obstacle = self.stream.request.obstacle();
-            let request = &*self.stream.request;
-            self.steered.decide(
-                id, exchange, &attempt, request, &answer, requested, self.rng, turn,
-            )
+            let ended = Ended {
+                attempt: &attempt,
+                request: &self.stream.request,
+                answer: &answer,
+                requested,
+            };
+            self.steered.decide(id, exchange, &ended, self.rng, turn)
         } else {
             Decision::Stop(None)
         };

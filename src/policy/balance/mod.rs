@@ -14,6 +14,7 @@ mod health_based;
 mod key;
 mod least_connections;
 mod least_response_time;
+mod power_of_two;
 mod random;
 mod round_robin;
 pub(crate) mod rules;
@@ -34,6 +35,7 @@ use consistent_hash::ConsistentHash;
 use health_based::HealthBased;
 use least_connections::LeastConnections;
 use least_response_time::LeastResponseTime;
+use power_of_two::PowerOfTwo;
 use random::{Random, WeightedRandom};
 use round_robin::RoundRobin;
 use weighted_round_robin::WeightedRoundRobin;
@@ -60,6 +62,8 @@ pub enum Strategy {
     HealthBased,
     /// The same endpoint for the same key.
     ConsistentHash(HashOn),
+    /// Of two drawn by weight, the one with fewer attempts under way for its weight.
+    PowerOfTwo,
 }
 
 /// The name of a [`Strategy`] in configurations and status.
@@ -81,11 +85,13 @@ pub enum StrategyName {
     HealthBased,
     /// `consistent_hash`
     ConsistentHash,
+    /// `power_of_two`
+    PowerOfTwo,
 }
 
 impl StrategyName {
     /// Every name, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RoundRobin,
         Self::WeightedRoundRobin,
         Self::LeastConnections,
@@ -94,7 +100,25 @@ impl StrategyName {
         Self::WeightedRandom,
         Self::HealthBased,
         Self::ConsistentHash,
+        Self::PowerOfTwo,
     ];
+
+    /// The strategy of this name; `hash_on` says what to hash. `None` for `consistent_hash` without
+    /// it.
+    #[must_use]
+    pub fn strategy(self, hash_on: Option<HashOn>) -> Option<Strategy> {
+        Some(match self {
+            Self::RoundRobin => Strategy::RoundRobin,
+            Self::WeightedRoundRobin => Strategy::WeightedRoundRobin,
+            Self::LeastConnections => Strategy::LeastConnections,
+            Self::LeastResponseTime => Strategy::LeastResponseTime,
+            Self::Random => Strategy::Random,
+            Self::WeightedRandom => Strategy::WeightedRandom,
+            Self::HealthBased => Strategy::HealthBased,
+            Self::ConsistentHash => Strategy::ConsistentHash(hash_on?),
+            Self::PowerOfTwo => Strategy::PowerOfTwo,
+        })
+    }
 
     /// As it is written.
     #[must_use]
@@ -108,6 +132,7 @@ impl StrategyName {
             Self::WeightedRandom => "weighted_random",
             Self::HealthBased => "health_based",
             Self::ConsistentHash => "consistent_hash",
+            Self::PowerOfTwo => "power_of_two",
         }
     }
 }
@@ -125,6 +150,7 @@ impl Strategy {
             Self::WeightedRandom => StrategyName::WeightedRandom,
             Self::HealthBased => StrategyName::HealthBased,
             Self::ConsistentHash(_) => StrategyName::ConsistentHash,
+            Self::PowerOfTwo => StrategyName::PowerOfTwo,
         };
         name.name()
     }
@@ -150,6 +176,7 @@ impl Strategy {
             Self::WeightedRandom => Box::new(WeightedRandom),
             Self::HealthBased => Box::new(HealthBased { decay }),
             Self::ConsistentHash(_) => Box::new(ConsistentHash),
+            Self::PowerOfTwo => Box::new(PowerOfTwo),
         }
     }
 }

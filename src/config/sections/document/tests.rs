@@ -87,7 +87,7 @@ fn all_errors_come_together_single_values_first() {
         &[
             "pools[0].load_balancer.strategy: must be one of round_robin, \
              weighted_round_robin, least_connections, least_response_time, random, \
-             weighted_random, health_based, consistent_hash, got \"fastest\"",
+             weighted_random, health_based, consistent_hash, power_of_two, got \"fastest\"",
             "pools[1].match.prefix: must be a path that begins with `/`, without query, got \
              \"api\"",
             "pools[1].endpoints[0].weight: must be a number from 0 to 1000000, got -1",

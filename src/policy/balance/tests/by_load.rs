@@ -47,6 +47,29 @@ fn least_connections_fills_endpoints_in_proportion_to_their_weights() {
 }
 
 #[test]
+fn power_of_two_takes_the_less_busy_of_two() {
+    check(&Strategy::PowerOfTwo, "a+3 b+1", "b b b b");
+    // (3 + 1) / 4 = 1 against (1 + 1) / 1 = 2.
+    check(&Strategy::PowerOfTwo, "a:4+3 b+1", "a a a a");
+    check(&Strategy::PowerOfTwo, "a+9", "a a");
+    check(&Strategy::PowerOfTwo, "a+9 !b", "a a");
+}
+
+#[test]
+fn power_of_two_draws_by_weight_where_all_are_equally_busy() {
+    // (1 + 1) / 1 = (5 + 1) / 3: the first of the two drawn is chosen.
+    let mut scene = Scene::new(&Strategy::PowerOfTwo, "a+1 b:3+5");
+    check_shares(&mut scene, &[1.0, 3.0]);
+}
+
+#[test]
+fn power_of_two_never_takes_the_busiest_and_looks_at_no_more_than_two() {
+    // d is in no pair the better one. a is, wherever it is drawn: with chance 1 - 3/4 * 2/3 = 1/2.
+    let mut scene = Scene::new(&Strategy::PowerOfTwo, "a b+1 c+2 d+3");
+    check_shares(&mut scene, &[3.0, 2.0, 1.0, 0.0]);
+}
+
+#[test]
 fn least_response_time_draws_by_weight_over_time_and_load() {
     for (pool, expected) in [
         ("a b c", [4.0, 2.0, 1.0]),

@@ -233,6 +233,7 @@ properties! {
     Strategy::HealthBased, health_based_chooses_a_best_one, health_based_is_deterministic;
     Strategy::ConsistentHash(HashOn::Path),
         consistent_hash_chooses_a_best_one, consistent_hash_is_deterministic;
+    Strategy::PowerOfTwo, power_of_two_chooses_a_best_one, power_of_two_is_deterministic;
 }
 
 /// Answers with anything: an endpoint tried before, excluded or beyond the last one, or none.
@@ -305,6 +306,7 @@ fn the_same_seed_gives_these_choices_natively_and_as_webassembly() {
         "c b a b a a c a a a c a",
         "c c a c a c c c a a c a",
         "c b a b a a c a a a c a",
+        "a a a a a a a a a a a a",
     ];
     let seen = all_strategies().map(|strategy| {
         let mut scene = Scene::new(&strategy, "a:5 b:1 c:2+1 !d");
