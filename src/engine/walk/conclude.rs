@@ -130,6 +130,7 @@ impl Walk<'_> {
             endpoint: attempt.endpoint(),
             number: attempt.number(),
             timeout: attempt.timeout(),
+            is_trial: attempt.pass().trial().is_some(),
         }
     }
 
