@@ -15,6 +15,11 @@
 //! | [`balancing`] | the load of slow and fast endpoints |
 //! | [`dying`] | workers that are gone |
 //! | [`contending`] | changes under contention |
+//! | [`hedging`] | answers that stall, and hedges |
+//! | [`cooling`] | an endpoint that asks to be left alone |
+//! | [`limiting`] | endpoints at their limits |
+//! | [`leaving`] | deadlines, clients that leave, calls that are not sent |
+//! | [`speed`] | (how long a run takes) |
 //! | [`scenarios`] | a bad day, a file each: what clients get, by second |
 
 #![expect(
@@ -27,8 +32,13 @@ mod balancing;
 mod breaking;
 mod checking;
 mod contending;
+mod cooling;
 mod dying;
+mod hedging;
+mod leaving;
+mod limiting;
 mod scenarios;
+mod speed;
 
 mod log;
 mod proxy;
