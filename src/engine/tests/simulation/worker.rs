@@ -3,6 +3,7 @@
 //! An event goes to the engine first. What the engine asks for is performed when it has returned:
 //! the router and calls reach the upstreams, timers become events, and answers go to the log.
 
+use core::mem::take;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,8 @@ pub(crate) struct Worker {
     arrived: u64,
     /// When the host's timer fires.
     timer: Option<Due>,
+    /// How much later it fires for the first time.
+    late: Duration,
     /// When the last event has happened to it: its clock does not go back.
     lived: Instant,
 }
@@ -66,6 +69,7 @@ impl Worker {
             clients: BTreeMap::new(),
             arrived: 0,
             timer: None,
+            late: Duration::ZERO,
             lived: Instant::ORIGIN,
         }
     }
@@ -95,7 +99,10 @@ impl Worker {
     pub(crate) fn handle(&mut self, event: Event, world: &World, store: &dyn Store, now: Instant) {
         self.lived = now;
         match event {
-            Event::Start => self.turn(store, now, |engine, turn| engine.start(turn)),
+            Event::Start { late } => {
+                self.late = late;
+                self.turn(store, now, |engine, turn| engine.start(turn));
+            }
             Event::Tick => {
                 self.timer = None;
                 self.turn(store, now, |engine, turn| engine.tick(turn));
@@ -210,7 +217,8 @@ impl Worker {
                 if let Some(due) = self.timer.take() {
                     world.cancel(due);
                 }
-                self.timer = Some(world.schedule(now + period, self.place, Event::Tick));
+                let due = now + period + take(&mut self.late);
+                self.timer = Some(world.schedule(due, self.place, Event::Tick));
             }
             Action::Trouble(trouble) => {
                 let mut log = world.log.borrow_mut();

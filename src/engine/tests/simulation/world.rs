@@ -34,8 +34,8 @@ pub(crate) struct Place {
 /// What happens to a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// It starts.
-    Start,
+    /// It starts, and the host's timer fires so much later for the first time.
+    Start { late: Duration },
     /// The host's timer fires.
     Tick,
     /// A client's request arrives.
@@ -67,6 +67,8 @@ pub(crate) struct World {
     events: RefCell<BTreeMap<Due, (Place, Event)>>,
     scheduled: Cell<u64>,
     now: Cell<Instant>,
+    /// Until when time passes at the moment.
+    end: Cell<Instant>,
     rng: RefCell<Xoshiro256PlusPlus>,
     /// Workers are dealt out to them in turn.
     proxies: Vec<Proxy>,
@@ -109,6 +111,7 @@ impl World {
             events: RefCell::default(),
             scheduled: Cell::new(0),
             now: Cell::new(at(0.0)),
+            end: Cell::new(at(0.0)),
             rng: RefCell::new(rng),
             rate: Cell::new(rate),
             conflicts: 0.0,
@@ -139,6 +142,7 @@ impl World {
     /// Lets time pass until `seconds` after the beginning.
     pub(crate) fn run_until(&self, seconds: f64) {
         let end = at(seconds);
+        self.end.set(end);
         while let Some((time, place, event)) = self.pop(end) {
             self.now.set(self.now.get().max(time));
             self.happen(place, event, time);
@@ -222,11 +226,11 @@ impl World {
         self.now.get()
     }
 
-    /// A worker starts, and its first request arrives later. Workers do not tick together.
+    /// A worker starts, and requests arrive. Workers do not tick together.
     fn begin(&self, place: Place) {
-        let start = self.now() + span(SYNC.as_secs_f64() * self.draw());
-        self.schedule(start, place, Event::Start);
-        let first = start + self.until_next_request();
+        let late = span(SYNC.as_secs_f64() * self.draw());
+        self.schedule(self.now(), place, Event::Start { late });
+        let first = self.now() + self.until_next_request();
         self.schedule(first, place, Event::Arrival);
     }
 
@@ -276,7 +280,7 @@ impl World {
     /// Another worker runs between what the running one has read and what it is about to write: one
     /// to which something happens within [`AT_ONCE`].
     fn let_another_run(&self) {
-        let soon = self.now() + AT_ONCE;
+        let soon = self.end.get().min(self.now() + AT_ONCE);
         let idle = |place: Place| self.workers[place.number].try_borrow_mut().is_ok();
         let mut events = self.events.borrow_mut();
         let next = events
