@@ -228,6 +228,12 @@ impl Worker {
         Some(&pool.steered.state)
     }
 
+    /// Whether a stream's first attempt is not answered yet, for simulations and tests.
+    #[must_use]
+    pub fn awaits_answer(&self, key: StreamKey) -> bool {
+        self.stream(key).is_some_and(Stream::awaits_answer)
+    }
+
     fn call_ended(
         &mut self,
         id: CallId,

@@ -109,18 +109,6 @@ const SHELL: [&str; 2] = ["src/filter/", "src/host/"];
 const THICKEST: usize = 2_500;
 
 /// Where comments are wrapped.
-const WRAPPED: [&str; 11] = [
-    "src/admin/",
-    "src/cli/",
-    "src/config/",
-    "src/engine/",
-    "src/extensions.rs",
-    "src/interceptors/",
-    "src/lib.rs",
-    "src/metrics/",
-    "src/module/",
-    "src/policy/",
-    "src/shared/",
-];
+const WRAPPED: [&str; 1] = ["src/"];
 
 const WIDEST_COMMENT: usize = 100;

@@ -3,16 +3,17 @@
 //!
 //! One comparison is enough to keep queues short: with n endpoints the longest is of the order of
 //! log log n, where a plain draw makes it log n / log log n (M. Mitzenmacher, "The Power of Two
-//! Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001). And because every request looks at
-//! other two, workers that know each other's counts a little late do not all choose the same
+//! Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001). And because every request looks
+//! at other two, workers that know each other's counts a little late do not all choose the same
 //! endpoint, as they do where each takes the least busy of all.
 //!
-//! Limits: it compares attempts under way and no response times. An endpoint that fails fast has few
-//! attempts under way and gets more of them; its breaker ends that.
+//! Limits: it compares attempts under way and no response times. An endpoint that fails fast has
+//! few attempts under way and gets more of them; its breaker ends that.
 //!
 //! Example: a (weight 2, 3 under way), b (weight 1, 1 under way) and c (weight 1, idle). The first
 //! draw is a with chance 2/4, the second then b or c with 1/2 each. a costs (3 + 1) / 2 = 2 and b
-//! (1 + 1) / 1 = 2, so of these two the first drawn is chosen; c costs 1 and is chosen against either.
+//! (1 + 1) / 1 = 2, so of these two the first drawn is chosen; c costs 1 and is chosen against
+//! either.
 
 use rand::Rng;
 
