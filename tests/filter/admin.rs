@@ -1,4 +1,4 @@
-//! The admin surface, read: what is there, who may see it, and the page.
+//! Reads of the admin surface: its resources, who may see them, and the page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ pub(crate) const GUARDED: &str =
 /// The same without a token.
 const OPEN: &str = r#"{"endpoints": ["a", "b", "c"], "admin": {"path": "/steerage"}}"#;
 
-/// What the token's bearer sends.
+/// The header with the right token.
 pub(crate) const TOKEN: (&str, &str) = ("authorization", "Bearer s3cret-t0ken");
 
 /// The head of a request for `path`.
@@ -43,7 +43,7 @@ fn header(sent: &Sent, name: &str) -> String {
     text(sent.header(name).unwrap_or_default())
 }
 
-/// It is an error of this status, and says why as JSON.
+/// The answer is an error of this status, with the reason as JSON.
 #[track_caller]
 pub(crate) fn assert_error(sent: &Sent, status: u32) {
     assert_eq!(sent.status, status, "{}", text(&sent.body));
@@ -217,7 +217,7 @@ fn a_request_without_the_token_learns_nothing() {
             );
             assert!(!text(&sent.body).contains("s3cret"));
         }
-        // It holds no data, and asks for the token.
+        // The page holds no data, and asks for the token.
         let page = ask(&host, "GET", "/steerage/", headers);
         assert_page(&page, 401);
         assert_eq!(
@@ -235,7 +235,7 @@ fn a_request_without_the_token_learns_nothing() {
     }
 }
 
-/// Three requests, of which each endpoint gets one: nothing was changed.
+/// Three requests, one to each endpoint: no override applies.
 #[track_caller]
 fn three(host: &Host) -> [Stream; 3] {
     let streams = [(); 3].map(|()| host.request(&head("GET", &[]), true));
@@ -349,7 +349,7 @@ fn an_instance_without_pools_answers_for_those_of_the_others() {
     let mut names: Vec<_> = names.collect();
     names.sort_unstable();
     assert_eq!(names, [("one", "a"), ("two", "b"), ("two", "c")]);
-    // What is not for it goes on, without a cluster.
+    // Other requests go on, without a cluster.
     let other = roots[1].request(&head_of("GET", "/", &[("x-steerage-cluster", "a")]), true);
     assert_eq!(other.request_header("x-steerage-cluster"), None);
     assert!(first(&other.request_headers(), ":path").is_some());

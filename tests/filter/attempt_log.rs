@@ -1,4 +1,4 @@
-//! The lines that tell of attempts: which there are, what they say, and what they never say.
+//! The log lines of attempts: when they are written, what they say, and what they never say.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::fake_host::{Host, Stream};
 use crate::interceptors::{HEDGE, retried, with, with_more, with_status};
 use crate::scene::{DELAY, OK, TOTAL, UNAVAILABLE, fail_first, get, head, start, text};
 
-/// The lines of a log that speak of attempts.
+/// The log lines about attempts.
 fn lines(host: &Host) -> Vec<String> {
     let logs = host.logs().into_iter();
     logs.map(|(_, line)| line)

@@ -113,7 +113,7 @@ fn a_root_that_goes_takes_its_calls_along() {
     old.remove();
     assert!(host.pending_calls().is_empty());
     host.advance(Duration::from_secs(600));
-    assert!(host.calls().len() == 1, "nobody asks again");
+    assert!(host.calls().len() == 1, "there is no retry");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What no client, upstream or host should send, and may: nothing of it may trap the VM.
+//! What no client, upstream or host should send but may: none of it may trap the VM.
 //!
 //! A panic in the filter would abort this whole test process, as it would trap a VM. So most tests
 //! here need no assertion to fail.
@@ -10,7 +10,7 @@ fn raw(pairs: &[(&str, &[u8])]) -> Headers {
     headers(pairs)
 }
 
-/// A request as hostile as they come must still be steered, and end like any other.
+/// Even a hostile request must be steered, and end like any other.
 #[track_caller]
 fn check(request: &Headers) {
     check_under(BY_LOAD, request);
@@ -208,7 +208,7 @@ fn callbacks_in_a_senseless_order_on_a_host_that_refuses_everything_do_not_trap(
         if !stream.has_ended() {
             stream.client_gone();
         }
-        // The fake rightly objects to all of this; here only a trap would be a failure.
+        // The fake rightly reports all of this as violations; here only a trap would be a failure.
         assert!(!host.take_violations().is_empty());
     }
 }

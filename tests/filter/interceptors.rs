@@ -1,5 +1,5 @@
-//! What interceptors do to attempts and answers, wherever these are: the router's request, a call,
-//! an answer that streams by, one that replaces another, one that the filter makes.
+//! Interceptors change attempts and answers in every place: the router's request, a call, an answer
+//! that streams by, one that replaces another, one that the filter makes.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ const SENT: [(&str, &str); 5] = [
     ("x-gone", "2"),
 ];
 
-/// What is left of [`SENT`] after [`ALL_ACTIONS`].
+/// Asserts what is left of [`SENT`] after [`ALL_ACTIONS`].
 #[track_caller]
 fn assert_changed(headers: &Headers, set: &str) {
     assert_eq!(values(headers, "x-set"), [set]);
@@ -165,7 +165,7 @@ fn a_paused_answer_that_goes_on_after_all_is_changed() {
     assert_eq!(values(&headers, "x-late"), ["2"]);
 }
 
-/// Says where and how long, and whether it was the deadline.
+/// Reports the endpoint, the response time, and whether it was the deadline.
 const OWN_ANSWERS: &str = r#"{"set_header": {"x-e": "{endpoint} {response_time}"}},
     {"set_header": {"x-late": "yes"}, "when": {"status": [504]}}"#;
 

@@ -1,4 +1,5 @@
-//! An endpoint at its limit is not chosen; when all are, the client hears so at once.
+//! An endpoint at its limit is not chosen. When all are at their limits, the client gets 503 at
+//! once.
 
 use crate::fake_host::{Host, Stream};
 use crate::scene::{
@@ -100,7 +101,7 @@ fn a_cool_down_gives_no_retry_after_while_others_are_full() {
     gets(&host, 4);
     let refused = get(&host);
     assert_refused(refused, 503, "overloaded");
-    // There may be room long before the one that asked for quiet has had it.
+    // There may be room long before the cool-down ends.
     let headers = refused.sent().unwrap().headers;
     assert!(headers.iter().all(|(name, _)| name != "retry-after"));
 }

@@ -1,4 +1,4 @@
-//! What an operator's word does once it is heard.
+//! What an operator's override does once the workers apply it.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn overrides_of_the_health_apply() {
         assert_eq!(document[0], endpoint_document(&host, "b"));
         assert_eq!(next(&host), served, "{value}");
     }
-    // Both words hold at once, each on its own matter.
+    // Both overrides hold at once, one of the health and one of the circuit.
     change(&host, "b/health", r#"{"health": "healthy"}"#);
     change(&host, "b/circuit", OPEN);
     assert_eq!(next(&host), "aaaccc");

@@ -1,4 +1,4 @@
-//! The life of a retry in time: when it is made, where it goes, and when there are no more.
+//! When a retry is made, where it goes, and when there are no more.
 
 use std::time::Duration;
 
