@@ -1,5 +1,5 @@
-//! A new configuration takes over from the old one without a request noticing: none fails, and
-//! those under way, delays and retries included, end as the old configuration has it.
+//! A new configuration takes over and no request notices: none fails, and requests under way, their
+//! delays and retries included, end under the old configuration.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn update_for(envoy: &Envoy, time: Duration) -> usize {
     updates
 }
 
-/// A configuration that differs from version to version, and always does the same.
+/// A configuration that differs from version to version, and always has the same effect.
 fn version(number: usize) -> String {
     format!(
         r#"{{"name": "version-{number}",

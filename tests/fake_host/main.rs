@@ -1,7 +1,8 @@
-//! Tests of the fake host itself, by another filter, which does what a request says. That filter is
-//! written with the SDK, which has its own implementation of the ABI. If the fake and the filter
-//! had the same wrong number or wire format, their tests would pass and these would not. It is a
-//! separate target because the SDK exports callbacks of the same names as the filter.
+//! Tests of the fake host itself, by another filter, which does what a request says.
+//!
+//! That filter is written with the SDK, which has its own implementation of the ABI. If the fake
+//! and the filter had the same wrong number or wire format, their tests would pass and these would
+//! not. It is a separate target because the SDK exports callbacks of the same names as the filter.
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 

@@ -1,6 +1,8 @@
-//! The hostcalls of a request. A hostcall leaves the VM and every request pays for it, so the
-//! healthy path has a budget of hostcalls and of reads of the clock. Hostcalls are functions of the
-//! ABI. The clock is WASI's in a VM, and a function of the ABI only here.
+//! The hostcalls of a request.
+//!
+//! A hostcall leaves the VM and every request pays for it, so the healthy path has a budget of
+//! hostcalls and of reads of the clock. Hostcalls are functions of the ABI. The clock is WASI's in
+//! a VM, and a function of the ABI only here.
 
 use std::time::Duration;
 

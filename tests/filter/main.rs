@@ -1,9 +1,10 @@
 //! The filter under a fake host: tests play client, upstreams and time, and look at its effects.
+//!
 //! The tests work under the ABI (see [`fake_host`]), so the code that runs is the code that ships.
 //! They assert effects: actions, headers written, calls made, replies sent, timers armed. Log lines
-//! are asserted only where a user sees nothing else, as for a refused configuration.
-//! The fake records what no correct filter does, such as replying twice, and fails the test at its
-//! end. So no test here checks that again.
+//! are asserted only where a user sees nothing else, as for a refused configuration. The fake
+//! records what no correct filter does, such as replying twice, and fails the test at its end. So
+//! no test here checks that again.
 
 #![expect(
     clippy::indexing_slicing,
