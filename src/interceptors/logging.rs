@@ -13,8 +13,8 @@
 //!
 //! Example:
 //! ```text
-//! event=attempt_sent pool=default attempt=2 endpoint=api_west method=GET path=/cart
-//! event=attempt_ended pool=default attempt=2 endpoint=api_west method=GET path=/cart status=200 response_time=0.042
+//! event=attempt_sent pool=a attempt=2 endpoint=b method=GET path=/
+//! event=attempt_ended pool=a attempt=2 endpoint=b method=GET path=/ status=200 response_time=0.042
 //! ```
 
 use core::fmt::{self, Write as _};

@@ -206,7 +206,7 @@ fn sidecars_and_waypoints_get_what_is_theirs() {
         (&spec["hosts"], &spec["exportTo"]),
         (&json!(["api"]), &json!(["."]))
     );
-    // What no pool takes goes where it would have gone.
+    // A request of no pool goes to its own host.
     let last = json!({
         "route": [{"destination": {"host": "api", "port": {"number": 80}}}],
         "retries": {"attempts": 0},
