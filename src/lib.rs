@@ -2,7 +2,7 @@
 //!
 //! For each request it chooses an upstream cluster, lets the router make the first attempt,
 //! re-issues failed attempts to other clusters after a backoff, and answers the client with the
-//! first good answer. Users read README.md; those who change it, ARCHITECTURE.md.
+//! first good answer. README.md is for users, ARCHITECTURE.md for developers.
 //!
 //! As a library it is for filters that add [`Extensions`]: see there.
 //!

@@ -16,7 +16,7 @@ use crate::operating::{ADMIN, TOKEN, post, read};
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
 
 #[test]
-fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
+fn a_separate_listener_answers_for_the_pools_of_the_others() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
@@ -81,7 +81,7 @@ fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
 }
 
 #[test]
-fn a_pools_own_configuration_may_have_it_too() {
+fn admin_works_beside_pools() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();

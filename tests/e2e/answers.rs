@@ -245,7 +245,7 @@ fn a_large_answer_streams_through_flat_memory() {
 }
 
 #[test]
-fn an_event_stream_passes_as_it_comes_and_outlasts_every_timeout() {
+fn an_event_stream_passes_event_by_event_and_outlasts_every_timeout() {
     run(async {
         let events = |_: &_, _| {
             let events = (0..9).map(|number| format!("data: {number}\n\n"));
@@ -328,7 +328,7 @@ async fn behind_a_failure(well: &Upstream) -> (Upstream, Envoy) {
     (sick, envoy)
 }
 
-/// Sends a GET over a connection of its own that ends with the answer.
+/// Sends a GET over its own connection, which ends with the answer.
 async fn open(addr: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

@@ -74,7 +74,7 @@ fn after_2_s_clients_see_neither_slowness_nor_failures() {
 }
 
 #[test]
-fn when_it_is_over_the_endpoint_is_soon_given_its_traffic_back() {
+fn after_the_brown_out_the_endpoint_soon_gets_its_traffic_back() {
     run(async {
         let upstreams = three().await;
         let envoy = envoy_before(

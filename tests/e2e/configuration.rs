@@ -24,7 +24,7 @@ fn a_wrong_configuration_keeps_envoy_from_starting_and_all_its_errors_are_logged
 }
 
 #[test]
-fn a_struct_and_no_configuration_at_all_are_named() {
+fn a_struct_and_a_missing_configuration_have_their_own_errors() {
     run(async {
         let configured = json!({
             "@type": "type.googleapis.com/google.protobuf.Struct",

@@ -93,7 +93,7 @@ async fn refused_for(envoy: &Envoy) -> u64 {
 }
 
 #[test]
-fn if_all_are_cooling_down_the_retry_waits_for_the_soonest_or_the_client_gets_retry_after() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_first_or_the_client_gets_retry_after() {
     run(async {
         for workers in [1, 2, 4] {
             let (a, b) = both("1").await;
@@ -127,7 +127,7 @@ fn if_all_are_cooling_down_the_retry_waits_for_the_soonest_or_the_client_gets_re
 }
 
 #[test]
-fn a_date_is_kept_to_as_seconds_are() {
+fn a_date_is_honoured_like_seconds() {
     run(async {
         let date = SystemTime::now() + Duration::from_secs(100);
         let (a, b) = both(&httpdate::fmt_http_date(date)).await;

@@ -169,7 +169,7 @@ fn resets_and_hangs_are_retried_where_a_repeat_is_allowed() {
 }
 
 #[test]
-fn a_failing_answer_that_breaks_off_while_it_is_held_back_is_envoys_to_end() {
+fn envoy_ends_a_failing_answer_that_breaks_off_while_it_is_held_back() {
     run(async {
         // The head says 503 and is held back; then the connection breaks before the retry is due.
         // Envoy's router answers for it at once, and the filter sees only the end of the stream.
@@ -195,7 +195,7 @@ fn a_failing_answer_that_breaks_off_while_it_is_held_back_is_envoys_to_end() {
 }
 
 #[test]
-fn clusters_that_cannot_be_used_are_passed_over_whatever_the_method() {
+fn unusable_clusters_are_passed_over_for_every_method() {
     run(async {
         let spare = Upstream::named("spare").await.unwrap();
         let sick = failing("sick").await;
@@ -288,7 +288,7 @@ fn a_cluster_that_is_busy_to_its_limits_is_passed_over() {
         .unwrap();
         let sick = failing("sick").await;
         let well = Upstream::named("well").await.unwrap();
-        // Envoy grants every worker a connection, whatever the limit, so there is only one worker.
+        // Envoy grants every worker a connection at any limit, so there is only one worker.
         let envoy = envoy_of(
             &[("sick", sick.addr()), ("well", well.addr())],
             r#"{"pools": [
@@ -336,7 +336,7 @@ fn when_retries_are_used_up_the_last_upstream_answer_goes_out_as_it_came() {
         let hanging = Upstream::start(|_, _| Reply::hang()).await.unwrap();
         let resetting = Upstream::start(|_, _| Reply::reset()).await.unwrap();
         let refusing = Upstream::refusing().unwrap();
-        // Name of the pool, its endpoints in the order of their use, who answers.
+        // Name of the pool, its endpoints in the order of their use, the one that answers.
         let cases = [
             ("two_answers", &["a", "b"][..], "b"),
             ("then_refused", &["a", "refusing"], "a"),
@@ -383,7 +383,7 @@ fn when_retries_are_used_up_the_last_upstream_answer_goes_out_as_it_came() {
             assert_is_the_answer_of(&answer, answered_by, status);
         }
         // No upstream ever answered, so the client gets Envoy's own answer.
-        assert_eq!(ask(&envoy, "GET", "/nobody", &[]).await.status, 503);
+        assert_eq!(ask(&envoy, "GET", "/none", &[]).await.status, 503);
         assert_unharmed(&envoy).await;
     });
 }
@@ -450,7 +450,7 @@ fn a_head_is_retried_and_answered_like_a_get() {
 }
 
 #[test]
-fn an_upstream_that_talks_nonsense_counts_as_a_reset() {
+fn an_invalid_http_answer_counts_as_a_reset() {
     run(async {
         // Envoy's answer for it is a 502, unlike its 503 for other resets.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -234,7 +234,7 @@ fn a_client_cannot_steer() {
 }
 
 #[test]
-fn what_is_not_a_control_header_reaches_every_attempt_as_it_was_sent() {
+fn other_headers_reach_every_attempt_unchanged() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let well = Upstream::named("well").await.unwrap();

@@ -1,5 +1,5 @@
 //! Active health checks, made once for all workers:
-//! - each upstream sees one check an interval, whatever the number of workers, and after a reload;
+//! - each upstream sees one check an interval, with any number of workers, and after a reload;
 //! - two bad checks take an endpoint out for all workers, 404 degrades it, recovery brings it back;
 //! - live answers can degrade an endpoint or take it out.
 
@@ -28,7 +28,7 @@ async fn spread(envoy: &steerage_harness::Envoy) -> std::collections::BTreeMap<S
 }
 
 #[test]
-fn each_upstream_sees_one_check_an_interval_whatever_the_number_of_workers() {
+fn each_upstream_sees_one_check_an_interval_with_any_number_of_workers() {
     run(async {
         let mut upstreams = Vec::new();
         for _ in 0..6 {

@@ -36,7 +36,7 @@ async fn under(retry_policy: &str) -> (LoadReport, usize) {
 }
 
 #[test]
-fn the_slowest_percent_comes_from_elsewhere() {
+fn hedges_answer_the_slowest_percent() {
     run(async {
         let (slow, attempts) = under("").await;
         assert_eq!(attempts, slow.total(), "one attempt each");

@@ -110,7 +110,7 @@ fn hostile_requests() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
 }
 
 #[test]
-fn what_a_client_sends_reaches_the_retry_as_it_was() {
+fn a_clients_request_reaches_the_retry_unchanged() {
     run(async {
         let (_sick, well, envoy) = stage().await;
         let long = "l".repeat(60 * 1024);

@@ -219,7 +219,7 @@ fn the_log_has_each_attempt_and_no_secret() {
 }
 
 #[test]
-fn many_requests_at_once_are_each_changed_as_they_should_be() {
+fn concurrent_requests_are_changed_each_by_its_own_values() {
     run(async {
         let upstream = |name: &'static str| {
             Upstream::start(move |attempt, turn| {

@@ -56,7 +56,7 @@ fn take_most(queue: &Mutex<Queue>) -> usize {
     std::mem::take(&mut queue.lock().unwrap().most)
 }
 
-/// So many requests at the same time, each on a connection of its own.
+/// So many requests at the same time, each on its own connection.
 async fn at_once(envoy: &Envoy, requests: usize) -> Vec<Answer> {
     let mut clients = JoinSet::new();
     for _ in 0..requests {
@@ -140,8 +140,8 @@ fn a_dynamic_limit_keeps_an_overloaded_endpoint_quick() {
         let envoy = envoy_of(&[("a", upstream.addr())], config).concurrency(2);
         let envoy = envoy.start().await.unwrap();
         let load = Load::new(envoy.addr()).concurrency(100);
-        let calm = load.clone().rate(20.0).during(3_000 * MS).run().await;
-        assert_eq!(calm.status(200), calm.total(), "{calm}");
+        let light = load.clone().rate(20.0).during(3_000 * MS).run().await;
+        assert_eq!(light.status(200), light.total(), "{light}");
         let unloaded = take_p99(&queue);
 
         // It takes 100 a second.

@@ -74,7 +74,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
         let mut again = 0;
         while again < 5 {
             let answer = chat(&client, &envoy, PROMPT).await;
-            assert_eq!(answer.status, 200, "nobody hears of it: {answer:?}");
+            assert_eq!(answer.status, 200, "clients do not notice: {answer:?}");
             again += usize::from(answer.text() == "again");
             assert!(begun.elapsed() < Duration::from_secs(20), "it stayed away");
             sleep(Duration::from_millis(5)).await;
@@ -93,7 +93,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn a_streamed_answer_passes_untouched_and_as_it_comes() {
+fn a_streamed_answer_passes_unchanged_and_event_by_event() {
     run(async {
         let (envoy, providers) = gateway(|_, _| events()).await;
         let mut stream = open(envoy.addr()).await;
@@ -287,7 +287,7 @@ fn events() -> Reply {
         .stream((0..EVENTS).map(event), PACE)
 }
 
-/// Asks for a streamed answer over a connection of its own that ends with it.
+/// Asks for a streamed answer over its own connection, which ends with it.
 async fn open(addr: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let length = PROMPT.len();

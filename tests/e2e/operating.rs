@@ -74,7 +74,7 @@ fn admin_of(envoy: &Envoy) -> SocketAddr {
 }
 
 /// Waits until the workers have published their pools.
-async fn introduced(envoy: &Envoy) {
+async fn pools_are_published(envoy: &Envoy) {
     let admin = admin_of(envoy);
     eventually("the pools are known", Duration::from_secs(10), async || {
         let (_, list) = read(admin, "endpoints").await;
@@ -123,7 +123,7 @@ fn four_workers_under_load_apply_and_lift_overrides_within_two_rounds() {
         ] {
             let ([_a, b, _c], builder) = three().await;
             let envoy = builder.start().await.unwrap();
-            introduced(&envoy).await;
+            pools_are_published(&envoy).await;
             let admin = admin_of(&envoy);
             let load = Load::new(envoy.addr())
                 .during(Duration::from_secs(4))
@@ -168,7 +168,7 @@ fn an_override_with_a_timeout_ends_with_it() {
     run(async {
         let ([_a, b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let body = json!({"state": "open", "timeout": 1.5});
         let list = change(admin_of(&envoy), "b/circuit", body).await;
         let changed_at = Instant::now();
@@ -196,7 +196,7 @@ fn an_override_outlives_a_change_of_the_configuration() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.by_ecds().start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
         change(admin, "b/circuit", json!({"state": "open"})).await;
         change(admin, "c/health", json!({"health": "unhealthy"})).await;
@@ -224,11 +224,11 @@ fn an_override_outlives_a_change_of_the_configuration() {
 }
 
 #[test]
-fn the_metrics_say_what_the_operator_says() {
+fn the_metrics_show_overrides() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
         let level =
             |metric: &str| format!("wasmcustom.steerage_endpoint_{metric};pool=default;endpoint=b");
@@ -254,7 +254,7 @@ fn the_metrics_say_what_the_operator_says() {
 }
 
 #[test]
-fn a_body_is_read_whole_however_it_comes() {
+fn a_body_is_read_completely_in_any_pieces() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder
@@ -263,7 +263,7 @@ fn a_body_is_read_whole_however_it_comes() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         for listener in ["admin", "held"] {
             let addr = envoy.addr_of(listener).unwrap();
             let body = br#"{"state": "open", "timeout": 0.001}"#;
@@ -326,7 +326,7 @@ async fn in_pieces(addr: SocketAddr, body: &[u8], pieces: usize) -> String {
 }
 
 #[test]
-fn an_upstream_sees_of_an_override_at_most_that_there_was_one() {
+fn an_upstream_sees_of_an_override_at_most_its_existence() {
     run(async {
         let (upstreams, builder) = three().await;
         let envoy = builder
@@ -335,7 +335,7 @@ fn an_upstream_sees_of_an_override_at_most_that_there_was_one() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let [by_itself, held] = ["admin", "held"].map(|name| envoy.addr_of(name).unwrap());
         let seen = || {
             let received = upstreams.iter().flat_map(Upstream::received);

@@ -30,10 +30,10 @@ fn the_script_steers_fails_over_is_scraped_and_leaves_nothing_behind() {
     run(async {
         let copy = Copy::of_the_tree();
         let mut running = copy.start(&[]);
-        let ready = async || copy.said().contains("Ctrl-C").then_some(());
+        let ready = async || copy.output().contains("Ctrl-C").then_some(());
         eventually("the quick start", LONG, ready).await.unwrap();
         let listening = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
-        assert!(copy.ports.iter().all(listening), "{}", copy.said());
+        assert!(copy.ports.iter().all(listening), "{}", copy.output());
         // Like Ctrl-C, but a script in the background gets it, too.
         let signalled = Command::new("sh")
             .args(["-c", "kill -TERM \"$1\"", "sh", &running.id().to_string()])
@@ -41,21 +41,21 @@ fn the_script_steers_fails_over_is_scraped_and_leaves_nothing_behind() {
         assert!(signalled.unwrap().success());
         let ended = async || running.try_wait().unwrap();
         let status = eventually("its end", LONG, ended).await.unwrap();
-        assert_eq!(status.code(), Some(143), "{}", copy.said());
-        assert!(!copy.ports.iter().any(listening), "{}", copy.said());
+        assert_eq!(status.code(), Some(143), "{}", copy.output());
+        assert!(!copy.ports.iter().any(listening), "{}", copy.output());
 
         let mut checking = copy.start(&["--check"]);
         let ended = async || checking.try_wait().unwrap();
         let status = eventually("the check", LONG, ended).await.unwrap();
-        assert!(status.success(), "{}", copy.said());
+        assert!(status.success(), "{}", copy.output());
         for step in [
             "three servers serve",
             "west has ended",
             "Prometheus has seen",
         ] {
-            assert!(copy.said().contains(step), "{step}: {}", copy.said());
+            assert!(copy.output().contains(step), "{step}: {}", copy.output());
         }
-        assert!(!copy.ports.iter().any(listening), "{}", copy.said());
+        assert!(!copy.ports.iter().any(listening), "{}", copy.output());
     });
 }
 
@@ -94,7 +94,7 @@ impl Copy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        assert!(unused.is_empty(), "no file speaks of {unused:?}");
+        assert!(unused.is_empty(), "no file names {unused:?}");
         let wasm = std::env::var_os("STEERAGE_WASM")
             .map_or_else(|| repository().join("target/steerage.wasm"), PathBuf::from);
         for folder in ["target", "tests/harness"] {
@@ -121,7 +121,7 @@ impl Copy {
             .unwrap()
     }
 
-    fn said(&self) -> String {
+    fn output(&self) -> String {
         fs::read_to_string(self.root.join("log")).unwrap()
     }
 }

@@ -69,7 +69,7 @@ fn version(number: usize) -> String {
 }
 
 #[test]
-fn a_delay_and_a_retry_under_way_end_as_they_began() {
+fn a_delay_and_a_retry_under_way_end_under_the_old_configuration() {
     run(async {
         for workers in [1, 4] {
             // The delay of a client of the old configuration, and the answer to another's retry,

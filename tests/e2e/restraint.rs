@@ -13,7 +13,7 @@ fn millis(n: u64) -> Duration {
 }
 
 #[test]
-fn a_client_in_a_hurry_is_answered_in_its_own_time() {
+fn a_clients_own_deadline_is_kept() {
     run(async {
         let a = Upstream::start(|_, _| Reply::hang()).await.unwrap();
         let config = r#"{"endpoints": ["a"],

@@ -83,7 +83,7 @@ fn attempts_under_way_stay_level_over_all_workers() {
 const SAMPLES: u32 = 50;
 
 #[test]
-fn a_vm_that_traps_comes_back_with_what_was_agreed_on_and_the_others_go_on() {
+fn a_vm_that_traps_comes_back_with_the_agreement_and_the_others_go_on() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let b = Upstream::named("b").await.unwrap();

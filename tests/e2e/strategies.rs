@@ -297,7 +297,7 @@ fn consistent_hash_keeps_a_key_at_its_endpoint_and_a_loss_moves_only_its_own() {
         let by_query: Vec<_> = (0..24)
             .map(|key| &before[&("query", format!("key-{key}"))])
             .collect();
-        assert_eq!(by_header, by_query, "the key decides, wherever it stands");
+        assert_eq!(by_header, by_query, "the key decides, in every place");
 
         b.stop().await.unwrap();
         let after = answers().await;
@@ -315,7 +315,7 @@ fn consistent_hash_keeps_a_key_at_its_endpoint_and_a_loss_moves_only_its_own() {
 }
 
 #[test]
-fn consistent_hash_sends_a_request_without_the_key_anywhere() {
+fn consistent_hash_spreads_requests_without_the_key() {
     run(async {
         let [a, b] = named(["a", "b"]).await;
         let envoy = pool_of_one_worker(

@@ -103,7 +103,7 @@ fn with_too_little_available_availability_is_ignored() {
 }
 
 #[test]
-fn an_endpoint_that_comes_back_gets_its_share_by_degrees() {
+fn an_endpoint_that_comes_back_regains_its_share_gradually() {
     run(async {
         let steady = Upstream::named("steady").await.unwrap();
         let is_first = AtomicBool::new(true);

@@ -152,7 +152,7 @@ fn a_router_failure_looks_like_a_response() {
 }
 
 #[test]
-fn a_paused_body_grows_until_it_is_let_by() {
+fn a_paused_body_grows_until_it_is_released() {
     let host = start();
     let stream = host.request(&get("buffer"), false);
     assert_eq!(stream.request_body(b"a", false), Action::Pause);

@@ -72,7 +72,7 @@ fn assert_page(sent: &Sent, status: u32) {
 const PAGE: &str = include_str!("../../src/admin/dashboard.html");
 
 #[test]
-fn each_resource_is_answered_with_what_it_is() {
+fn each_resource_is_answered_with_its_content() {
     let host = start(OPEN);
     for path in [
         "/steerage/endpoints",
@@ -103,7 +103,7 @@ fn each_resource_is_answered_with_what_it_is() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_what_cannot_be_done_405() {
+fn an_unknown_resource_is_404_and_an_unknown_method_405() {
     let host = start(GUARDED);
     for path in [
         "/steerage/nothing",
@@ -139,7 +139,7 @@ fn what_is_not_there_is_404_and_what_cannot_be_done_405() {
 }
 
 #[test]
-fn paths_outside_of_it_are_not_its_own() {
+fn paths_outside_of_the_surface_are_not_answered() {
     let host = start(GUARDED);
     for path in [
         "/steeragex",
@@ -206,7 +206,7 @@ fn a_request_without_the_token_learns_nothing() {
             ("GET", "/steerage/nothing"),
             ("POST", "/steerage/"),
             ("POST", "/steerage/endpoints/a/circuit?state=open"),
-            ("POST", "/steerage/endpoints/nobody/circuit?state=open"),
+            ("POST", "/steerage/endpoints/unknown/circuit?state=open"),
             ("GET", "/steerage/endpoints/%zz/circuit"),
         ] {
             let sent = ask(&host, method, path, headers);
@@ -299,7 +299,7 @@ fn the_policy_of_the_page_allows_its_style_and_its_script_and_no_other() {
     });
     assert!(
         wanted.iter().all(|wanted| policy.contains(wanted)),
-        "the page has changed: in src/admin/page.rs must stand {wanted:#?}, there stands {policy:?}"
+        "the page has changed: in src/admin/page.rs must be {wanted:#?}, and is {policy:?}"
     );
     for wanted in [
         "default-src 'none';",

@@ -104,7 +104,7 @@ fn an_upstreams_answer_is_worth_more_than_the_hosts_own() {
 }
 
 #[test]
-fn the_paused_answer_goes_on_when_it_is_the_best() {
+fn the_paused_answer_is_released_when_it_is_the_best() {
     let host = start(PLAIN);
     let stream = exhausted(&host, [Host::answer_reset, Host::answer_connect_failure]);
     assert!(stream.was_resumed());
@@ -134,7 +134,7 @@ fn when_no_upstream_answered_the_client_gets_the_hosts_last_answer() {
 }
 
 #[test]
-fn a_head_keeps_the_length_of_the_body_that_it_does_not_have() {
+fn an_answer_to_head_keeps_its_content_length() {
     let host = start(PLAIN);
     let stream = host.request(&head("HEAD", &[]), true);
     stream.response(

@@ -107,7 +107,7 @@ fn an_attempt_whose_client_was_too_slow_is_logged_as_ended() {
 }
 
 #[test]
-fn an_attempt_that_no_cluster_takes_is_logged_as_ended() {
+fn an_attempt_at_a_cluster_that_refuses_the_call_is_logged_as_ended() {
     let host = start(
         r#"{"endpoints": ["a", "nowhere"], "retry_policy": {"max_attempts": 2},
             "interceptors": {"logging": true}}"#,

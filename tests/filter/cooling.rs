@@ -38,7 +38,7 @@ fn throttle(host: &Host, answer: &[(&str, &str)]) {
 }
 
 #[test]
-fn it_is_left_alone_for_as_long_as_it_asks_and_no_longer() {
+fn an_endpoint_cools_down_for_its_retry_after_and_no_longer() {
     let host = start(PLAIN);
     throttle(&host, TWO_SECONDS);
     assert_eq!(next_three(&host), ["c", "b", "c"]);
@@ -49,7 +49,7 @@ fn it_is_left_alone_for_as_long_as_it_asks_and_no_longer() {
 }
 
 #[test]
-fn other_workers_merge_it() {
+fn other_workers_merge_the_cool_down() {
     let host = start(PLAIN);
     let other = host.add_root(Some(PLAIN.as_bytes()));
     throttle(&host, TWO_SECONDS);
@@ -67,7 +67,7 @@ fn other_workers_merge_it() {
 }
 
 #[test]
-fn a_limit_and_a_switch() {
+fn max_retry_after_and_respect_retry_after() {
     let quiet_for = |fields: &str| {
         let host = start(&with_retry_policy(fields));
         let stream = get(&host);
@@ -104,7 +104,7 @@ const FOUR_ATTEMPTS: &str = r#"{
 }"#;
 
 #[test]
-fn if_all_of_them_cool_the_soonest_is_waited_for() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_first() {
     let host = start(FOUR_ATTEMPTS);
     let stream = throttled_by_all(&host, "2");
     assert!(stream.is_paused());
@@ -117,7 +117,7 @@ fn if_all_of_them_cool_the_soonest_is_waited_for() {
 }
 
 #[test]
-fn if_that_takes_too_long_the_last_answer_says_how_long() {
+fn if_that_is_too_late_the_client_gets_the_last_answer() {
     let host = start(FOUR_ATTEMPTS);
     let stream = throttled_by_all(&host, "70");
     let sent = stream.sent().unwrap();
@@ -134,7 +134,7 @@ fn if_that_takes_too_long_the_last_answer_says_how_long() {
 }
 
 #[test]
-fn a_retry_that_finds_all_of_them_cooling_waits_on() {
+fn a_retry_waits_on_if_all_endpoints_are_cooling_down() {
     let host = start(FOUR_ATTEMPTS);
     let stream = get(&host);
     stream.response(UNAVAILABLE, true);

@@ -147,7 +147,7 @@ fn another_pool_is_as_configured() {
 }
 
 #[test]
-fn the_deadline_holds_for_a_backoff_of_ones_own() {
+fn the_deadline_holds_for_a_custom_backoff() {
     let configuration = r#"{
         "name": "own", "endpoints": ["a", "b", "c"], "timeout": {"total": 36},
         "retry_policy": {"jitter": false, "max_attempts": 10}, "sync_interval": 10
@@ -158,7 +158,7 @@ fn the_deadline_holds_for_a_backoff_of_ones_own() {
 }
 
 #[test]
-fn a_balancer_that_is_lost_keeps_no_request_from_an_endpoint() {
+fn a_balancer_without_a_valid_choice_keeps_no_request_from_an_endpoint() {
     let host = start_with(PLAIN, |_| Extensions::new().balancer(Lost));
     let stream = get(&host);
     let first = cluster_of(stream);
@@ -195,7 +195,7 @@ fn interceptors_run_after_those_of_the_configuration_in_their_own_order() {
 }
 
 #[test]
-fn what_a_balancer_remembers_ends_with_its_configuration() {
+fn a_balancers_state_ends_with_its_configuration() {
     /// The first candidate once, then never again.
     #[derive(Debug, Default)]
     struct Once(bool);

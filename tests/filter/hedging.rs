@@ -65,7 +65,7 @@ fn the_first_answer_streams_by_and_the_hedges_is_dropped() {
 }
 
 #[test]
-fn if_the_first_fails_the_hedge_is_waited_for() {
+fn if_the_first_attempt_fails_the_filter_waits_for_the_hedge() {
     let host = simple();
     let stream = hedged(&host);
     let call = host.pending_call();
@@ -79,7 +79,7 @@ fn if_the_first_fails_the_hedge_is_waited_for() {
 }
 
 #[test]
-fn if_the_hedge_fails_the_first_is_waited_for() {
+fn if_the_hedge_fails_the_filter_waits_for_the_first_attempt() {
     let host = simple();
     let stream = hedged(&host);
     host.answer(host.pending_call().token, UNAVAILABLE, b"hedge");

@@ -36,7 +36,7 @@ fn check_under(configuration: &str, request: &Headers) {
 }
 
 #[test]
-fn requests_without_what_every_request_has_are_served() {
+fn requests_without_the_usual_headers_are_served() {
     let whole = headers(&head("GET", &[]));
     check(&Headers::new());
     for missing in [":method", ":path", ":authority", ":scheme"] {
@@ -73,7 +73,7 @@ fn values_of_any_bytes_are_served() {
 }
 
 #[test]
-fn a_length_that_is_no_number_says_nothing() {
+fn a_content_length_that_is_no_number_is_ignored() {
     for length in ["", "-1", "1e3", "0x5", "99999999999999999999999", "5, 5"] {
         let host = start(PLAIN);
         let request = head("PUT", &[("content-length", length)]);
@@ -155,7 +155,7 @@ fn answers_of_any_kind_reach_the_client_or_are_retried() {
 }
 
 #[test]
-fn a_raw_value_of_an_answer_arrives_as_it_was() {
+fn a_raw_value_of_an_answer_arrives_unchanged() {
     let host = start(PLAIN);
     let (stream, call) = calling(&host);
     host.answer(

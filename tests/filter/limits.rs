@@ -153,7 +153,7 @@ fn a_client_can_shorten_its_own_time_and_not_lengthen_it() {
 }
 
 #[test]
-fn what_is_exhausted_is_counted() {
+fn exhausted_attempts_are_counted() {
     let host = start(&with_retry_policy(r#""max_attempts": 1"#));
     assert!(!is_retried(&host, "GET", &[], UNAVAILABLE));
     assert!(!is_retried(&host, "GET", &[], OK));

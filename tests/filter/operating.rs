@@ -77,7 +77,7 @@ pub(crate) fn endpoint_document(host: &Host, cluster: &str) -> Value {
 }
 
 #[test]
-fn a_body_is_waited_for_and_only_that_there_is_one_goes_on() {
+fn a_body_is_awaited_and_only_its_presence_reaches_the_router() {
     let host = start(GUARDED);
     let stream = begin(&host, "/steerage/endpoints/b/circuit", "17");
     stream.request_body(&OPEN.as_bytes()[..5], false);
@@ -232,7 +232,7 @@ fn a_body_that_cannot_be_read_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_given_up_and_then_nothing_is_left() {
+fn a_body_that_does_not_come_is_given_up_and_leaves_nothing_behind() {
     let host = start(GUARDED);
     for sent in [0, 16] {
         let stream = begin(&host, "/steerage/endpoints/b/circuit", "17");

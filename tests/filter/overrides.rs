@@ -79,7 +79,7 @@ fn overrides_of_the_health_apply() {
 }
 
 #[test]
-fn closed_lets_traffic_flow_to_what_the_breaker_or_a_cool_down_keeps_it_from() {
+fn closed_admits_traffic_in_spite_of_breaker_and_cool_down() {
     let config = GUARDED.replace(
         "\"admin\"",
         r#""circuit_breaker": {"failure_threshold": 1}, "retry_policy": {"max_attempts": 1}, "admin""#,

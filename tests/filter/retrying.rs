@@ -73,7 +73,7 @@ fn a_delay_between_two_milliseconds_ends_with_the_second() {
 }
 
 #[test]
-fn a_delay_of_nothing_does_not_stop_the_timer() {
+fn a_delay_of_0_does_not_stop_the_timer() {
     let host = start(&with_retry_policy(
         r#""strategy": "custom", "custom_retry_function": [0]"#,
     ));

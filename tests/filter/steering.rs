@@ -65,7 +65,7 @@ fn every_strategy_chooses_one_of_the_endpoints() {
 }
 
 #[test]
-fn what_a_client_sends_to_steer_retries_is_removed() {
+fn a_clients_headers_that_steer_retries_are_removed() {
     let host = start(PLAIN);
     let control = [
         "x-steerage-cluster",

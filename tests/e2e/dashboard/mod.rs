@@ -164,7 +164,7 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
         shown(&browser, "search_north", "exclusion", "cooling_down").await;
         assert_faithful(&scene, &browser).await;
 
-        let button = |word: &str| in_row("api_west", &format!("data-action=circuit-{word}"));
+        let button = |value: &str| in_row("api_west", &format!("data-action=circuit-{value}"));
         browser.click(&button("open")).await.unwrap();
         let message = browser.wait_for("document.getElementById('said').textContent");
         let message = message.await.unwrap();

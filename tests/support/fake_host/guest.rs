@@ -46,7 +46,7 @@ fn run<R>(inside: bool, work: impl FnOnce() -> R) -> R {
 }
 
 /// Memory for something that is handed to the guest. It is the guest's own, or, for a guest that
-/// has a memory apart, a leaked box that the stand-in moves there and frees.
+/// has its own memory, a leaked box that the stand-in moves there and frees.
 pub(super) fn allocate(size: usize) -> *mut u8 {
     if STOOD_IN.get() {
         let bytes: Box<[u8]> = vec![0; size].into();

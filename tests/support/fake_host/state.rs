@@ -100,7 +100,7 @@ pub(super) struct Flow {
     pub(super) held_trailers: Option<Headers>,
     /// The end of the stream has arrived, if only in what is held.
     pub(super) complete: bool,
-    /// The body that the filter let by.
+    /// The body that the filter has passed on.
     pub(super) passed: Vec<u8>,
     pub(super) resumed: bool,
 }

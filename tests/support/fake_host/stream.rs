@@ -179,12 +179,12 @@ impl Stream {
         headers::first(&self.response_headers(), name).map(<[u8]>::to_vec)
     }
 
-    /// The part of the request's body that the filter has let by.
+    /// The part of the request's body that the filter has passed on.
     pub(crate) fn request_passed(self) -> Vec<u8> {
         self.look(|stream| stream.request.passed.clone())
     }
 
-    /// The part of the response's body that the filter has let by.
+    /// The part of the response's body that the filter has passed on.
     pub(crate) fn response_passed(self) -> Vec<u8> {
         self.look(|stream| stream.response.passed.clone())
     }

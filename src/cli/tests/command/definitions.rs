@@ -167,7 +167,7 @@ fn durations(schema: &Value, value: &Value) -> Result<(), String> {
 }
 
 #[test]
-fn what_is_refused_is_refused_for_its_reason() {
+fn resources_are_refused_for_the_right_reason() {
     let Some(definitions) = Definitions::load() else {
         return;
     };

@@ -43,16 +43,16 @@ fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
     assert!(steerage.status.success(), "{policy}");
     let rendered = scratch.join(format!("envoy-{number}.yaml"));
     fs::write(&rendered, steerage.stdout).expect("the folder is there");
-    let said = Command::new(envoy)
+    let output = Command::new(envoy)
         .args(["--mode", "validate", "-l", "warning", "-c"])
         .arg(&rendered)
         .current_dir(root())
         .output()
         .expect("Envoy runs");
-    if said.status.success() {
+    if output.status.success() {
         return None;
     }
-    let log = String::from_utf8_lossy(&said.stderr).into_owned();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
     Some(format!("{}: {log}", rendered.display()))
 }
 
@@ -68,8 +68,8 @@ fn check(policies: &[String], first_number: usize) {
                     let Some(policy) = policies.get(index) else {
                         return;
                     };
-                    if let Some(said) = refusal(&envoy, policy, first_number + index) {
-                        panic!("{policy}\n{said}");
+                    if let Some(output) = refusal(&envoy, policy, first_number + index) {
+                        panic!("{policy}\n{output}");
                     }
                 }
             });
@@ -107,15 +107,15 @@ fn a_policy_that_the_filter_refuses_is_refused_here_too() {
     let text = document("envoy/envoy.yaml").replace("\"max_attempts\": 3", "\"max_attempts\": 33");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refused.yaml");
     fs::write(&file, text).expect("the folder is there");
-    let said = Command::new(envoy)
+    let output = Command::new(envoy)
         .args(["--mode", "validate", "-c"])
         .arg(&file)
         .current_dir(root())
         .output()
         .expect("Envoy runs");
-    let log = String::from_utf8_lossy(&said.stderr);
+    let log = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !said.status.success() && log.contains("retry_policy.max_attempts"),
+        !output.status.success() && log.contains("retry_policy.max_attempts"),
         "{log}"
     );
 }
