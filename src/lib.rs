@@ -11,7 +11,7 @@
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
 //! - `interceptors`: changes to the headers of attempts and answers, and their log;
 //! - `metrics`: every metric, by name;
-//! - `extensions`: the traits that other filters implement;
+//! - `extensions`: what other filters add in Rust;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides; knows neither the host nor the shared
 //!   store;

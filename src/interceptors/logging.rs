@@ -1,9 +1,9 @@
 //! A line when an attempt is sent and one when it has ended.
 //!
 //! Lines are keys and values, so that programs can read them. Of a request they show the method and
-//! the path without its query, and no header: usual places of secrets are never logged. Values that
-//! a client chooses are escaped, and long ones are cut, so a client can neither forge a line nor
-//! flood the log with a long one.
+//! the path without its query. Headers and queries, where secrets usually are, are never logged.
+//! Values that a client chooses are escaped, and long ones are cut, so a client can neither forge a
+//! line nor flood the log with a long one.
 //!
 //! The lines go to the host directly and not through the `log` crate. That crate's maximum is
 //! `info` for the whole filter and it has no `critical`; here the host's own level decides.
