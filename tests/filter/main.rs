@@ -27,10 +27,10 @@ mod hostcalls;
 mod steering;
 
 mod classifying;
-mod cooling;
+mod cool_downs;
+mod endpoint_limits;
 mod hedging;
-mod limiting;
-mod limits;
+mod retry_limits;
 mod retrying;
 mod sending;
 
