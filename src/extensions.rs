@@ -1,39 +1,42 @@
-//! What a filter brings along in Rust, for each pool by its name.
+//! Extensions in Rust, for each pool by its name.
 //!
-//! A configuration chooses among what is built in; code can do more. Such a filter is a small package
-//! that links this library, implements the traits that it needs and names them in one function; the
-//! macro [`filter!`](crate::filter!) makes a module of it. `examples/custom-filter` is one.
+//! A configuration chooses among the built-in strategies; code can do more. A filter with
+//! extensions is a small package that links this library, implements the traits that it needs and
+//! lists them in one function. The macro [`filter!`](crate::filter!) makes a module of it. See
+//! `examples/custom-filter`.
 //!
-//! Limits: what is plugged in sees what its trait hands it and nothing of the host. Workers share
-//! nothing through it.
+//! Limits: an extension sees what its trait hands it and nothing of the host. Workers share nothing
+//! through it.
 //!
-//! Example: with a backoff of 1 s, 2 s, 3 s … and `max_delay` 2.5, retries are delayed by 1, 2 and 2.5 s.
+//! Example: with a backoff of 1 s, 2 s, 3 s … and `max_delay` 2.5, retries are delayed by 1, 2 and
+//! 2.5 s.
 
 use steerage_policy::pool::{Pool, PoolState};
 
 use crate::interceptors::Chains;
 use crate::{Backoff, Balancer, RequestInterceptor, ResponseInterceptor};
 
-/// What a pool uses in place of what is built in, or besides.
+/// The extensions of one pool. They replace built-in strategies or are added to them.
 ///
-/// - A [`Backoff`] takes the place of the strategy of `retry_policy`. The cap, jitter, budget and
-///   deadline hold as configured, and a `throttling_base_delay` that differs from `base_delay`.
-/// - A [`Balancer`] takes the place of the strategy of `load_balancer`. It gets the available endpoints
-///   of the best rank only, and what it answers is checked.
-/// - A [`RequestInterceptor`] sees every attempt, a [`ResponseInterceptor`] every answer to a client. They
-///   run after those of the configuration, and what they may not change is the same.
+/// - A [`Backoff`] replaces the strategy of `retry_policy`. The cap, jitter, budget and deadline
+///   hold as configured, and so does a `throttling_base_delay` that differs from `base_delay`.
+/// - A [`Balancer`] replaces the strategy of `load_balancer`. It gets the available endpoints of
+///   the best rank only, and its answer is checked.
+/// - A [`RequestInterceptor`] sees every attempt, a [`ResponseInterceptor`] every answer to a
+///   client. They run after those of the configuration, and the same headers are off limits to
+///   them.
 ///
-/// They are made for each pool, anew in every worker and for every configuration: what they remember
-/// belongs to one worker and ends with its configuration.
+/// Every worker makes them anew for each pool of each configuration. Their state belongs to one
+/// worker and ends with its configuration.
 ///
-/// One that panics traps its VM, as anything does that panics there: Envoy answers the requests under
-/// way with an error and starts a new VM.
+/// An extension that panics traps its VM, as any panic does: Envoy answers the requests under way
+/// with an error and starts a new VM.
 ///
 /// ```no_run
 /// use std::time::Duration;
 /// use steerage::{Backoff, Extensions};
 ///
-/// /// A second, and as much again for each retry before.
+/// /// One second, and one more for each earlier retry.
 /// #[derive(Debug)]
 /// struct Patient;
 ///
@@ -61,7 +64,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// None: the pool is as configured.
+    /// No extensions: the pool is as configured.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -85,21 +88,23 @@ impl Extensions {
         }
     }
 
-    /// Attempts also go through `interceptor`, after those of the configuration and those added before.
+    /// Attempts also go through `interceptor`, after those of the configuration and those added
+    /// earlier.
     #[must_use]
     pub fn request_interceptor(mut self, interceptor: impl RequestInterceptor + 'static) -> Self {
         self.request.push(Box::new(interceptor));
         self
     }
 
-    /// Answers also go through `interceptor`, after those of the configuration and those added before.
+    /// Answers also go through `interceptor`, after those of the configuration and those added
+    /// earlier.
     #[must_use]
     pub fn response_interceptor(mut self, interceptor: impl ResponseInterceptor + 'static) -> Self {
         self.response.push(Box::new(interceptor));
         self
     }
 
-    /// Puts them into a pool of which nothing is known yet, and into its chains of interceptors.
+    /// Installs them in a new pool and its chains of interceptors, and makes the pool's state.
     pub(crate) fn install(self, pool: &mut Pool, chains: &mut Chains) -> PoolState {
         chains.extend(self.request, self.response);
         if let Some(backoff) = &self.backoff {

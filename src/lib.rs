@@ -2,18 +2,19 @@
 //!
 //! For each request it chooses an upstream cluster, lets the router make the first attempt,
 //! re-issues failed attempts to other clusters after a backoff, and answers the client with the
-//! first good answer. Users read README.md; those who change it, ARCHITECTURE.md.
+//! first good answer. README.md is for users, ARCHITECTURE.md for developers.
 //!
-//! As a library it is for filters that bring [`Extensions`] along: see there.
+//! As a library it is for filters that add [`Extensions`]: see there.
 //!
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
-//! - `interceptors`: what is done to messages on their way;
+//! - `interceptors`: changes to the headers of attempts and answers, and their log;
 //! - `metrics`: every metric, by name;
-//! - `extensions`: what others plug in;
+//! - `extensions`: what other filters add in Rust;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
-//! - package `steerage-policy` (`src/policy`): decides, and knows neither;
+//! - package `steerage-policy` (`src/policy`): decides; knows neither the host nor the shared
+//!   store;
 //! - package `steerage-config` (`src/config`): JSON to validated policy values.
 
 #![deny(unsafe_code)]
@@ -40,12 +41,13 @@ pub use steerage_policy::time::Instant;
 /// The random numbers that a [`Balancer`] is handed.
 pub use rand;
 
-/// The policy: everything that the types above speak of.
+/// The policy: all types that those above use.
 pub use steerage_policy as policy;
 
-/// The entry point of a module, stated once in a library of type `cdylib`: `steerage::filter!();`, or
-/// with a function that names the [`Extensions`] of each pool, `steerage::filter!(extensions);`. The
-/// host calls it when it has loaded the module into a VM.
+/// Defines the entry point of a module. Call it once, in a library of type `cdylib`:
+/// `steerage::filter!();`, or with a function that returns the [`Extensions`] of each pool,
+/// `steerage::filter!(extensions);`. The host calls the entry point when it has loaded the module
+/// into a VM.
 #[macro_export]
 macro_rules! filter {
     () => {
@@ -73,8 +75,8 @@ pub fn register() {
     register_with(|_| Extensions::new());
 }
 
-/// Makes this the filter of the VM, with the [`Extensions`] that `extensions` names for each pool. In a
-/// module [`filter!`] calls it; tests that bring a host of their own call it themselves.
+/// Makes this the filter of the VM, with the [`Extensions`] that `extensions` returns for each
+/// pool. In a module [`filter!`] calls it; tests with their own host call it themselves.
 pub fn register_with(extensions: fn(&str) -> Extensions) {
     host::log_to_host();
     filter::register(extensions);

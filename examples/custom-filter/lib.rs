@@ -1,11 +1,11 @@
-//! # A filter of one's own
+//! # A custom filter
 //!
-//! Steerage for a service that has machines of its own and rents more when those are busy. What the
-//! configuration cannot say, this package says in Rust, for the pool `models`; every other pool stays
-//! as configured.
+//! Steerage for a service that has its own machines and rents more when those are busy. This
+//! package does in Rust what the configuration cannot express, for the pool `models`. Every other
+//! pool stays as configured.
 //!
-//! `make custom-filter` builds `target/custom-filter.wasm`, which an Envoy loads in place of
-//! `target/steerage.wasm` and configures like that.
+//! `make custom-filter` builds `target/custom-filter.wasm`. An Envoy loads it in place of
+//! `target/steerage.wasm`, with the same configuration.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use steerage::{
 
 steerage::filter!(extensions);
 
-/// What the pool of this name uses.
+/// The extensions of the pool with this name.
 fn extensions(pool: &str) -> Extensions {
     match pool {
         "models" => Extensions::new()
@@ -31,7 +31,7 @@ fn extensions(pool: &str) -> Extensions {
     }
 }
 
-/// Each delay is longer than the one before by one step more: 1, 3, 6, 10 … steps.
+/// Delays grow by one step more each time: 1, 3, 6, 10 … steps.
 #[derive(Debug)]
 struct Triangular {
     step: Duration,
@@ -44,8 +44,8 @@ impl Backoff for Triangular {
     }
 }
 
-/// The first endpoint of the configuration that has room: the next one is used only while those
-/// before it have `limit` attempts under way.
+/// The first endpoint of the configuration that has room. An endpoint is used only while all
+/// earlier ones have `limit` attempts under way.
 #[derive(Debug)]
 struct FillUp {
     limit: u32,
@@ -59,7 +59,7 @@ impl Balancer for FillUp {
         _now: Instant,
         _rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        // If all are full there is no choice, and one is drawn by weight.
+        // If all are full, `None`: the pool then draws one by weight.
         candidates
             .iter()
             .find(|candidate| candidate.state.active() < self.limit)
@@ -67,7 +67,7 @@ impl Balancer for FillUp {
     }
 }
 
-/// A rented endpoint is told which attempt it is paid for, and not who asks.
+/// Rented endpoints get the attempt's number for billing, and not the client's cookies.
 #[derive(Debug)]
 struct Discretion;
 
@@ -80,7 +80,7 @@ impl RequestInterceptor for Discretion {
     }
 }
 
-/// Browsers show where an answer comes from and how long it took.
+/// Shows browsers which endpoint answered and how long it took.
 /// <https://www.w3.org/TR/server-timing/>
 #[derive(Debug)]
 struct ServerTiming;

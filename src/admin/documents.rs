@@ -1,7 +1,7 @@
 //! The documents of the admin surface, as JSON.
 //!
-//! Times are in seconds, dates RFC 3339; what there is not yet is 0 for a time and `null` for a date. The
-//! order of the fields is that of the documentation.
+//! Times are in seconds, dates RFC 3339. A time that is not known yet is 0, such a date is `null`.
+//! The order of the fields is that of the documentation.
 
 use core::time::Duration;
 
@@ -137,7 +137,7 @@ fn endpoint<'a>(
         average_response_time: totals.mean_seconds(),
         last_response_time: counted.last.map_or(0.0, |(_, took)| took.as_secs_f64()),
         consecutive_failures,
-        // The workers hear of a failure elsewhere only with their next round.
+        // Workers merge failures that others have seen only in their next round.
         consecutive_successes: if consecutive_failures > 0 {
             0
         } else {
@@ -180,7 +180,7 @@ fn per_second(count: u64, span: Duration) -> f64 {
     count as f64 / span.as_secs_f64().max(1e-3)
 }
 
-/// What has been counted, of all pools together.
+/// The counters of all pools together.
 pub(super) fn metrics(pools: &[PoolSnapshot]) -> Vec<u8> {
     let mut totals = PoolTotals::default();
     let mut times: Vec<(u16, u32)> = Vec::new();
@@ -198,7 +198,7 @@ pub(super) fn metrics(pools: &[PoolSnapshot]) -> Vec<u8> {
             openings += endpoint.totals.became(StateName::Open);
         }
     }
-    // Those of all pools together, in order.
+    // The quantile needs the times of all pools in order.
     times.sort_unstable();
     let denied = Denial::ALL.into_iter().zip(totals.denied);
     json(&Metrics {
@@ -221,11 +221,11 @@ pub(super) fn metrics(pools: &[PoolSnapshot]) -> Vec<u8> {
     })
 }
 
-/// How the pools are, and the status of the answer that says so.
+/// The state of all pools, and the status of the answer.
 ///
-/// An endpoint at its limit counts as available: it is busy and not ill. Unhealthy is only who has no
-/// endpoint left at all: a load balancer that asks here takes the whole proxy out, and with it the pools that
-/// are well.
+/// An endpoint at its limit counts as available: it is busy and not ill. The proxy is unhealthy
+/// only when no endpoint of any pool is available: a load balancer that checks this document takes
+/// the whole proxy out, and with it the pools that are well.
 pub(super) fn health(pools: &[PoolSnapshot], now: Instant) -> (u16, Vec<u8>) {
     let mut totals = PoolTotals::default();
     let mut strategies: Vec<&str> = Vec::new();
@@ -258,7 +258,7 @@ pub(super) fn health(pools: &[PoolSnapshot], now: Instant) -> (u16, Vec<u8>) {
     (status, document)
 }
 
-/// What is wrong.
+/// An error's message.
 pub(super) fn error(message: &str) -> Vec<u8> {
     json(&Error { error: message })
 }
@@ -278,7 +278,7 @@ fn described<'a>(description: &'a Description, cluster: &str) -> Option<(&'a str
     Some((&described.name, described.weight))
 }
 
-/// 1 while nothing is known.
+/// 1 while there is no result yet.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn success_rate(successes: u64, failures: u64) -> f64 {
     match successes + failures {

@@ -1,19 +1,20 @@
-//! The admin surface: what an operator may ask of the filter, and tell it.
+//! The admin surface: operators read the state of the pools and override endpoints.
 //!
-//! Requests for paths under the configured one never reach an upstream. Reads are answered from what all
-//! workers share ([`steerage_shared::snapshot`]), so any instance under the same `vm_id` can answer for all
-//! pools, also one that has none. What an operator tells is written where the workers agree, and each of
-//! them obeys from its next round on.
+//! Requests for paths under the configured one never reach an upstream. Reads are answered from a
+//! snapshot of what all workers share ([`steerage_shared::snapshot`]). So every instance under the
+//! same `vm_id` can answer for all pools, even one without pools. An override is written into the
+//! workers' agreement, and each worker applies it from its next round on.
 //!
-//! With a token every request must bear it. Without one there are no writes: whoever reaches the listener
-//! could empty a pool. The dashboard's page holds no data; where a token is missing it is still what the
-//! 401 consists of, because a browser cannot be told to send a token with the address of a page, and the
+//! With a token configured, every request must carry it. Without one there are no writes, because
+//! every client that reaches the listener could empty a pool. The dashboard's page holds no data.
+//! It is also the body of a 401: a browser cannot send a token when it first loads a page, and the
 //! page can ask for one.
 //!
-//! This module decides and knows no host; `filter::administering` brings requests and carries replies.
+//! This module decides and does not call the host; `filter::admin_requests` passes requests in and
+//! sends the replies.
 //!
-//! Example: `POST /steerage/endpoints/api%7Ceast/circuit` with `{"state": "open", "timeout": 60}` opens the
-//! circuit of the cluster `api|east` for a minute, in every pool that has it.
+//! Example: `POST /steerage/endpoints/api%7Ceast/circuit` with `{"state": "open", "timeout": 60}`
+//! opens the circuit of the cluster `api|east` for a minute, in every pool that has it.
 
 mod documents;
 mod operator_request;
@@ -34,25 +35,25 @@ pub(crate) use timestamp::Clock;
 
 use operator_request::Subject;
 
-/// A request for the admin surface, as far as its head tells.
+/// The head of a request for the admin surface.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: &'a [u8],
     /// With the query.
     pub(crate) path: &'a [u8],
     pub(crate) authorization: Option<&'a [u8]>,
-    /// In bytes, if it says so.
+    /// In bytes; `None` if the header is missing.
     pub(crate) content_length: Option<usize>,
     /// Whether no body follows.
     pub(crate) complete: bool,
 }
 
-/// What follows from a request's head.
+/// The next step after a request's head.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// It is answered.
+    /// Answer it.
     Reply(Reply),
-    /// Its body must be read first, of so many bytes.
+    /// Read its body first, of so many bytes.
     ReadBody(Target, usize),
 }
 
@@ -64,14 +65,14 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// What is spoken of.
+/// What an override is for: the endpoint, and its health or its circuit.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     cluster: String,
     subject: Subject,
 }
 
-/// What is there to be asked for.
+/// The resource that a path names.
 enum Resource<'a> {
     Page,
     Redirect,
@@ -80,9 +81,9 @@ enum Resource<'a> {
     Health,
     Sizing,
     Override(Target, &'a str),
-    /// A cluster's name that is not encoded well.
+    /// A cluster's name that is not percent-encoded UTF-8.
     Misspelt,
-    Nothing,
+    NotFound,
 }
 
 /// Whether a request for this path is for the admin surface.
@@ -91,7 +92,7 @@ pub(crate) fn concerns(admin: &Admin, path: &[u8]) -> bool {
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')))
 }
 
-/// Answers a request, or says that its body is wanted.
+/// Answers a request, or says that its body must be read.
 pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Clock) -> Step {
     let resource = resource(admin, ask.path);
     let is_read = matches!(ask.method, b"GET" | b"HEAD");
@@ -107,7 +108,7 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Cl
     }
     let pools = || snapshot::take(store, clock.now);
     Step::Reply(match resource {
-        Resource::Nothing => Reply::error(404, NOTHING_HERE),
+        Resource::NotFound => Reply::error(404, NOTHING_HERE),
         Resource::Misspelt => Reply::error(400, "the cluster's name must be percent-encoded UTF-8"),
         Resource::Override(target, query) => {
             return receive_override(admin, ask, target, query, store, clock);
@@ -125,9 +126,9 @@ pub(crate) fn receive(admin: &Admin, ask: &Ask<'_>, store: &dyn Store, clock: Cl
     })
 }
 
-/// A body has arrived whole.
+/// Answers a request whose body has arrived completely.
 pub(crate) fn receive_body(target: &Target, body: &[u8], store: &dyn Store, clock: Clock) -> Reply {
-    obey(
+    apply(
         target,
         operator_request::read(target.subject, body),
         store,
@@ -154,7 +155,7 @@ fn receive_override(
     }
     if !query.is_empty() {
         let change = operator_request::read_query(target.subject, query);
-        return Step::Reply(obey(&target, change, store, clock));
+        return Step::Reply(apply(&target, change, store, clock));
     }
     if ask.complete {
         return Step::Reply(receive_body(&target, b"", store, clock));
@@ -168,8 +169,8 @@ fn receive_override(
     }
 }
 
-/// Does what an operator says, if it makes sense.
-fn obey(
+/// Applies an override, if it is valid.
+fn apply(
     target: &Target,
     change: Result<Override, ConfigErrors>,
     store: &dyn Store,
@@ -179,8 +180,8 @@ fn obey(
         Ok(change) => change,
         Err(errors) => return Reply::error(400, &errors.to_string()),
     };
-    // Of each pool that has the endpoint, that endpoint.
-    let spoken_of = || {
+    // The pools that have the endpoint, each with that endpoint alone.
+    let targeted = || {
         let mut pools = snapshot::take(store, clock.now);
         for pool in &mut pools {
             pool.endpoints
@@ -189,7 +190,7 @@ fn obey(
         pools.retain(|pool| !pool.endpoints.is_empty());
         pools
     };
-    let pools = spoken_of();
+    let pools = targeted();
     if pools.is_empty() {
         return Reply::error(
             404,
@@ -209,11 +210,11 @@ fn obey(
             return Reply::error(503, reason);
         }
     }
-    Reply::json(200, documents::endpoints(&spoken_of(), clock))
+    Reply::json(200, documents::endpoints(&targeted(), clock))
 }
 
-/// Whether a request that bears this may go on. How long it takes does not depend on how much of the token
-/// is right.
+/// Whether a request with this `authorization` header is allowed. The comparison takes the same
+/// time however much of the token is right.
 fn is_authorized(admin: &Admin, authorization: Option<&[u8]>) -> bool {
     const SCHEME: usize = b"bearer ".len();
     let Some(token) = &admin.token else {
@@ -235,7 +236,7 @@ fn resource<'a>(admin: &Admin, path: &'a [u8]) -> Resource<'a> {
         .get(admin.path.len()..)
         .and_then(|path| str::from_utf8(path).ok())
     else {
-        return Resource::Nothing;
+        return Resource::NotFound;
     };
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     match path {
@@ -253,7 +254,7 @@ fn resource<'a>(admin: &Admin, path: &'a [u8]) -> Resource<'a> {
     let (cluster, subject) = match named {
         Some((cluster, "health")) => (cluster, Subject::Health),
         Some((cluster, "circuit")) => (cluster, Subject::Circuit),
-        _ => return Resource::Nothing,
+        _ => return Resource::NotFound,
     };
     match percent_decoded(cluster) {
         Some(cluster) => Resource::Override(Target { cluster, subject }, query),
@@ -278,7 +279,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 impl Reply {
-    /// Something is wrong with the request, or with us.
+    /// The request is wrong, or the filter could not carry it out.
     pub(crate) fn error(status: u16, message: &str) -> Self {
         Self::json(status, documents::error(message))
     }
@@ -306,7 +307,7 @@ impl Reply {
         .with("cache-control", "no-store")
     }
 
-    /// To the page, whose own requests are relative to the folder that it is in.
+    /// To the page's address with a final `/`, because the page's own requests are relative to it.
     fn redirect(admin: &Admin) -> Self {
         let name = admin.path.rsplit('/').next().unwrap_or_default();
         Self {
@@ -323,11 +324,11 @@ impl Reply {
     }
 }
 
-/// What a 401 asks for (RFC 6750 §3).
+/// The challenge of a 401 (RFC 6750 §3).
 const CHALLENGE: &str = "Bearer realm=\"steerage\"";
 const NOTHING_HERE: &str = "there is nothing here: ask for /, /endpoints, /metrics, /health or /sizing below the admin path";
 /// In bytes. An override is much shorter.
 const LONGEST_BODY: usize = 4_096;
 
-/// What was asked has no answer, because its body could not be read.
+/// The error of a request whose body could not be read.
 pub(crate) const NO_BODY: &str = "the proxy keeps the body from the filter on this route: say it in the query, as in `?state=open`";

@@ -1,7 +1,6 @@
 //! An operator's request to override an endpoint's health or circuit, as JSON or as a query.
 //!
-//! It is read as a configuration is, with the same errors: a small document with a section of its
-//! own.
+//! It is read like a section of a configuration, with the same errors.
 //!
 //! Example: `{"state": "open", "timeout": "1m"}` opens a circuit for a minute, and so does
 //! `state=open&timeout=1m`. `{"health": "ill"}` is the error that `health` must be one of healthy,
@@ -161,7 +160,7 @@ mod tests {
     #[test]
     fn every_override_is_understood_in_a_body_and_in_a_query() {
         let minute = Some(Duration::from_secs(60));
-        for (subject, body, query, word) in [
+        for (subject, body, query, expected) in [
             (
                 Subject::Health,
                 r#"{"health": "healthy"}"#,
@@ -211,8 +210,12 @@ mod tests {
                 Override::Circuit(None),
             ),
         ] {
-            assert_eq!(read(subject, body.as_bytes()).ok(), Some(word), "{body}");
-            assert_eq!(read_query(subject, query).ok(), Some(word), "{query}");
+            assert_eq!(
+                read(subject, body.as_bytes()).ok(),
+                Some(expected),
+                "{body}"
+            );
+            assert_eq!(read_query(subject, query).ok(), Some(expected), "{query}");
         }
     }
 

@@ -9,7 +9,7 @@ use steerage_policy::time::Instant;
 /// The same moment on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    /// On the workers'.
+    /// On the workers' clock.
     pub(crate) now: Instant,
     /// Since the Unix epoch.
     pub(crate) wall: Duration,
@@ -35,8 +35,8 @@ fn rfc_3339(since_epoch: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// The Gregorian date so many days after 1970-01-01, counted in years that begin in March, so that the leap
-/// day is a year's last. After Howard Hinnant, `civil_from_days`,
+/// The Gregorian date so many days after 1970-01-01, counted in years that begin in March, so that
+/// the leap day is a year's last. After Howard Hinnant, `civil_from_days`,
 /// <https://howardhinnant.github.io/date_algorithms.html>
 const fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

@@ -1,4 +1,4 @@
-//! `delays`: what is waited before each retry.
+//! `delays`: the delay before each retry.
 //!
 //! The delays are the filter's own, from the policy; so is the draw. Time that attempts take is not
 //! counted, so `so far` is the earliest at which a retry begins.
@@ -106,8 +106,8 @@ fn retries(delays: &Delays, jitter: Jitter, bounds: Bounds, attempts: u8, seed: 
     retries
 }
 
-/// The shortest and the longest delay after jitter. `most`: the longest that `decorrelated` can have
-/// reached.
+/// The shortest and the longest delay after jitter. `most`: the longest that `decorrelated` can
+/// have reached.
 fn range(jitter: Jitter, delay: Duration, most: Duration, bounds: Bounds) -> (Duration, Duration) {
     let share = |share: f64| {
         let seconds = delay.as_secs_f64() * share;
@@ -247,7 +247,7 @@ mod tests {
         config.pools.remove(0).pool
     }
 
-    /// Every mode, many seeds: what is drawn is within what is said of it.
+    /// Every mode, many seeds: draws are within the printed range.
     #[test]
     fn what_is_drawn_is_within_its_range() {
         for jitter in ["true", "false", "\"full\"", "\"equal\"", "\"decorrelated\""] {

@@ -1,9 +1,9 @@
 //! `size`: the connections that a load needs.
 //!
 //! Little's law: as many requests are under way as come in a second, times the seconds that one
-//! takes. HTTP/1.1 needs a connection for each. A fifth is added for uneven load, rounded up, by the
-//! same function as for `connection_pool.expected_rps`. Half of the connections, at most 50, are
-//! kept when idle.
+//! takes. HTTP/1.1 needs a connection for each. A fifth is added for uneven load, rounded up, by
+//! the same function as for `connection_pool.expected_rps`. Half of the connections, at most 50,
+//! are kept when idle.
 //!
 //! Limits: an average hides bursts and slow answers. Take the response time of a busy hour, and
 //! look at how many requests are really under way.

@@ -1,10 +1,10 @@
 //! The header actions of a configuration, as interceptors.
 //!
-//! Conditions are asked from the cheapest on: headers come last, because to read them may take a
+//! Conditions are tested in order of cost. Headers come last, because reading them may take a
 //! hostcall.
 //!
-//! Example: `{"set_header": {"x-try": "{attempt} at {endpoint}"}, "when": {"attempt": [2, 3]}}` sends
-//! nothing with the first attempt and `x-try: 2 at api_west` with the second.
+//! Example: `{"set_header": {"x-try": "{attempt} at {endpoint}"}, "when": {"attempt": [2, 3]}}`
+//! adds nothing to the first attempt and `x-try: 2 at api_west` to the second.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -83,7 +83,7 @@ fn holds(when: &When, known: &Known<'_>, headers: &Headers<'_>) -> bool {
             .all(|(name, rule)| rule.matches(headers.get(name)))
 }
 
-/// The text of a template. What is not known is left out.
+/// The text of a template. Variables without a value are left out.
 fn filled(template: &Template, known: &Known<'_>) -> String {
     let mut text = String::new();
     for piece in template.pieces() {

@@ -1,12 +1,13 @@
 //! The headers of a message, as an interceptor sees and changes them.
 //!
-//! Changes are noted and not carried out: the message may be the host's, or a list that is yet to be
-//! sent. What an interceptor reads is what was there with the changes so far. The host's map is read
-//! only when somebody asks what is in it, all of it at once, so a chain that only sets headers costs a
-//! hostcall a change and no other.
+//! Changes are recorded first and carried out later: the message may be in the host, or a list that
+//! is not sent yet. An interceptor reads the message with the changes made so far. The host's map
+//! is read once, completely, and only when an interceptor reads a header. A chain that only sets
+//! headers costs one hostcall for each change and no other.
 //!
-//! Example: with `x-a: 1` in the message, after `add("x-a", "2")` and `set("x-b", "3")` the first `x-a`
-//! reads `1`, and the shell is left with two changes; after `remove("x-a")` it reads as nothing.
+//! Example: the message has `x-a: 1`. After `add("x-a", "2")` and `set("x-b", "3")` the first `x-a`
+//! is still `1`, and the shell has two changes to carry out. After `remove("x-a")` there is no
+//! `x-a`.
 
 use core::cell::OnceCell;
 
@@ -18,14 +19,15 @@ use crate::metrics::hostcall_refused;
 
 /// The headers of a message. Names are in lower case.
 ///
-/// A request's pseudo-headers (`:method`, `:path`, `:authority`, `:scheme`) can be read. Changes that
-/// would route the message elsewhere, frame its body otherwise or steer the filter are dropped:
-/// pseudo-headers, `host`, `content-length`, hop-by-hop headers, the routing header, `x-steerage-*` and
-/// the `x-envoy-*` headers that steer the router. So are names and values that are not valid.
+/// A request's pseudo-headers (`:method`, `:path`, `:authority`, `:scheme`) can be read. Some
+/// changes are dropped, because they would route the message, frame its body or steer the filter:
+/// those of pseudo-headers, `host`, `content-length`, hop-by-hop headers, the routing header,
+/// `x-steerage-*` and the `x-envoy-*` headers that steer the router. So are invalid names and
+/// values.
 #[derive(Debug)]
 pub struct Headers<'a> {
     source: Source<'a>,
-    /// The host's map, once somebody has asked for it.
+    /// The host's map, once it has been read.
     read: OnceCell<HeaderMap>,
     cluster_header: &'a str,
     edits: Edits,
@@ -45,7 +47,7 @@ impl<'a> Headers<'a> {
         self.edits
     }
 
-    /// The first value of `name`, which is given in lower case.
+    /// The first value of `name`, which must be in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter()
@@ -92,7 +94,7 @@ impl<'a> Headers<'a> {
         let valid = is_token(name.as_bytes())
             && value.is_none_or(|value| !value.contains(char::is_control));
         if !valid || !is_changeable(name.as_bytes()) || name == self.cluster_header {
-            // Not the value, which may be a secret.
+            // The value is not logged: it may be a secret.
             log::debug!("an interceptor's change of {name:?} is dropped");
             return;
         }
@@ -113,12 +115,12 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// Where the headers are that a chain looks at.
+/// Where a chain finds the headers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source<'a> {
-    /// In a map of the host's.
+    /// In a map of the host.
     Host(Map),
-    /// In a list that is yet to be sent.
+    /// In a list that is not sent yet.
     List(&'a [(&'a [u8], &'a [u8])]),
 }
 
@@ -131,19 +133,19 @@ struct Edit {
     name: Box<str>,
     /// `None` removes.
     value: Option<Box<str>>,
-    /// Whether what was there goes.
+    /// Whether earlier values are replaced.
     replaces: bool,
 }
 
 impl Edit {
-    /// Whether values of `name` from before are gone after it.
+    /// Whether it replaces earlier values of `name`.
     fn replaces(&self, name: &[u8]) -> bool {
         self.replaces && self.name.as_bytes() == name
     }
 }
 
 impl Edits {
-    /// Carries them out on a map of the host's. One that is refused does not keep the others from it.
+    /// Carries them out on a map of the host. If the host refuses one, the others are still made.
     pub(crate) fn write(&self, map: Map) -> Result<(), Refused> {
         let mut done = Ok(());
         for edit in &self.0 {

@@ -1,20 +1,20 @@
 //! A line when an attempt is sent and one when it has ended.
 //!
-//! Lines are keys and values, so that a machine can read them too. Of a request they show the method
-//! and the path without its query, and no header: nothing that is usually a secret is ever logged.
-//! What a client chooses is escaped, and a long path is cut, so nobody can forge a line or flood the
-//! log with one.
+//! Lines are keys and values, so that programs can read them. Of a request they show the method and
+//! the path without its query. Headers and queries, where secrets usually are, are never logged.
+//! Values that a client chooses are escaped, and long ones are cut, so a client can neither forge a
+//! line nor flood the log with a long one.
 //!
-//! The lines go to the host directly and not through the `log` crate, whose maximum is `info` here,
-//! for all of the filter: the host's own setting decides on the lower levels, and `critical` exists.
+//! The lines go to the host directly and not through the `log` crate. That crate's maximum is
+//! `info` for the whole filter and it has no `critical`; here the host's own level decides.
 //!
-//! Limits: when the client has left or has its answer, its request is gone, and a line of an attempt
-//! that ends later has neither method nor path.
+//! Limits: an attempt that ends after the client has left or has its answer is logged without
+//! method and path, because the request is gone by then.
 //!
 //! Example:
 //! ```text
-//! event=attempt_sent pool=default attempt=2 endpoint=api_west method=GET path=/cart
-//! event=attempt_ended pool=default attempt=2 endpoint=api_west method=GET path=/cart status=200 response_time=0.042
+//! event=attempt_sent pool=a attempt=2 endpoint=b method=GET path=/
+//! event=attempt_ended pool=a attempt=2 endpoint=b method=GET path=/ status=200 response_time=0.042
 //! ```
 
 use core::fmt::{self, Write as _};
@@ -46,7 +46,7 @@ impl AttemptLog {
         }
     }
 
-    /// An attempt has ended; `request` is `None` if it is not there any more.
+    /// An attempt has ended; `request` is `None` if the request is gone.
     pub(crate) fn ended(
         &self,
         attempt: &AttemptInfo<'_>,
@@ -64,7 +64,7 @@ impl AttemptLog {
     }
 }
 
-/// A configured level as the host's.
+/// The host's level for a configured one.
 const fn level(configured: interceptors::Level) -> host::Level {
     match configured {
         interceptors::Level::Trace => host::Level::Trace,
@@ -76,7 +76,7 @@ const fn level(configured: interceptors::Level) -> host::Level {
     }
 }
 
-/// What both lines have in common.
+/// The part that both lines share.
 fn line(event: &str, attempt: &AttemptInfo<'_>, request: Option<&impl RequestHead>) -> String {
     let (pool, number) = (attempt.pool, attempt.number);
     let endpoint = Value(attempt.endpoint.as_bytes());
@@ -108,8 +108,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A value as a line shows it: as it is if it is plain, else in quotes and escaped; at most
-/// [`LONGEST`] bytes of it.
+/// A value as a line shows it: unchanged if it is plain, else quoted and escaped; cut after
+/// [`LONGEST`] bytes.
 struct Value<'a>(&'a [u8]);
 
 impl fmt::Display for Value<'_> {

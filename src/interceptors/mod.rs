@@ -1,18 +1,20 @@
-//! What is done to messages on their way: before every attempt, and before the answer.
+//! Interceptors: changes to headers before every attempt and before the answer.
 //!
-//! A pool has two chains of interceptors. Those of its configuration come first, each a change of
-//! headers (`actions`); those that are written in Rust implement [`RequestInterceptor`] or
-//! [`ResponseInterceptor`]. An interceptor does not touch the host: it asks for changes, later ones see
-//! them, and the shell carries them out where the message is, be it the router's request, a call, an
-//! answer that streams by or one that replaces another.
+//! A pool has two chains of interceptors, one for attempts and one for answers. Those of its
+//! configuration come first, each a change of headers (`actions`). Those written in Rust implement
+//! [`RequestInterceptor`] or [`ResponseInterceptor`]. An interceptor does not call the host: it
+//! records changes, later interceptors see them, and the shell carries them out on the message. The
+//! message is the router's request, a call, an answer that streams by, or one that replaces
+//! another.
 //!
-//! Limits: interceptors change headers and nothing else, and none that routes a message, frames its
-//! body or steers the filter ([`Headers`]). A chain runs on every message, so it had better be quick; a
-//! pool without interceptors pays nothing.
+//! Limits: interceptors change only headers, and none that routes a message, frames its body or
+//! steers the filter ([`Headers`]). A chain runs on every message and should be fast. A pool
+//! without interceptors pays nothing.
 //!
-//! Example: `set_header: {"x-try": "{attempt}"}` and then an interceptor in Rust that adds `x-try: last` to
-//! the third attempt. The first two go out with `x-try: 1` and `x-try: 2`, the third with `x-try: 3` and
-//! `x-try: last`: each attempt begins with what the client sent.
+//! Example: `set_header: {"x-try": "{attempt}"}`, then an interceptor in Rust that adds
+//! `x-try: last` to the third attempt. The first two go out with `x-try: 1` and `x-try: 2`, the
+//! third with `x-try: 3` and `x-try: last`: each attempt begins with the headers that the client
+//! sent.
 
 mod actions;
 mod edits;
@@ -32,7 +34,7 @@ pub(crate) use logging::AttemptLog;
 /// ```no_run
 /// use steerage::{AttemptInfo, Headers, RequestInterceptor};
 ///
-/// /// Signs every attempt, so that a retry has a signature of its own.
+/// /// Signs every attempt, so that each retry has its own signature.
 /// #[derive(Debug)]
 /// struct Signature;
 ///
@@ -45,8 +47,8 @@ pub(crate) use logging::AttemptLog;
 /// # fn checksum(_: &[u8], _: u8) -> String { String::new() }
 /// ```
 pub trait RequestInterceptor: Debug {
-    /// An attempt is about to be sent: the first, a retry or a hedge. Changes for one attempt are not
-    /// there for the next: each begins with what the client sent.
+    /// An attempt is about to be sent: the first, a retry or a hedge. Changes apply to this attempt
+    /// only: each attempt begins with the headers that the client sent.
     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>);
 }
 
@@ -55,7 +57,7 @@ pub trait RequestInterceptor: Debug {
 /// ```no_run
 /// use steerage::{AnswerInfo, Headers, ResponseInterceptor};
 ///
-/// /// Tells a browser where an answer comes from and how long it took.
+/// /// Shows browsers which endpoint answered and how long it took.
 /// #[derive(Debug)]
 /// struct ServerTiming;
 ///
@@ -67,8 +69,8 @@ pub trait RequestInterceptor: Debug {
 /// }
 /// ```
 pub trait ResponseInterceptor: Debug {
-    /// An answer is about to go to the client: an upstream's, the host's own, or the filter's once
-    /// there was an attempt. Answers that a retry takes the place of are not seen.
+    /// An answer is about to go to the client: an upstream's, the host's own, or the filter's if
+    /// there was an attempt. Answers that a retry replaces are not seen.
     fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>);
 }
 
@@ -90,21 +92,21 @@ pub struct AttemptInfo<'a> {
 pub struct AnswerInfo<'a> {
     /// The name of the pool.
     pub pool: &'a str,
-    /// The name of the endpoint of the last attempt: the one that ended last, or is under way. Where a
-    /// hedge and the first attempt race, it is the one that has won.
+    /// The name of the endpoint of the last attempt: the one that ended last, or is under way. When
+    /// a hedge and the first attempt race, it is the winner's.
     pub endpoint: &'a str,
     /// How many attempts there were.
     pub attempts: u8,
-    /// The status that the client gets; 0 if the host does not tell.
+    /// The status that the client gets; 0 if the host does not give it.
     pub status: u16,
     /// How long that attempt took until its answer began or it failed.
     pub response_time: Duration,
 }
 
-/// What is done to the messages of one pool, and how its attempts are logged.
+/// The interceptors of one pool, and the logging of its attempts.
 #[derive(Debug)]
 pub(crate) struct Chains {
-    /// The routing header, which is the filter's.
+    /// The routing header. Interceptors may not change it.
     cluster_header: Box<str>,
     request: Vec<Box<dyn RequestInterceptor>>,
     response: Vec<Box<dyn ResponseInterceptor>>,
@@ -112,7 +114,7 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// The chains that are configured.
+    /// The configured chains.
     pub(crate) fn new(configured: Interceptors, cluster_header: &str) -> Self {
         let mut chains = Self {
             cluster_header: cluster_header.into(),
@@ -129,7 +131,7 @@ impl Chains {
         chains
     }
 
-    /// Lets these run after those that are configured.
+    /// Adds interceptors behind the configured ones.
     pub(crate) fn extend(
         &mut self,
         request: Vec<Box<dyn RequestInterceptor>>,
@@ -139,17 +141,17 @@ impl Chains {
         self.response.extend(response);
     }
 
-    /// Whether attempts are sent as they are.
+    /// Whether no interceptor changes attempts.
     pub(crate) const fn leaves_attempts_alone(&self) -> bool {
         self.request.is_empty()
     }
 
-    /// Whether answers go to the client as they are.
+    /// Whether no interceptor changes answers.
     pub(crate) const fn leaves_answers_alone(&self) -> bool {
         self.response.is_empty()
     }
 
-    /// What the chain changes about an attempt with these headers.
+    /// The chain's changes to an attempt with these headers.
     pub(crate) fn on_attempt(&self, attempt: &AttemptInfo<'_>, source: Source<'_>) -> Edits {
         let mut headers = Headers::new(source, &self.cluster_header);
         for interceptor in &self.request {
@@ -158,7 +160,7 @@ impl Chains {
         headers.into_edits()
     }
 
-    /// What the chain changes about an answer with these headers.
+    /// The chain's changes to an answer with these headers.
     pub(crate) fn on_answer(&self, answer: &AnswerInfo<'_>, source: Source<'_>) -> Edits {
         let mut headers = Headers::new(source, &self.cluster_header);
         for interceptor in &self.response {

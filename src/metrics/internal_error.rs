@@ -1,18 +1,18 @@
-//! Counts what of our own machinery has failed while a request went on without it.
+//! Counts internal errors: sharing, metrics or hostcalls failed, and the requests went on without.
 
 use core::cell::Cell;
 
 use super::name::name;
 use crate::host::{Counter, Refused};
 
-/// What of our own machinery has failed while the request went on without it.
+/// A failure inside the filter that no client notices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum InternalError {
-    /// Shared bytes were no record of ours.
+    /// Shared bytes are not a record of the filter.
     UnreadableRecord = 0,
-    /// A change to what the workers agree on was lost to contention.
+    /// A change to the workers' agreement was lost to contention.
     Contention = 1,
-    /// The shared store refused to be written.
+    /// The shared store refused a write.
     SharedData = 2,
     /// All slots are taken: this worker counts for itself only.
     NoSlot = 3,
@@ -39,7 +39,7 @@ impl InternalError {
         }
     }
 
-    /// Makes all of them appear, so that the first failure is seen as a change.
+    /// Defines all of them at 0, so that the first failure shows as a change.
     pub(crate) fn define() {
         for kind in Self::ALL {
             if let Err(refused) = kind.counter() {

@@ -1,11 +1,11 @@
 //! Every metric, by name.
 //!
-//! A name carries its labels as `;label=value` parts, for Envoy's `stats_tags` to take out again: a
-//! value may then contain the dots, pipes and underscores of cluster names. A `;` in a value would
-//! end it, and is written as `_`.
+//! A name carries its labels as `;label=value` parts, and Envoy's `stats_tags` take them out again.
+//! So a value may contain the dots, pipes and underscores of cluster names. A `;` would end the
+//! value, and is written as `_`.
 //!
-//! Nothing is published while a request is served. What is counted anyway, for status and for the
-//! other workers, is compared once a round with what was published last, and the difference is added.
+//! Nothing is published while a request is served. The counters exist for the status and the other
+//! workers anyway; once a round their increase since the last round is added to the metrics.
 
 mod name;
 

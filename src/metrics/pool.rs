@@ -1,10 +1,10 @@
 //! The metrics of one pool and its endpoints.
 //!
-//! Counters and the histogram come from every worker, and the host adds them up. A gauge would be
-//! whatever worker wrote last, so one worker writes it, and for all.
+//! Every worker publishes its counters and histograms, and the host adds them up. A gauge keeps
+//! only the last write, so one worker, the reporter, writes the gauges for all.
 //!
-//! All of them are defined at once: a counter that appears with its first increment would hide just
-//! that one from `rate()`. Their number is bounded by the configuration.
+//! All metrics are defined at once: a counter that appears with its first increment would hide that
+//! increment from `rate()`. The configuration bounds their number.
 
 use steerage_engine::figures::{EndpointFigures, PoolFigures};
 use steerage_policy::breaker::StateName;
@@ -74,8 +74,8 @@ impl PoolMetrics {
         }
     }
 
-    /// Adds what has been counted since the last time; and sets the levels, if this worker does so for
-    /// all.
+    /// Adds what has been counted since the last time, and sets the gauges if this worker is the
+    /// reporter.
     pub(super) fn publish(&mut self, figures: &PoolFigures) {
         self.requests.publish(figures.requests);
         publish(&mut self.answers, &figures.answers);
@@ -93,7 +93,7 @@ impl PoolMetrics {
         }
     }
 
-    /// Sets the levels of an endpoint to those of one that nothing is known of.
+    /// Sets the gauges of an endpoint back to 0, as of one that nothing is known of.
     pub(super) fn retire(&mut self, endpoint: EndpointIndex) {
         if let Some(metrics) = self.endpoints.get_mut(endpoint.position()) {
             for level in metrics.levels() {
@@ -147,7 +147,8 @@ impl EndpointMetrics {
         publish(&mut self.checks, &totals.checks);
         self.record(&figures.durations);
         if !is_reporter {
-            // Another worker sets them: should it be this one's turn again, all of them are news.
+            // Another worker sets them. When this one is the reporter again, it must write them
+            // all.
             for level in self.levels() {
                 level.published = None;
             }
@@ -204,7 +205,7 @@ impl Count {
         }
     }
 
-    /// So much has been counted in all.
+    /// Adds the increase up to `total`.
     fn publish(&mut self, total: u64) {
         let (Some(counter), more) = (self.counter, total.saturating_sub(self.published)) else {
             return;
@@ -249,7 +250,7 @@ impl Level {
     }
 }
 
-/// A metric that the host refuses is done without.
+/// A metric, or `None` if the host refuses it: the filter goes on without.
 fn defined<T>(metric: Result<T, Refused>) -> Option<T> {
     metric
         .inspect_err(|refused| hostcall_refused("to define a metric", *refused))

@@ -17,7 +17,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Brings the metrics up to these figures, and defines them before the first time.
+    /// Raises the metrics to these figures. The first call defines them.
     pub(crate) fn publish<'a>(
         &self,
         figures: Vec<PoolFigures>,
@@ -47,8 +47,8 @@ impl Metrics {
         self.pools.replace(pools);
     }
 
-    /// Sets the levels of endpoints that no worker has any more to those of one that nothing is known
-    /// of: the host never forgets a gauge, and an open breaker would raise the alarm for ever.
+    /// Sets the gauges of endpoints that no worker has any more back to 0. The host never forgets a
+    /// gauge, and an open breaker would raise an alarm for ever.
     pub(crate) fn retire(&self, endpoints: &[(PoolIndex, EndpointIndex)]) {
         let mut pools = self.pools.take();
         for (pool, endpoint) in endpoints {

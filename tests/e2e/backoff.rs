@@ -1,8 +1,8 @@
 //! How long the filter waits between attempts, as the upstreams see it: every strategy, the cap,
 //! every jitter, and the failover without a delay.
 //!
-//! A gap is never shorter than the delay that was asked for: that holds exactly. How much longer it
-//! is depends on the machine, so single gaps may be late, and the median of all may not.
+//! A gap is never shorter than the configured delay: that holds exactly. How much longer it is
+//! depends on the machine, so single gaps may be late, but not the median of all.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -134,8 +134,8 @@ fn jitter_keeps_to_its_range_and_spreads_over_it() {
                 median(gaps.clone()) <= high + Duration::from_millis(15),
                 "{name}: {gaps:?}"
             );
-            // That all 24 draws fall into the last tenth is out of the question, but for the capped
-            // mode, where more than half of them do: there it is one chance in a million.
+            // All 24 draws fall into the last tenth with a negligible probability, except in the
+            // capped mode, where more than half of them do: there it is one in a million.
             assert!(shortest < high - (high - low) / 10, "{name}: {gaps:?}");
         }
         assert_unharmed(&envoy).await;
@@ -171,17 +171,17 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
             ),
         )
         .await;
-        // What is asked, the status, the number of delays waited.
+        // The request, its status, the number of delays waited.
         let cases = [
             ("/untried", 200, 0),
             ("/retry", 200, 1),
             ("/tried", 503, 1),
             ("/off", 200, 1),
         ];
-        let mut asked = JoinSet::new();
+        let mut requests = JoinSet::new();
         for (path, status, delays) in cases {
             let addr = envoy.addr();
-            asked.spawn(async move {
+            requests.spawn(async move {
                 let answer = get(addr, path).await.unwrap();
                 assert_eq!(answer.status, status, "{path}: {answer:?}");
                 assert!(
@@ -196,18 +196,18 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
                 );
             });
         }
-        asked.join_all().await;
+        requests.join_all().await;
         assert_unharmed(&envoy).await;
     });
 }
 
-/// An upstream that has no good answer for anybody.
+/// An upstream that fails every request.
 async fn failing() -> Upstream {
     Upstream::start(|_, _| Reply::status(503)).await.unwrap()
 }
 
-/// A configuration with a pool of a and b for each of these names and retry policies; the pool
-/// takes what lies under its name.
+/// A configuration with a pool of a and b for each of these names and retry policies; a pool takes
+/// the paths under its name.
 fn pools<const N: usize>(policies: &[(&str, String); N]) -> String {
     let pools = policies.each_ref().map(|(name, policy)| {
         format!(
@@ -218,7 +218,7 @@ fn pools<const N: usize>(policies: &[(&str, String); N]) -> String {
     format!(r#"{{"pools": [{}]}}"#, pools.join(","))
 }
 
-/// Asks for all these paths at once and gives, for each, the times between the arrivals of its
+/// Requests all these paths at once and returns, for each, the times between the arrivals of its
 /// attempts at the upstreams.
 async fn gaps_of_all(
     envoy: &Envoy,
@@ -231,11 +231,11 @@ async fn gaps_of_all(
     for upstream in upstreams {
         upstream.clear();
     }
-    let asked: JoinSet<()> = paths
+    let requests: JoinSet<()> = paths
         .iter()
         .map(|path| ask(envoy.addr(), path.clone()))
         .collect();
-    asked.join_all().await;
+    requests.join_all().await;
     let mut arrivals: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for received in upstreams.iter().flat_map(|upstream| upstream.received()) {
         arrivals.entry(received.path).or_default().push(received.at);

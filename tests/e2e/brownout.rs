@@ -1,5 +1,6 @@
-//! A brown-out: one of three endpoints takes 20 times as long, and fails three requests of ten. With the
-//! defaults of everything but the strategy, clients notice nothing of it once the first 2 s are over.
+//! A brown-out: one of three endpoints takes 20 times as long, and fails three requests of ten.
+//! With the defaults of everything but the strategy, clients notice nothing of it after the first
+//! two seconds.
 
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ fn after_2_s_clients_see_neither_slowness_nor_failures() {
             reply.delay(SICK)
         });
         let first = load(&envoy, 2).run().await;
-        // A busy machine has its own slow answers: what healthy endpoints do at the same time counts.
+        // A busy machine has its own slow answers, so the healthy pool at the same time is the
+        // measure.
         let (then, healthy) = join!(load(&envoy, 8).run(), load(&control, 8).run());
         assert!(then.success_rate() >= 0.999, "{then}");
         let bound = 2 * healthy.percentile(99.0).max(2 * HEALTHY);
@@ -72,7 +74,7 @@ fn after_2_s_clients_see_neither_slowness_nor_failures() {
 }
 
 #[test]
-fn when_it_is_over_the_endpoint_is_soon_given_its_traffic_back() {
+fn after_the_brown_out_the_endpoint_soon_gets_its_traffic_back() {
     run(async {
         let upstreams = three().await;
         let envoy = envoy_before(
@@ -88,7 +90,8 @@ fn when_it_is_over_the_endpoint_is_soon_given_its_traffic_back() {
         let share = upstreams[0].count() as f64 / left_out.total() as f64;
         assert!(share < 0.03, "{share}");
         upstreams[0].set(|_, _| Reply::ok().delay(HEALTHY));
-        // It is explored after two time constants at the latest, when its slow answers are forgotten by then.
+        // It is explored after two time constants at the latest, when its slow answers are
+        // forgotten by then.
         load(&envoy, 12).run().await;
         upstreams[0].clear();
         let again = load(&envoy, 3).run().await;

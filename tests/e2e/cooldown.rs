@@ -1,4 +1,4 @@
-//! An endpoint that asks for quiet is left alone by all workers, and clients do not notice.
+//! `Retry-After` is honoured by all workers, and clients do not notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,13 @@ fn millis(n: u64) -> Duration {
 #[test]
 fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
     run(async {
-        // Requests come for a second before it throttles, so that all workers are at it.
+        // Requests come for a second before it throttles, so that all workers use it.
         let begun = Instant::now();
         let throttled = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&throttled);
+        let has_throttled = Arc::clone(&throttled);
         let busy = Upstream::start(move |_, _| {
-            let now = begun.elapsed() > millis(1_500) && !asked.swap(true, Ordering::SeqCst);
+            let now =
+                begun.elapsed() > millis(1_500) && !has_throttled.swap(true, Ordering::SeqCst);
             if now {
                 Reply::status(429).header("retry-after", "2")
             } else {
@@ -54,17 +55,18 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
             .map(|pair| (pair[0], pair[1]))
             .max_by_key(|(before, after)| *after - *before)
             .unwrap();
-        // From what was under way when it throttled, or sent before a worker heard, to its time.
-        let quiet = next - last;
-        assert!(quiet > millis(1_500), "left alone for {quiet:?} only");
-        assert!(quiet < millis(3_000), "left alone for {quiet:?}");
+        // From the last request that was under way when it throttled, or was sent before a worker
+        // merged the cool-down, to its end.
+        let pause = next - last;
+        assert!(pause > millis(1_500), "left alone for {pause:?} only");
+        assert!(pause < millis(3_000), "left alone for {pause:?}");
         let after = times.iter().filter(|at| **at >= next).count();
         assert!(after > 30, "traffic has not returned: {after}");
         assert_unharmed(&envoy).await;
     });
 }
 
-/// Two endpoints that both answer 429 with this Retry-After, the first time each.
+/// Two endpoints that each answer their first request with 429 and this `Retry-After`.
 async fn both(retry_after: &str) -> (Upstream, Upstream) {
     let throttling = || {
         let retry_after = retry_after.to_owned();
@@ -79,7 +81,8 @@ async fn both(retry_after: &str) -> (Upstream, Upstream) {
     (throttling().await.unwrap(), throttling().await.unwrap())
 }
 
-/// For how many seconds new requests are refused, by all workers, once they have heard.
+/// For how many seconds new requests are refused, by all workers, once all have merged the
+/// cool-downs.
 async fn refused_for(envoy: &Envoy) -> u64 {
     sleep(millis(500)).await;
     let refused = get(envoy.addr(), "/").await.unwrap();
@@ -90,7 +93,7 @@ async fn refused_for(envoy: &Envoy) -> u64 {
 }
 
 #[test]
-fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_first_or_the_client_gets_retry_after() {
     run(async {
         for workers in [1, 2, 4] {
             let (a, b) = both("1").await;
@@ -124,7 +127,7 @@ fn if_all_are_cooling_the_soonest_is_waited_for_or_the_client_told_how_long() {
 }
 
 #[test]
-fn a_date_is_kept_to_as_seconds_are() {
+fn a_date_is_honoured_like_seconds() {
     run(async {
         let date = SystemTime::now() + Duration::from_secs(100);
         let (a, b) = both(&httpdate::fmt_http_date(date)).await;

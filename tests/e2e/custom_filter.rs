@@ -1,5 +1,5 @@
-//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models` gets
-//! its backoff, its balancer and its interceptors, and every other pool is spared them.
+//! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models`
+//! has its backoff, its balancer and its interceptors, and no other pool has them.
 
 use std::time::Duration;
 
@@ -101,16 +101,16 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
         let rented = Upstream::named("rented").await.unwrap();
         let envoy = custom(&own, &rented).await;
         let cookie = [("cookie", "id=7")];
-        let told = |upstream: &Upstream| {
+        let received_by = |upstream: &Upstream| {
             let request = upstream.received().remove(0);
             let header = |name| Received::header(&request, name);
             (header("cookie"), header("x-bill"))
         };
         let client = Some("id=7".to_owned());
 
-        // A first attempt that is none of its business.
+        // A first attempt that the interceptor does not change.
         let answer = ask(&envoy, "GET", "/", &cookie).await;
-        assert_eq!(told(&own), (client.clone(), None));
+        assert_eq!(received_by(&own), (client.clone(), None));
         assert_timed(&answer, "own", Duration::ZERO);
 
         // A retry, which waits for 40 ms; its answer took as long as the upstream did.
@@ -118,12 +118,12 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
         let slow = Duration::from_millis(30);
         rented.set(move |_, _| Reply::ok().header("server-timing", "db;dur=5").delay(slow));
         let answer = ask(&envoy, "GET", "/", &cookie).await;
-        assert_eq!(told(&rented), (None, Some("models/2".to_owned())));
+        assert_eq!(received_by(&rented), (None, Some("models/2".to_owned())));
         let values: Vec<_> = answer.headers.get_all("server-timing").iter().collect();
         assert_eq!(values[0], "db;dur=5", "it is added to what was there");
         assert_timed(&answer, "rented", slow);
 
-        // A first attempt that is.
+        // A first attempt that it changes.
         own.set(|_, _| Reply::hang());
         own.clear();
         rented.clear();
@@ -137,7 +137,7 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
         .await
         .unwrap();
         let answer = ask(&envoy, "GET", "/", &cookie).await;
-        assert_eq!(told(&rented), (None, Some("models/1".to_owned())));
+        assert_eq!(received_by(&rented), (None, Some("models/1".to_owned())));
         assert_timed(&answer, "rented", slow);
         for request in held {
             request.abort();
@@ -152,14 +152,15 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
             assert_eq!(answer.status, 200);
         }
         assert_eq!(
-            [&own, &rented].map(told),
+            [&own, &rented].map(received_by),
             [(); 2].map(|()| (client.clone(), None))
         );
         assert_unharmed(&envoy).await;
     });
 }
 
-/// That the last `server-timing` of a good answer names this endpoint, and a time of at least so much.
+/// Asserts that the last `server-timing` of a good answer names this endpoint, and a time of at
+/// least `least`.
 #[track_caller]
 fn assert_timed(answer: &Answer, endpoint: &str, least: Duration) {
     assert_eq!(answer.status, 200);

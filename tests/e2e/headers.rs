@@ -1,6 +1,6 @@
-//! Headers, contract §5: what an upstream is told of an attempt, what a client is told of its
-//! answer, and that nothing a client sends steers the filter or the router, on first attempts and
-//! on retries alike.
+//! Headers, contract §5: those about an attempt for the upstream, those about the answer for the
+//! client, and that no client's header steers the filter or the router, on first attempts and on
+//! retries.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use steerage_harness::{Answer, Received, Reply, Upstream, run};
 use crate::support::{ask, assert_unharmed, pool};
 
 #[test]
-fn every_attempt_tells_its_number_and_the_time_that_is_left() {
+fn every_attempt_carries_its_number_and_the_time_that_is_left() {
     run(async {
         let slow_failure = |_: &Received, _| Reply::status(503).delay(Duration::from_millis(300));
         let a = Upstream::start(slow_failure).await.unwrap();
@@ -28,7 +28,7 @@ fn every_attempt_tells_its_number_and_the_time_that_is_left() {
             .map(|attempt| values(attempt, "x-envoy-attempt-count"))
             .collect();
         assert_eq!(counts, [["1"], ["2"], ["3"]]);
-        let told: Vec<u64> = attempts
+        let timeouts: Vec<u64> = attempts
             .iter()
             .map(|attempt| values(attempt, "x-envoy-expected-rq-timeout-ms"))
             .map(|values| {
@@ -36,17 +36,20 @@ fn every_attempt_tells_its_number_and_the_time_that_is_left() {
                 values[0].parse().unwrap()
             })
             .collect();
-        assert!(told[0] <= 1_800, "the read timeout: {told:?}");
-        // What the failures before took is gone; the next may have the rest and no more.
-        assert!(told[1] <= 1_700 && told[2] <= 1_400, "{told:?}");
-        assert!(told[0] >= told[1] && told[1] >= told[2], "{told:?}");
-        assert!(told[2] > 0, "{told:?}");
+        assert!(timeouts[0] <= 1_800, "the read timeout: {timeouts:?}");
+        // The time of earlier failures is used up; the next attempt has the rest and no more.
+        assert!(timeouts[1] <= 1_700 && timeouts[2] <= 1_400, "{timeouts:?}");
+        assert!(
+            timeouts[0] >= timeouts[1] && timeouts[1] >= timeouts[2],
+            "{timeouts:?}"
+        );
+        assert!(timeouts[2] > 0, "{timeouts:?}");
         assert_unharmed(&envoy).await;
     });
 }
 
 #[test]
-fn response_headers_tell_the_client_of_endpoint_and_attempts() {
+fn response_headers_give_the_client_endpoint_and_attempts() {
     run(async {
         let well = Upstream::named("well").await.unwrap();
         let sick = Upstream::start(|_, _| Reply::status(503).body("sick"))
@@ -133,7 +136,7 @@ fn response_headers_of_another_steerage_behind_this_one_are_replaced() {
 
 #[test]
 fn a_client_cannot_steer() {
-    // Each would change something if it were heeded: the cluster, the number of attempts, or a
+    // Each would have an effect if it were honoured: the cluster, the number of attempts, or a
     // timeout of 1 ms for upstreams that take 30.
     let hostile = [
         ("x-steerage-cluster", "trap"),
@@ -210,9 +213,9 @@ fn a_client_cannot_steer() {
         ];
         for (attempt, number) in attempts {
             assert_eq!(values(attempt, "x-envoy-attempt-count"), [number]);
-            let told = values(attempt, "x-envoy-expected-rq-timeout-ms");
-            assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].parse::<u64>().unwrap() > 1_000, "{told:?}");
+            let timeouts = values(attempt, "x-envoy-expected-rq-timeout-ms");
+            assert_eq!(timeouts.len(), 1, "{timeouts:?}");
+            assert!(timeouts[0].parse::<u64>().unwrap() > 1_000, "{timeouts:?}");
             assert!(!values(attempt, "x-steerage-cluster").contains(&"trap".to_owned()));
             let own = [
                 "x-steerage-cluster",
@@ -231,7 +234,7 @@ fn a_client_cannot_steer() {
 }
 
 #[test]
-fn what_is_not_a_control_header_reaches_every_attempt_as_it_was_sent() {
+fn other_headers_reach_every_attempt_unchanged() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let well = Upstream::named("well").await.unwrap();
@@ -267,7 +270,7 @@ fn what_is_not_a_control_header_reaches_every_attempt_as_it_was_sent() {
             assert_eq!(values(&retry, name), expected, "{name}");
             assert_eq!(values(&first, name), expected, "{name}");
         }
-        // Made by Envoy for the first attempt, and the same request still.
+        // Envoy made it for the first attempt, and this is still the same request.
         for name in ["host", "x-request-id", "x-forwarded-proto"] {
             assert_eq!(values(&retry, name), values(&first, name), "{name}");
             assert_eq!(values(&retry, name).len(), 1, "{name}");

@@ -1,5 +1,5 @@
-//! Interceptors, contract §4: an upstream sees what is done to every attempt, a client what is done to
-//! its answer, and the log tells of attempts without telling secrets.
+//! Interceptors, contract §4: an upstream sees the changes of every attempt, a client those of its
+//! answer, and the log has attempts and no secrets.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn seen(attempt: &Received, name: &str) -> Vec<String> {
     values.map(text).collect()
 }
 
-fn told(answer: &Answer, name: &str) -> Vec<String> {
+fn header_values(answer: &Answer, name: &str) -> Vec<String> {
     let values = answer.headers.get_all(name).iter();
     values.map(text).collect()
 }
@@ -21,7 +21,7 @@ fn text(value: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(value.as_ref()).into_owned()
 }
 
-/// Everything that can be done, on the way there and back.
+/// Every kind of action, on attempts and answers.
 const EVERYTHING: &str = r#"
     "request": [
         {"set_header": {"x-try": "{attempt} at {endpoint} of {pool}"}},
@@ -68,15 +68,15 @@ fn assert_attempt(attempt: &Received, number: &str, is_try: &str) {
 
 #[track_caller]
 fn assert_answer(answer: &Answer, from: &str) {
-    assert_eq!(told(answer, "x-from"), [from], "{answer:?}");
-    assert_eq!(told(answer, "x-internal"), [""; 0], "{answer:?}");
+    assert_eq!(header_values(answer, "x-from"), [from], "{answer:?}");
+    assert_eq!(header_values(answer, "x-internal"), [""; 0], "{answer:?}");
     assert_eq!(
-        told(answer, "set-cookie"),
+        header_values(answer, "set-cookie"),
         ["theirs=1", "ours=1"],
         "{answer:?}"
     );
     let sorry = (answer.status.as_u16() >= 500).then_some("1");
-    assert_eq!(told(answer, "x-sorry"), Vec::from_iter(sorry));
+    assert_eq!(header_values(answer, "x-sorry"), Vec::from_iter(sorry));
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn every_attempt_and_the_answer_are_changed() {
             let answer = ask(&envoy, method, "/", &HEADERS).await;
             assert_eq!(answer.status, 200);
             assert_answer(&answer, "c after 3");
-            let took: f64 = told(&answer, "x-took")[0].parse().unwrap();
+            let took: f64 = header_values(&answer, "x-took")[0].parse().unwrap();
             assert!((0.15..5.0).contains(&took), "{took}");
-            assert_eq!(told(&answer, "x-slow"), ["1"]);
+            assert_eq!(header_values(&answer, "x-slow"), ["1"]);
             for (upstream, number, is_try) in [
                 (&a, "1", "1 at a of shop"),
                 (&b, "2", "2 at beta of shop"),
@@ -117,7 +117,7 @@ fn every_attempt_and_the_answer_are_changed() {
 }
 
 #[test]
-fn an_answer_that_streams_by_and_one_that_is_let_go_are_changed() {
+fn an_answer_that_streams_by_and_one_that_is_released_are_changed() {
     run(async {
         let well = Upstream::start(|_, _| answer(200)).await.unwrap();
         let sick = Upstream::start(|_, _| answer(503).body("sick"))
@@ -144,7 +144,7 @@ fn an_answer_that_streams_by_and_one_that_is_let_go_are_changed() {
             let answer = ask(&envoy, method, "/well", &HEADERS).await;
             assert_eq!(answer.status, 200);
             assert_answer(&answer, "well after 1");
-            assert_eq!(told(&answer, "x-slow"), [""; 0]);
+            assert_eq!(header_values(&answer, "x-slow"), [""; 0]);
         }
         let first = well.received().remove(0);
         assert_attempt(&first, "1", "1 at well of well");
@@ -170,13 +170,13 @@ fn the_filters_own_answer_at_the_deadline_is_changed() {
         .await;
         let answer = ask(&envoy, "GET", "/", &[]).await;
         assert_eq!(answer.status, 504);
-        assert_eq!(told(&answer, "x-from"), ["hanging"], "{answer:?}");
+        assert_eq!(header_values(&answer, "x-from"), ["hanging"], "{answer:?}");
         assert_unharmed(&envoy).await;
     });
 }
 
 #[test]
-fn the_log_tells_of_each_attempt_and_of_no_secret() {
+fn the_log_has_each_attempt_and_no_secret() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let well = Upstream::start(|_, _| Reply::ok().header("set-cookie", "s=s3cret"))
@@ -219,7 +219,7 @@ fn the_log_tells_of_each_attempt_and_of_no_secret() {
 }
 
 #[test]
-fn many_requests_at_once_are_each_changed_as_they_should_be() {
+fn concurrent_requests_are_changed_each_by_its_own_values() {
     run(async {
         let upstream = |name: &'static str| {
             Upstream::start(move |attempt, turn| {

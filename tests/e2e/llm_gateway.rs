@@ -1,7 +1,7 @@
 //! The gateway to language models that ships as `envoy/llm-gateway.yaml`, between clients and fake
 //! providers: each provider gets its share under its own name, path and key; one that is rate
-//! limited is left alone for as long as it asks; a streamed answer passes as it comes, moves to
-//! another provider before its first byte, and to none after it.
+//! limited is left alone for as long as its `Retry-After` says; a streamed answer passes as it
+//! comes, moves to another provider before its first byte, and to none after it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::support::{assert_unharmed, request_of};
 /// The filter as the file names it.
 const WASM: &str = "target/steerage.wasm";
 
-/// What a client asks, and what it adds for a streamed answer.
+/// A client's request, and what it adds for a streamed answer.
 const CHAT: &str = "/v1/chat/completions";
 const PROMPT: &str = r#"{"model": "m", "messages": [], "stream": true}"#;
 
@@ -74,7 +74,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
         let mut again = 0;
         while again < 5 {
             let answer = chat(&client, &envoy, PROMPT).await;
-            assert_eq!(answer.status, 200, "nobody hears of it: {answer:?}");
+            assert_eq!(answer.status, 200, "clients do not notice: {answer:?}");
             again += usize::from(answer.text() == "again");
             assert!(begun.elapsed() < Duration::from_secs(20), "it stayed away");
             sleep(Duration::from_millis(5)).await;
@@ -85,15 +85,15 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
             .iter()
             .map(|received| received.at - first)
             .collect();
-        // The other worker hears of it within 0.1 s; the rest is for a busy machine.
-        let quiet = Duration::from_millis(500)..Duration::from_secs(1);
-        assert!(!after.iter().any(|at| quiet.contains(at)), "{after:?}");
+        // The other worker merges it within 0.1 s; the rest is for a busy machine.
+        let gap = Duration::from_millis(500)..Duration::from_secs(1);
+        assert!(!after.iter().any(|at| gap.contains(at)), "{after:?}");
         assert_unharmed(&envoy).await;
     });
 }
 
 #[test]
-fn a_streamed_answer_passes_untouched_and_as_it_comes() {
+fn a_streamed_answer_passes_unchanged_and_event_by_event() {
     run(async {
         let (envoy, providers) = gateway(|_, _| events()).await;
         let mut stream = open(envoy.addr()).await;
@@ -104,10 +104,10 @@ fn a_streamed_answer_passes_untouched_and_as_it_comes() {
         assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
         assert!(seen.contains("content-type: text/event-stream\r\n"));
         assert_eq!(unchunked(&seen), all_events());
-        let asked: Vec<_> = providers.iter().flat_map(Upstream::received).collect();
-        assert_eq!(asked.len(), 1);
+        let requests: Vec<_> = providers.iter().flat_map(Upstream::received).collect();
+        assert_eq!(requests.len(), 1);
         // The pauses between them are never shorter, so the last one left no sooner than that.
-        let last_sent = asked[0].at + PACE * (EVENTS - 1);
+        let last_sent = requests[0].at + PACE * (EVENTS - 1);
         assert!(first_seen < last_sent, "it came before the last was sent");
         assert_unharmed(&envoy).await;
     });
@@ -118,7 +118,7 @@ fn a_stream_moves_to_another_provider_before_its_first_byte() {
     run(async {
         let fails = Arc::new(AtomicBool::new(false));
         let failing = Arc::clone(&fails);
-        // Whoever is asked first fails, in the way that the client names.
+        // The first provider fails, in the way that the client names.
         let (envoy, providers) = gateway(move |received, _| {
             if !failing.swap(false, Ordering::Relaxed) {
                 return events();
@@ -154,22 +154,22 @@ fn a_stream_moves_to_another_provider_before_its_first_byte() {
             // As the file says of retries: it is complete before any of it comes.
             assert!(answer.begun >= PACE * (EVENTS - 1), "{answer:?}");
 
-            let mut asked = Vec::new();
+            let mut requests = Vec::new();
             for (provider, (name, ..)) in providers.iter().zip(PROVIDERS) {
                 assert_at_home(provider);
-                asked.extend(provider.received().into_iter().map(|one| (one, name)));
+                requests.extend(provider.received().into_iter().map(|one| (one, name)));
                 provider.clear();
             }
-            asked.sort_by_key(|(received, _)| received.at);
-            let [(_, failed), (_, answered)] = &asked[..] else {
-                panic!("{failure}: asked {} times", asked.len());
+            requests.sort_by_key(|(received, _)| received.at);
+            let [(_, failed), (_, answered)] = &requests[..] else {
+                panic!("{failure}: {} requests", requests.len());
             };
             assert_ne!(failed, answered, "{failure}");
             assert_eq!(
                 answer.header("x-steerage-endpoint").as_deref(),
                 Some(*answered)
             );
-            for (received, _) in &asked {
+            for (received, _) in &requests {
                 assert_eq!(received.body_hash, body_hash(prompt.as_bytes()));
             }
         }
@@ -189,7 +189,7 @@ fn a_stream_that_breaks_off_after_its_first_byte_is_not_repeated() {
                 provider.stop().await.unwrap();
             }
         }
-        // Envoy may end the connection as it likes; what counts is that it does, and what came before.
+        // How Envoy ends the connection does not matter, only that it does, and what came before.
         let mut rest = Vec::new();
         let _cut_short = timeout(PATIENCE, stream.read_to_end(&mut rest))
             .await
@@ -200,8 +200,8 @@ fn a_stream_that_breaks_off_after_its_first_byte_is_not_repeated() {
         assert_eq!(seen.matches("HTTP/1.1").count(), 1, "{seen}");
         // A retry would come within 0.1 s, the longest first delay.
         sleep(Duration::from_millis(400)).await;
-        let asked: usize = providers.iter().map(Upstream::count).sum();
-        assert_eq!(asked, 1, "no other provider was asked");
+        let requests: usize = providers.iter().map(Upstream::count).sum();
+        assert_eq!(requests, 1, "no other provider was asked");
         assert_unharmed(&envoy).await;
     });
 }
@@ -241,7 +241,7 @@ fn key(provider: &str) -> String {
     format!("key-of-{provider}")
 }
 
-/// That all requests that this provider of [`PROVIDERS`] got were meant for it.
+/// Asserts that all requests that this provider of [`PROVIDERS`] got were meant for it.
 fn assert_at_home(provider: &Upstream) {
     for received in provider.received() {
         let authority = received.header("host").unwrap_or_default();
@@ -287,7 +287,7 @@ fn events() -> Reply {
         .stream((0..EVENTS).map(event), PACE)
 }
 
-/// Asks for a streamed answer over a connection of its own that ends with it.
+/// Asks for a streamed answer over its own connection, which ends with it.
 async fn open(addr: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let length = PROMPT.len();
@@ -298,7 +298,7 @@ async fn open(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads on until what was seen so far is as `enough` says.
+/// Reads on until the text so far is `enough`.
 async fn read_until(stream: &mut TcpStream, seen: &mut String, enough: impl Fn(&str) -> bool) {
     let mut bytes = seen.clone().into_bytes();
     while !enough(seen) {

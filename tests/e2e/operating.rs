@@ -1,7 +1,7 @@
-//! An operator's word over real HTTP, from a listener of its own:
-//! - all workers obey it within two rounds, under load, until it is taken back or its time is over;
-//! - it outlives a change of the configuration, and the metrics say what it says;
-//! - however its body comes it is read whole, and an upstream sees nothing of it but that it came.
+//! An operator's override over real HTTP, from a separate listener:
+//! - all workers apply it within two rounds, under load, until it is lifted or its time is over;
+//! - it outlives a change of the configuration, and the metrics show it;
+//! - its body is read completely in any pieces, and an upstream sees only that there was a request.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -21,32 +21,32 @@ use crate::support::{assert_unharmed, envoy_of, request_of, tally};
 /// The configuration of a listener that only answers operators.
 pub(crate) const ADMIN: &str = r#"{"admin": {"path": "/steerage", "token": "a-t0ken"}}"#;
 
-/// What an operator sends.
+/// The header with an operator's token.
 pub(crate) const TOKEN: (&str, &str) = ("authorization", "Bearer a-t0ken");
 
 /// A round of the default `sync_interval`.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Within which workers obey, and what a busy machine adds to it.
-const OBEYED: Duration = Duration::from_millis(2 * 100 + 300);
+/// Within which workers apply an override, with an allowance for a busy machine.
+const APPLIED: Duration = Duration::from_millis(2 * 100 + 300);
 
-/// Asks the admin surface at this address for something.
+/// Reads a document of the admin surface at this address.
 pub(crate) async fn read(addr: SocketAddr, name: &str) -> (u16, Value) {
     let request = request_of("GET", &format!("/steerage/{name}"), &[TOKEN], "");
     let answer = Client::one_shot().request(addr, request).await.unwrap();
     (answer.status.as_u16(), document(&answer))
 }
 
-/// Says something of an endpoint: `say(addr, "b/circuit", json!({"state": "open"}))`.
-pub(crate) async fn say(addr: SocketAddr, what: &str, word: Value) -> Answer {
+/// Posts an override of an endpoint: `post(addr, "b/circuit", json!({"state": "open"}))`.
+pub(crate) async fn post(addr: SocketAddr, what: &str, body: Value) -> Answer {
     let path = format!("/steerage/endpoints/{what}");
-    let request = request_of("POST", &path, &[TOKEN], word.to_string());
+    let request = request_of("POST", &path, &[TOKEN], body.to_string());
     Client::one_shot().request(addr, request).await.unwrap()
 }
 
-/// The same, and it is obeyed.
-async fn tell(addr: SocketAddr, what: &str, word: Value) -> Value {
-    let answer = say(addr, what, word).await;
+/// The same, and it must be accepted.
+async fn change(addr: SocketAddr, what: &str, body: Value) -> Value {
+    let answer = post(addr, what, body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     document(&answer)
 }
@@ -56,8 +56,8 @@ fn document(answer: &Answer) -> Value {
     parsed.unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 
-/// Upstreams `a`, `b` and `c`, and the builder of an Envoy with four workers that balances over them and
-/// has a listener `admin` for operators.
+/// Upstreams `a`, `b` and `c`, and the builder of an Envoy with four workers that balances over
+/// them and has a listener `admin` for operators.
 async fn three() -> ([Upstream; 3], EnvoyBuilder) {
     let a = Upstream::named("a").await.unwrap();
     let b = Upstream::named("b").await.unwrap();
@@ -73,8 +73,8 @@ fn admin_of(envoy: &Envoy) -> SocketAddr {
     envoy.addr_of("admin").unwrap()
 }
 
-/// The workers have told of their pools.
-async fn introduced(envoy: &Envoy) {
+/// Waits until the workers have published their pools.
+async fn pools_are_published(envoy: &Envoy) {
     let admin = admin_of(envoy);
     eventually("the pools are known", Duration::from_secs(10), async || {
         let (_, list) = read(admin, "endpoints").await;
@@ -86,7 +86,8 @@ async fn introduced(envoy: &Envoy) {
     .unwrap();
 }
 
-/// How often each has answered, of 32 requests on as many connections, and so of all workers.
+/// How often each endpoint has answered, of 32 requests on as many connections, and so over all
+/// workers.
 async fn spread(envoy: &Envoy) -> std::collections::BTreeMap<String, usize> {
     let mut bodies = Vec::new();
     for _ in 0..32 {
@@ -97,7 +98,7 @@ async fn spread(envoy: &Envoy) -> std::collections::BTreeMap<String, usize> {
     tally(bodies)
 }
 
-/// When each of these requests came that is no operator's.
+/// When each of these requests came, without those for an override.
 fn arrivals(received: &[Received]) -> Vec<Instant> {
     let plain = received
         .iter()
@@ -106,7 +107,7 @@ fn arrivals(received: &[Received]) -> Vec<Instant> {
 }
 
 #[test]
-fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_back() {
+fn four_workers_under_load_apply_and_lift_overrides_within_two_rounds() {
     run(async {
         for (what, excluding, releasing) in [
             (
@@ -122,24 +123,24 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
         ] {
             let ([_a, b, _c], builder) = three().await;
             let envoy = builder.start().await.unwrap();
-            introduced(&envoy).await;
+            pools_are_published(&envoy).await;
             let admin = admin_of(&envoy);
             let load = Load::new(envoy.addr())
                 .during(Duration::from_secs(4))
                 .concurrency(16)
                 .rate(400.0)
                 .run();
-            let words = async {
+            let changes = async {
                 sleep(Duration::from_secs(1)).await;
-                let list = tell(admin, what, excluding).await;
-                let told = Instant::now();
+                let list = change(admin, what, excluding).await;
+                let changed_at = Instant::now();
                 assert_eq!(list[0]["exclusion"], "operator", "{list}");
                 sleep(Duration::from_millis(1_500)).await;
                 let taken_back = Instant::now();
-                tell(admin, what, releasing).await;
-                (told, taken_back)
+                change(admin, what, releasing).await;
+                (changed_at, taken_back)
             };
-            let (report, (told, taken_back)) = tokio::join!(load, words);
+            let (report, (changed_at, taken_back)) = tokio::join!(load, changes);
             assert_eq!(report.failed(), 0, "{report}");
             let arrivals = arrivals(&b.received());
             let of = |from: Instant, to: Instant| {
@@ -147,9 +148,12 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
                 within.count()
             };
             let second = Duration::from_secs(1);
-            assert!(of(told - second, told) > 80, "a third of the load before");
-            assert_eq!(of(told + OBEYED, taken_back), 0, "{what}");
-            let back = taken_back + OBEYED;
+            assert!(
+                of(changed_at - second, changed_at) > 80,
+                "a third of the load before"
+            );
+            assert_eq!(of(changed_at + APPLIED, taken_back), 0, "{what}");
+            let back = taken_back + APPLIED;
             assert!(
                 of(back, back + second / 2) > 40,
                 "a third of the load afterwards"
@@ -160,27 +164,27 @@ fn four_workers_under_load_obey_within_two_rounds_and_give_back_what_is_given_ba
 }
 
 #[test]
-fn a_word_with_a_time_is_over_when_its_time_is() {
+fn an_override_with_a_timeout_ends_with_it() {
     run(async {
         let ([_a, b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
-        let word = json!({"state": "open", "timeout": 1.5});
-        let list = tell(admin_of(&envoy), "b/circuit", word).await;
-        let told = Instant::now();
+        pools_are_published(&envoy).await;
+        let body = json!({"state": "open", "timeout": 1.5});
+        let list = change(admin_of(&envoy), "b/circuit", body).await;
+        let changed_at = Instant::now();
         assert!(list[0]["circuit_breaker_open_until"].is_string(), "{list}");
-        sleep(OBEYED).await;
+        sleep(APPLIED).await;
         b.clear();
         let load = Load::new(envoy.addr())
             .during(Duration::from_secs(2))
             .concurrency(8)
             .rate(200.0);
         assert_eq!(load.run().await.failed(), 0);
-        let first = arrivals(&b.received())[0] - told;
-        // The word was heard before its answer came.
+        let first = arrivals(&b.received())[0] - changed_at;
+        // The override was applied before its answer came.
         let wanted = Duration::from_millis(1_500);
         assert!(
-            (wanted - 2 * ROUND..wanted + OBEYED).contains(&first),
+            (wanted - 2 * ROUND..wanted + APPLIED).contains(&first),
             "{first:?}"
         );
         assert_unharmed(&envoy).await;
@@ -188,15 +192,15 @@ fn a_word_with_a_time_is_over_when_its_time_is() {
 }
 
 #[test]
-fn a_word_outlives_a_change_of_the_configuration() {
+fn an_override_outlives_a_change_of_the_configuration() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.by_ecds().start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
-        tell(admin, "b/circuit", json!({"state": "open"})).await;
-        tell(admin, "c/health", json!({"health": "unhealthy"})).await;
-        sleep(OBEYED).await;
+        change(admin, "b/circuit", json!({"state": "open"})).await;
+        change(admin, "c/health", json!({"health": "unhealthy"})).await;
+        sleep(APPLIED).await;
         assert_eq!(spread(&envoy).await.into_keys().collect::<Vec<_>>(), ["a"]);
         for weight in [2, 3] {
             let new =
@@ -211,25 +215,25 @@ fn a_word_outlives_a_change_of_the_configuration() {
             .unwrap();
             assert_eq!(spread(&envoy).await.into_keys().collect::<Vec<_>>(), ["a"]);
         }
-        tell(admin, "b/circuit", json!({"state": "auto"})).await;
-        tell(admin, "c/health", json!({"health": "auto"})).await;
-        sleep(OBEYED).await;
+        change(admin, "b/circuit", json!({"state": "auto"})).await;
+        change(admin, "c/health", json!({"health": "auto"})).await;
+        sleep(APPLIED).await;
         assert_eq!(spread(&envoy).await.len(), 3);
         assert_unharmed(&envoy).await;
     });
 }
 
 #[test]
-fn the_metrics_say_what_the_operator_says() {
+fn the_metrics_show_overrides() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
         let level =
             |metric: &str| format!("wasmcustom.steerage_endpoint_{metric};pool=default;endpoint=b");
         let (breaker, health) = (level("breaker"), level("health"));
-        for (what, word, gauge, value) in [
+        for (what, body, gauge, value) in [
             ("b/circuit", json!({"state": "open"}), &breaker, 2),
             ("b/circuit", json!({"state": "closed"}), &breaker, 0),
             ("b/circuit", json!({"state": "open"}), &breaker, 2),
@@ -239,7 +243,7 @@ fn the_metrics_say_what_the_operator_says() {
             ("b/health", json!({"health": "healthy"}), &health, 3),
             ("b/health", json!({"health": "auto"}), &health, 0),
         ] {
-            tell(admin, what, word).await;
+            change(admin, what, body).await;
             envoy
                 .wait_for_stat(gauge, |found| found == value)
                 .await
@@ -250,7 +254,7 @@ fn the_metrics_say_what_the_operator_says() {
 }
 
 #[test]
-fn a_body_is_read_whole_however_it_comes() {
+fn a_body_is_read_completely_in_any_pieces() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder
@@ -259,12 +263,12 @@ fn a_body_is_read_whole_however_it_comes() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         for listener in ["admin", "held"] {
             let addr = envoy.addr_of(listener).unwrap();
-            let word = br#"{"state": "open", "timeout": 0.001}"#;
-            for pieces in [1, 2, 5, word.len()] {
-                let answer = in_pieces(addr, word, pieces).await;
+            let body = br#"{"state": "open", "timeout": 0.001}"#;
+            for pieces in [1, 2, 5, body.len()] {
+                let answer = in_pieces(addr, body, pieces).await;
                 assert!(
                     answer.starts_with("HTTP/1.1 200 "),
                     "{listener}, {pieces}: {answer}"
@@ -286,7 +290,7 @@ fn a_body_is_read_whole_however_it_comes() {
                 .await
                 .unwrap();
             assert_eq!(answer.status, 411, "{listener}");
-            // The beginning of a word, and no more.
+            // The beginning of a body, and no more.
             let late = in_pieces(addr, b"", 0).await;
             assert!(late.starts_with("HTTP/1.1 408 "), "{listener}: {late}");
         }
@@ -294,11 +298,11 @@ fn a_body_is_read_whole_however_it_comes() {
     });
 }
 
-/// Posts a word in so many pieces, 20 ms apart; in none, its beginning only.
-async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
+/// Posts a body in so many pieces, 20 ms apart; with 0 pieces, only the request's head.
+async fn in_pieces(addr: SocketAddr, body: &[u8], pieces: usize) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let length = if pieces == 0 { 9 } else { word.len() };
+    let length = if pieces == 0 { 9 } else { body.len() };
     let head = format!(
         "POST /steerage/endpoints/b/circuit HTTP/1.1\r\nhost: x\r\n{}: {}\r\n\
          content-length: {length}\r\nconnection: close\r\n\r\n",
@@ -308,7 +312,7 @@ async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
     if pieces == 0 {
         stream.write_all(b"{\"st").await.unwrap();
     }
-    for piece in word.chunks(word.len().div_ceil(pieces.max(1)).max(1)) {
+    for piece in body.chunks(body.len().div_ceil(pieces.max(1)).max(1)) {
         sleep(Duration::from_millis(20)).await;
         // It may have been answered and closed already.
         let _cut_short = stream.write_all(piece).await;
@@ -322,7 +326,7 @@ async fn in_pieces(addr: SocketAddr, word: &[u8], pieces: usize) -> String {
 }
 
 #[test]
-fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
+fn an_upstream_sees_of_an_override_at_most_its_existence() {
     run(async {
         let (upstreams, builder) = three().await;
         let envoy = builder
@@ -331,7 +335,7 @@ fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let [by_itself, held] = ["admin", "held"].map(|name| envoy.addr_of(name).unwrap());
         let seen = || {
             let received = upstreams.iter().flat_map(Upstream::received);
@@ -343,7 +347,7 @@ fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
             // Once without idle connections to upstreams, then with those that traffic has left.
             for _ in 0..2 {
                 for _ in 0..10 {
-                    tell(addr, "c/health", json!({"health": "degraded"})).await;
+                    change(addr, "c/health", json!({"health": "degraded"})).await;
                     let query = request_of(
                         "POST",
                         "/steerage/endpoints/c/health?health=auto",
@@ -353,12 +357,12 @@ fn an_upstream_sees_of_a_word_at_most_that_there_was_one() {
                     let answer = Client::one_shot().request(addr, query).await.unwrap();
                     assert_eq!(answer.status, 200);
                     assert_eq!(
-                        say(addr, "d/health", json!({"health": "auto"}))
+                        post(addr, "d/health", json!({"health": "auto"}))
                             .await
                             .status,
                         404
                     );
-                    assert_eq!(say(addr, "c/health", json!({})).await.status, 400);
+                    assert_eq!(post(addr, "c/health", json!({})).await.status, 400);
                 }
                 spread(&envoy).await;
             }

@@ -1,5 +1,5 @@
-//! The admin surface under any requests, in any pieces, in any order: it answers each with a status that
-//! is documented, obeys nobody without the token, and leaves nothing behind.
+//! The admin surface under any requests, in any pieces, in any order: it answers each with a status
+//! that is documented, changes nothing without the token, and leaves nothing behind.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::admin::{GUARDED, TOKEN};
 use crate::fake_host::{Host, Stream, headers};
 use crate::scene::start;
 
-/// Something that happens. An index picks among the requests that are under way.
+/// An event. An index picks one of the requests under way.
 #[derive(Clone, Debug)]
 enum Event {
-    Asks(Ask),
+    Request(Ask),
     SendsBody(Index, Vec<u8>, bool),
     SendsTrailers(Index),
     Leaves(Index),
@@ -35,7 +35,7 @@ struct Ask {
     leads_nowhere: bool,
 }
 
-/// Pieces of paths that mean something, and some that do not.
+/// Pieces of paths, meaningful and not.
 const PIECES: [&str; 24] = [
     "/endpoints",
     "/a",
@@ -140,7 +140,7 @@ fn event(knows: bool) -> impl Strategy<Value = Event> {
     )
         .prop_map(
             |(method, path, authorization, length, complete, leads_nowhere)| {
-                Event::Asks(Ask {
+                Event::Request(Ask {
                     method,
                     path,
                     authorization,
@@ -178,12 +178,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn nobody_is_harmed(events in collection::vec(event(true), 1..60), by_itself in any::<bool>()) {
+    fn random_requests_do_no_harm(events in collection::vec(event(true), 1..60), by_itself in any::<bool>()) {
         play(by_itself, &events)?;
     }
 
     #[test]
-    fn nobody_without_the_token_is_obeyed(
+    fn nothing_is_changed_without_the_token(
         events in collection::vec(event(false), 1..60),
         by_itself in any::<bool>(),
     ) {
@@ -194,7 +194,7 @@ proptest! {
     }
 }
 
-/// What the workers have agreed on.
+/// The workers' agreement.
 fn agreed(host: &Host) -> Option<Vec<u8>> {
     let mut keys = host.shared_keys().into_iter();
     let key = keys.find(|key| key.ends_with("/pool/default"))?;
@@ -207,16 +207,16 @@ const DOCUMENTED: [u32; 12] = [200, 301, 400, 401, 404, 405, 408, 411, 413, 501,
 fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseError> {
     let host = start(GUARDED);
     host.pass_bodies_by_paused_headers(by_itself);
-    // Requests under way, and whether they have been sent whole.
+    // Requests under way, and whether they have been sent completely.
     let mut open: Vec<(Stream, bool)> = Vec::new();
     let mut answered = Vec::new();
     for event in events {
         match event {
-            Event::Asks(ask) => {
-                let stream = asked(&host, ask);
+            Event::Request(ask) => {
+                let stream = sent(&host, ask);
                 if stream.request_header("x-steerage-cluster").is_some() && stream.sent().is_none()
                 {
-                    // Not for the surface: `/steeragex`.
+                    // A path outside of the surface: `/steeragex`.
                     stream.client_gone();
                 } else {
                     open.push((stream, ask.complete));
@@ -254,13 +254,13 @@ fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseEr
     prop_assert_eq!(
         calls.of("proxy_set_effective_context"),
         0,
-        "somebody is waited for"
+        "a body is still awaited"
     );
     prop_assert!(host.calls().is_empty());
     Ok(agreed(&host))
 }
 
-fn asked(host: &Host, ask: &Ask) -> Stream {
+fn sent(host: &Host, ask: &Ask) -> Stream {
     let mut request = headers(&[(":method", &ask.method), (":path", &ask.path)]);
     request.push((":authority".to_owned(), b"x".to_vec()));
     let more = [

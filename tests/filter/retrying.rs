@@ -1,4 +1,4 @@
-//! The life of a retry in time: when it is made, where it goes, and when there are no more.
+//! When a retry is made, where it goes, and when there are no more.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ fn called(host: &Host) -> Vec<String> {
 fn a_retry_is_made_after_its_delay_and_not_before() {
     let host = start(PLAIN);
     let stream = waiting(&host);
-    let asked = host.now();
+    let decided = host.now();
     assert_eq!(host.tick_in(), Some(DELAY));
     host.advance(DELAY - Duration::from_nanos(1));
     assert!(host.calls().is_empty() && stream.is_paused());
     host.advance(Duration::from_nanos(1));
     let call = host.pending_call();
-    assert_eq!(call.at - asked, DELAY);
+    assert_eq!(call.at - decided, DELAY);
     assert_eq!(call.cluster, "b");
     assert_eq!(call.root, host.root().id(), "it must outlive the stream");
     host.answer(call.token, OK, b"hello");
@@ -66,14 +66,14 @@ fn a_delay_between_two_milliseconds_ends_with_the_second() {
     // Begun between two milliseconds as well.
     host.stall(Duration::from_micros(700));
     waiting(&host);
-    let asked = host.now();
+    let decided = host.now();
     host.advance(Duration::from_millis(50));
-    let waited = host.pending_call().at - asked;
+    let waited = host.pending_call().at - decided;
     assert_eq!(waited, Duration::from_millis(11));
 }
 
 #[test]
-fn a_delay_of_nothing_does_not_stop_the_timer() {
+fn a_delay_of_0_does_not_stop_the_timer() {
     let host = start(&with_retry_policy(
         r#""strategy": "custom", "custom_retry_function": [0]"#,
     ));
@@ -90,12 +90,12 @@ fn the_second_failure_waits_for_the_second_delay() {
     let (stream, call) = calling(&host);
     fail(&host, &call);
     assert!(stream.is_paused());
-    let asked = host.now();
+    let decided = host.now();
     host.advance(2 * DELAY - MILLISECOND);
     assert!(host.pending_calls().is_empty());
     host.advance(MILLISECOND);
     let third = host.pending_call();
-    assert_eq!(third.at - asked, 2 * DELAY);
+    assert_eq!(third.at - decided, 2 * DELAY);
     assert_eq!(third.cluster, "c");
     assert_eq!(third.header("x-envoy-attempt-count"), Some(&b"3"[..]));
     host.answer(third.token, OK, b"");

@@ -1,11 +1,11 @@
-//! What a retry carries: the client's request again, and nothing of the first attempt's.
+//! What a retry carries: the client's request again, and nothing of the first attempt.
 
 use std::time::Duration;
 
 use crate::fake_host::{Call, Host, headers};
 use crate::scene::{DELAY, PLAIN, calling, fail_first, head, start, text, values};
 
-/// Sends a request with this body, lets the first attempt fail, and gives the retry.
+/// Sends a request with this body, lets the first attempt fail, and returns the retry.
 #[track_caller]
 fn retry<V: AsRef<[u8]>>(host: &Host, headers: &[(&str, V)], body: &[&[u8]]) -> Call {
     let stream = host.request(headers, body.is_empty());
@@ -106,7 +106,7 @@ fn headers_of_the_clients_connection_and_of_its_control_are_left_out() {
 }
 
 #[test]
-fn the_body_is_sent_again_whole_whatever_its_parts() {
+fn the_body_is_sent_again_whole_in_any_parts() {
     let bytes: Vec<u8> = (0..=255).collect();
     for body in [
         &[&b"hello"[..]][..],
@@ -115,7 +115,7 @@ fn the_body_is_sent_again_whole_whatever_its_parts() {
         &[b"", b"hello"],
         &[b""],
         &[&bytes],
-        // As many bytes as may be kept.
+        // Exactly as many bytes as may be kept.
         &[&[7; 65_536]],
     ] {
         let host = start(PLAIN);
@@ -152,22 +152,25 @@ fn every_attempt_is_written_for_its_own_endpoint() {
 fn an_attempt_may_take_the_read_timeout_but_never_longer_than_is_left() {
     let host = start(PLAIN);
     let (_, call) = calling(&host);
-    let told = |call: &Call| {
+    let timeouts_of = |call: &Call| {
         let header = call.header("x-envoy-upstream-rq-per-try-timeout-ms");
         (text(header.unwrap()), call.timeout_ms)
     };
     // The host ends the attempt after the read timeout unless the answer has begun, and the whole
     // call a tenth of a second after the exchange, which the worker itself ends in time.
-    assert_eq!(told(&call), ("30000".to_owned(), 60_000));
+    assert_eq!(timeouts_of(&call), ("30000".to_owned(), 60_000));
 
     host.advance(Duration::from_secs(45));
     crate::scene::fail(&host, &call);
     host.advance(DELAY);
-    assert_eq!(told(&host.pending_call()), ("14800".to_owned(), 14_900));
+    assert_eq!(
+        timeouts_of(&host.pending_call()),
+        ("14800".to_owned(), 14_900)
+    );
 }
 
 #[test]
-fn a_timeout_is_never_told_as_none() {
+fn a_timeout_is_never_sent_as_0() {
     // Half a millisecond is left for the retry, and the host takes 0 for "no timeout".
     let host = start(
         r#"{"endpoints": ["a", "b"], "timeout": {"connect": 0.1, "read": 0.1, "total": 0.2},

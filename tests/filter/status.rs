@@ -1,4 +1,4 @@
-//! The documents of the admin surface, field by field, after a scene that is known to the millisecond.
+//! The documents of the admin surface, field by field, after a scene with known times.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::admin::{TOKEN, ask, head_of};
 use crate::fake_host::{Host, Stream};
-use crate::operating::{ROUND, tell};
+use crate::operating::{ROUND, change};
 use crate::scene::{OK, cluster_of, get, start, text};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -32,7 +32,7 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// Answers the newest call, which goes to `cluster`.
+/// Answers the newest call, which must go to `cluster`.
 #[track_caller]
 fn answer(host: &Host, cluster: &str, answer: &[(&str, &str)]) {
     let call = host.pending_calls().pop().unwrap();
@@ -50,7 +50,7 @@ fn answered(host: &Host, cluster: &str, millis: u32, answer: &[(&str, &str)]) ->
     stream
 }
 
-/// Four requests, beginning a millisecond after noon, the last of which is under way for ever.
+/// Four requests, beginning a millisecond after noon; the last one never ends.
 #[track_caller]
 fn scene() -> Host {
     let host = start(SHOP);
@@ -64,11 +64,11 @@ fn scene() -> Host {
     answered(&host, "b", 20, &[(":status", "503")]);
     host.advance(130 * MILLISECOND);
     answer(&host, "c", OK);
-    // At .211 a asks for 40 s of quiet; the retry is at once, and ends at .251.
+    // At .211 a begins to cool down for 40 s; the retry is at once, and ends at .251.
     answered(&host, "a", 10, &[(":status", "429"), ("retry-after", "40")]);
     host.advance(40 * MILLISECOND);
     answer(&host, "c", &[(":status", "404")]);
-    // Not repeated, for it is a POST.
+    // Not repeated, because it is a POST.
     let post = host.request(&head_of("POST", "/", &[]), true);
     host.advance(100 * MILLISECOND);
     post.response(&[(":status", "500")], true);
@@ -87,7 +87,7 @@ fn names(document: &str) -> Vec<&str> {
 }
 
 #[test]
-fn endpoints_are_told_field_by_field() {
+fn endpoints_are_reported_field_by_field() {
     let host = scene();
     host.advance(ROUND);
     let (status, document) = read(&host, "endpoints");
@@ -149,7 +149,7 @@ fn endpoints_are_told_field_by_field() {
 }
 
 #[test]
-fn what_each_endpoint_needs_is_told_field_by_field() {
+fn sizing_is_reported_field_by_field() {
     let host = scene();
     host.advance(ROUND);
     let (status, document) = read(&host, "sizing");
@@ -175,7 +175,7 @@ fn what_each_endpoint_needs_is_told_field_by_field() {
 }
 
 #[test]
-fn metrics_are_told_field_by_field() {
+fn metrics_are_reported_field_by_field() {
     let host = scene();
     host.advance(ROUND);
     let (status, document) = read(&host, "metrics");
@@ -216,18 +216,18 @@ fn metrics_are_told_field_by_field() {
 }
 
 #[test]
-fn health_is_told_field_by_field() {
+fn health_is_reported_field_by_field() {
     let host = start(SHOP);
     let healthy = r#"{"status":"healthy","healthy_endpoints":3,"total_endpoints":3,"load_balancer_strategy":"round_robin","response_time":0.0}"#;
     assert_eq!(read(&host, "health"), (200, healthy.to_owned()));
-    tell(&host, "a/health", r#"{"health": "degraded"}"#);
+    change(&host, "a/health", r#"{"health": "degraded"}"#);
     let degraded = healthy.replace("healthy\",", "degraded\",");
     assert_eq!(read(&host, "health"), (200, degraded.clone()));
-    tell(&host, "a/health", r#"{"health": "unhealthy"}"#);
-    tell(&host, "b/circuit", r#"{"state": "open"}"#);
+    change(&host, "a/health", r#"{"health": "unhealthy"}"#);
+    change(&host, "b/circuit", r#"{"state": "open"}"#);
     let one = degraded.replace("\"healthy_endpoints\":3", "\"healthy_endpoints\":1");
     assert_eq!(read(&host, "health"), (200, one));
-    tell(&host, "c/circuit", r#"{"state": "open"}"#);
+    change(&host, "c/circuit", r#"{"state": "open"}"#);
     let (status, document) = read(&host, "health");
     assert_eq!(
         (status, &value(&document)["status"]),
@@ -242,7 +242,7 @@ fn health_is_told_field_by_field() {
 }
 
 #[test]
-fn rows_and_trials_are_told() {
+fn consecutive_results_and_trials_are_reported() {
     let host = start(
         &SHOP
             .replace("\"failure_threshold\": 1", "\"failure_threshold\": 3")
@@ -257,8 +257,8 @@ fn rows_and_trials_are_told() {
             it["circuit_breaker_state"].as_str().unwrap().to_owned(),
         )
     };
-    tell(&host, "b/circuit", r#"{"state": "open"}"#);
-    tell(&host, "c/circuit", r#"{"state": "open"}"#);
+    change(&host, "b/circuit", r#"{"state": "open"}"#);
+    change(&host, "c/circuit", r#"{"state": "open"}"#);
     let closed = "closed".to_owned();
     for successes in 1..=2 {
         answered(&host, "a", 1, OK).finish();
@@ -286,7 +286,7 @@ fn rows_and_trials_are_told() {
 }
 
 #[test]
-fn pools_are_added_up_and_nobody_is_nothing() {
+fn pools_are_added_up_and_without_pools_documents_are_empty() {
     let host = start(
         r#"{"pools": [
             {"name": "one", "match": {"path": "/one"}, "endpoints": ["a", "b"]},

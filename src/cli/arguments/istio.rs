@@ -1,8 +1,8 @@
 //! The arguments of `render istio`: which proxies get the module, from where, and how their routes
 //! follow it.
 //!
-//! Which arguments are needed depends on the target: [`RenderIstio::contradiction`] names those that
-//! are missing.
+//! Which arguments are needed depends on the target: [`RenderIstio::contradiction`] names those
+//! that are missing.
 //!
 //! Example: `--target sidecar` alone lacks `--host` and `--selector`; `--target gateway` needs
 //! neither.
@@ -154,7 +154,7 @@ pub(crate) enum TargetKind {
 }
 
 impl TargetKind {
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Gateway => "Gateway",
             Self::Service => "Service",

@@ -1,8 +1,8 @@
 //! Calls into the filter, in the order and under the rules of Envoy.
 //!
-//! What a callback asks for (a reply, a resume) happens after it has returned, as in
-//! Envoy. Each function that calls the filter therefore first notes the callback's answer and then
-//! settles what was put off.
+//! What a callback requests (a reply, a resume) happens after it has returned, as in Envoy. So each
+//! function that calls the filter first records the callback's answer and then does the deferred
+//! work.
 
 use super::headers::Headers;
 use super::numbers::Action;
@@ -22,7 +22,7 @@ fn call<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Calls into the filter where its answer steers the stream. A callback that asked for a reply
+/// Calls into the filter where its answer steers the stream. A callback that requested a reply
 /// counts as paused.
 fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
     let action = Action::of(call(context, callback));
@@ -30,15 +30,15 @@ fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
     if stopped { Action::Pause } else { action }
 }
 
-/// Calls into the filter where there is no answer, and does what was put off.
-fn tell<R>(context: u32, callback: impl FnOnce() -> R) -> R {
+/// Calls into the filter where there is no answer, and does the deferred work.
+fn notify<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     let result = call(context, callback);
     with(|state| state.stop_iteration = false);
     settle();
     result
 }
 
-/// Does what was put off, and what comes of that.
+/// Does the deferred work, and what follows from it.
 fn settle() {
     while let Some(deferred) = with(|state| state.deferred.pop_front()) {
         match deferred {
@@ -61,12 +61,12 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
         state.configuration = configuration.map(<[u8]>::to_vec);
         state.last_context
     });
-    tell(root, || guest::proxy_on_context_create(root, 0));
+    notify(root, || guest::proxy_on_context_create(root, 0));
     with(|state| state.configuration = None);
-    let accepted = tell(root, || guest::proxy_on_vm_start(root, 0)) != 0 && {
+    let accepted = notify(root, || guest::proxy_on_vm_start(root, 0)) != 0 && {
         let size = configuration.map_or(0, <[u8]>::len);
         with(|state| state.configuration = Some(configuration.unwrap_or_default().to_vec()));
-        tell(root, || guest::proxy_on_configure(root, size)) != 0
+        notify(root, || guest::proxy_on_configure(root, size)) != 0
     };
     with(|state| {
         state.configuration = None;
@@ -79,7 +79,7 @@ pub(super) fn start_root(configuration: Option<&[u8]>) -> (u32, bool) {
 
 /// Ends a root, whose calls Envoy cancels.
 pub(super) fn stop_root(root: u32) {
-    tell(root, || guest::proxy_on_delete(root));
+    notify(root, || guest::proxy_on_delete(root));
     with(|state| {
         state.roots.remove(&root);
         for call in &mut state.calls {
@@ -92,7 +92,7 @@ pub(super) fn stop_root(root: u32) {
 
 /// Lets one tick fall due.
 pub(super) fn tick(root: u32) {
-    tell(root, || guest::proxy_on_tick(root));
+    notify(root, || guest::proxy_on_tick(root));
     with(|state| {
         let now = state.now;
         // Envoy arms the timer again once the tick has returned, with the period that is then in
@@ -114,7 +114,7 @@ pub(super) fn open(root: u32, stream: StreamState, end_of_stream: bool) -> (u32,
         state.streams.insert(state.last_context, stream);
         state.last_context
     });
-    tell(id, || guest::proxy_on_context_create(id, root));
+    notify(id, || guest::proxy_on_context_create(id, root));
     let action = give_headers(id, Side::Request, end_of_stream);
     (id, action)
 }
@@ -208,7 +208,7 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     action
 }
 
-/// Ends a stream: `on_delete`, as Envoy does whatever the reason.
+/// Ends a stream: `on_delete`, as Envoy does for any reason.
 pub(super) fn end(id: u32, why: &str) {
     if with(|state| state.living(id).is_none()) {
         return;
@@ -294,7 +294,7 @@ fn resume(id: u32, side: Side) {
     };
     let leads_nowhere = with(|state| state.living(id).is_some_and(|stream| stream.leads_nowhere));
     if side == Side::Request && leads_nowhere {
-        // The router answers what it has of a request, and nothing more of it comes by.
+        // The router answers the incomplete request, and its remaining parts are dropped.
         let map = replies::prepared(503, b"", &Headers::new());
         replies::local_response(id, map, b"", "cluster_not_found");
         return;

@@ -66,7 +66,7 @@ impl Rendering<'_> {
             IstioTarget::Waypoint => {
                 let (kind, name) = &self.arguments.target_ref;
                 let group = kind.group();
-                let kind = kind.word();
+                let kind = kind.name();
                 format!(
                     "  # A waypoint does not look at `selector`. There is no `match`: to Istio a waypoint's requests are inbound.
   targetRefs: [{{group: {}, kind: {kind}, name: {}}}]

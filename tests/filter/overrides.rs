@@ -1,4 +1,4 @@
-//! What an operator's word does once it is heard.
+//! What an operator's override does once the workers apply it.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::admin::{GUARDED, TOKEN, ask, assert_error, head_of};
 use crate::fake_host::Stream;
-use crate::operating::{OPEN, ROUND, next, tell, told};
+use crate::operating::{OPEN, ROUND, change, endpoint_document, next};
 use crate::scene::{cluster_of, get, head, start};
 
 #[test]
-fn words_on_the_circuit_are_obeyed_by_all_workers_within_a_round() {
+fn overrides_of_the_circuit_apply_in_all_workers_within_a_round() {
     let host = start(GUARDED);
     let other = host.add_root(Some(GUARDED.as_bytes()));
     let others = || {
@@ -20,7 +20,7 @@ fn words_on_the_circuit_are_obeyed_by_all_workers_within_a_round() {
         served.sort_unstable();
         served.concat()
     };
-    let document = tell(&host, "b/circuit", OPEN);
+    let document = change(&host, "b/circuit", OPEN);
     assert_eq!(document[0]["circuit_breaker_state"], "open");
     assert_eq!(document[0]["circuit_breaker_open"], true);
     assert_eq!(document[0]["circuit_breaker_open_until"], Value::Null);
@@ -29,11 +29,11 @@ fn words_on_the_circuit_are_obeyed_by_all_workers_within_a_round() {
     assert_eq!((&*next(&host), &*others()), ("aaaccc", "aaaccc"));
     host.advance(Duration::from_mins(10));
     assert_eq!(next(&host), "aaaccc", "until it is taken back");
-    let document = tell(&host, "b/circuit", r#"{"state": "auto"}"#);
+    let document = change(&host, "b/circuit", r#"{"state": "auto"}"#);
     assert_eq!(document[0]["available"], true);
     assert_eq!((&*next(&host), &*others()), ("aabbcc", "aabbcc"));
 
-    let document = tell(&host, "b/circuit", r#"{"state": "open", "timeout": 60.0}"#);
+    let document = change(&host, "b/circuit", r#"{"state": "open", "timeout": 60.0}"#);
     // Ticks are at the round milliseconds after the first, and so was this.
     let until = document[0]["circuit_breaker_open_until"].as_str().unwrap();
     assert!(
@@ -48,35 +48,38 @@ fn words_on_the_circuit_are_obeyed_by_all_workers_within_a_round() {
         ("aabbcc", "aabbcc"),
         "its time is over"
     );
-    assert_eq!(told(&host, "b")["circuit_breaker_state"], "closed");
+    assert_eq!(
+        endpoint_document(&host, "b")["circuit_breaker_state"],
+        "closed"
+    );
 }
 
 #[test]
-fn words_on_the_health_are_obeyed() {
+fn overrides_of_the_health_apply() {
     let host = start(GUARDED);
-    for (word, health, available, served) in [
+    for (value, health, available, served) in [
         ("unhealthy", "unhealthy", false, "aaaccc"),
         ("healthy", "healthy", true, "aabbcc"),
         ("degraded", "degraded", true, "aabbcc"),
         ("unhealthy", "unhealthy", false, "aaaccc"),
         ("auto", "unknown", true, "aabbcc"),
     ] {
-        let document = tell(&host, "b/health", &format!(r#"{{"health": "{word}"}}"#));
+        let document = change(&host, "b/health", &format!(r#"{{"health": "{value}"}}"#));
         assert_eq!(document[0]["health"], health);
         assert_eq!(document[0]["available"], available);
-        assert_eq!(document[0], told(&host, "b"));
-        assert_eq!(next(&host), served, "{word}");
+        assert_eq!(document[0], endpoint_document(&host, "b"));
+        assert_eq!(next(&host), served, "{value}");
     }
-    // Both words hold at once, each on its own matter.
-    tell(&host, "b/health", r#"{"health": "healthy"}"#);
-    tell(&host, "b/circuit", OPEN);
+    // Both overrides hold at once, one of the health and one of the circuit.
+    change(&host, "b/health", r#"{"health": "healthy"}"#);
+    change(&host, "b/circuit", OPEN);
     assert_eq!(next(&host), "aaaccc");
-    tell(&host, "b/health", r#"{"health": "auto"}"#);
+    change(&host, "b/health", r#"{"health": "auto"}"#);
     assert_eq!(next(&host), "aaaccc");
 }
 
 #[test]
-fn closed_lets_traffic_flow_to_what_the_breaker_or_a_cool_down_keeps_it_from() {
+fn closed_admits_traffic_in_spite_of_breaker_and_cool_down() {
     let config = GUARDED.replace(
         "\"admin\"",
         r#""circuit_breaker": {"failure_threshold": 1}, "retry_policy": {"max_attempts": 1}, "admin""#,
@@ -91,12 +94,12 @@ fn closed_lets_traffic_flow_to_what_the_breaker_or_a_cool_down_keeps_it_from() {
     cooling.response(&[(":status", "429"), ("retry-after", "30")], true);
     cooling.finish();
     assert_eq!(next(&host), "cccccc");
-    assert_eq!(told(&host, "a")["exclusion"], "breaker_open");
-    assert_eq!(told(&host, "b")["exclusion"], "cooling_down");
-    assert!(told(&host, "b")["cooling_until"].is_string());
+    assert_eq!(endpoint_document(&host, "a")["exclusion"], "breaker_open");
+    assert_eq!(endpoint_document(&host, "b")["exclusion"], "cooling_down");
+    assert!(endpoint_document(&host, "b")["cooling_until"].is_string());
     for cluster in ["a", "b"] {
-        let word = r#"{"state": "closed", "timeout": 10}"#;
-        let document = tell(&host, &format!("{cluster}/circuit"), word);
+        let body = r#"{"state": "closed", "timeout": 10}"#;
+        let document = change(&host, &format!("{cluster}/circuit"), body);
         assert_eq!(document[0]["available"], true, "{document}");
         assert_eq!(document[0]["circuit_breaker_open_until"], Value::Null);
         assert_eq!(document[0]["cooling_until"], Value::Null);
@@ -107,7 +110,7 @@ fn closed_lets_traffic_flow_to_what_the_breaker_or_a_cool_down_keeps_it_from() {
 }
 
 #[test]
-fn a_word_applies_in_every_pool_that_has_the_cluster() {
+fn an_override_applies_in_every_pool_that_has_the_cluster() {
     let host = start(
         r#"{"pools": [
             {"name": "one", "match": {"path": "/one"}, "endpoints": ["a", "b"]},
@@ -115,7 +118,7 @@ fn a_word_applies_in_every_pool_that_has_the_cluster() {
             {"name": "three", "endpoints": ["b", "a"]}],
             "admin": {"path": "/steerage", "token": "s3cret-t0ken"}}"#,
     );
-    let document = tell(&host, "b/health", r#"{"health": "unhealthy"}"#);
+    let document = change(&host, "b/health", r#"{"health": "unhealthy"}"#);
     let changed: Vec<_> = document
         .as_array()
         .unwrap()
@@ -131,11 +134,11 @@ fn a_word_applies_in_every_pool_that_has_the_cluster() {
 }
 
 #[test]
-fn a_word_that_cannot_be_written_is_said_to_be_lost() {
+fn an_override_that_cannot_be_written_is_refused() {
     let host = start(GUARDED);
     let path = "/steerage/endpoints/b/circuit?state=open";
     assert_eq!(ask(&host, "POST", path, &[TOKEN]).status, 200);
-    let before = told(&host, "b");
+    let before = endpoint_document(&host, "b");
     let mut keys = host.shared_keys().into_iter();
     let key = keys.find(|key| key.ends_with("/pool/default")).unwrap();
     let (value, _) = host.shared(&key).unwrap();
@@ -144,13 +147,13 @@ fn a_word_that_cannot_be_written_is_said_to_be_lost() {
     }
     let path = path.replace("open", "auto");
     assert_error(&ask(&host, "POST", &path, &[TOKEN]), 503);
-    assert_eq!(told(&host, "b"), before);
+    assert_eq!(endpoint_document(&host, "b"), before);
 }
 
 #[test]
-fn a_word_outlives_the_configuration_that_it_was_said_to() {
+fn an_override_outlives_its_configuration() {
     let host = start(GUARDED);
-    tell(&host, "b/circuit", OPEN);
+    change(&host, "b/circuit", OPEN);
     let new = host.add_root(Some(GUARDED.replace("\"c\"]", "\"d\"]").as_bytes()));
     host.advance(ROUND);
     host.root().remove();
