@@ -2,7 +2,7 @@
 //!
 //! For each request it chooses an upstream cluster, lets the router make the first attempt,
 //! re-issues failed attempts to other clusters after a backoff, and answers the client with the
-//! first good answer. Users read README.md; those who change it, ARCHITECTURE.md.
+//! first good answer. README.md is for users, ARCHITECTURE.md for developers.
 //!
 //! As a library it is for filters that add [`Extensions`]: see there.
 //!
@@ -11,7 +11,7 @@
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
 //! - `interceptors`: changes to the headers of attempts and answers, and their log;
 //! - `metrics`: every metric, by name;
-//! - `extensions`: the traits that other filters implement;
+//! - `extensions`: what other filters add in Rust;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides; knows neither the host nor the shared
 //!   store;

@@ -23,4 +23,4 @@ mod hostcalls;
 mod memory;
 
 pub use hostcalls::*;
-pub use memory::{construct, proxy_on_memory_allocate, taken_over};
+pub use memory::{FEW, construct, few_taken_over, proxy_on_memory_allocate, taken_over};

@@ -1,4 +1,4 @@
-//! `check`: what the filter will refuse, and what is likely to be a mistake.
+//! `check`: the errors for which the filter refuses a configuration, and probable mistakes.
 //!
 //! Example: `policy.json:1:40: error: timeout.raed: unknown field, did you mean `read`?`
 
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
         Format::Text => for_people(&name, &errors, &warnings, config.as_ref(), colour),
         Format::Json => for_programs(&name, config.is_some(), &errors, &warnings),
     };
-    // Not by the number of errors: what is refused is refused.
+    // A refused configuration is bad even if it has no error in the list.
     let good = config.is_some() && (warnings.is_empty() || !arguments.strict);
     Finished {
         output,

@@ -1,4 +1,4 @@
-//! `delays`: what is waited before each retry.
+//! `delays`: the delay before each retry.
 //!
 //! The delays are the filter's own, from the policy; so is the draw. Time that attempts take is not
 //! counted, so `so far` is the earliest at which a retry begins.
@@ -247,7 +247,7 @@ mod tests {
         config.pools.remove(0).pool
     }
 
-    /// Every mode, many seeds: what is drawn is within what is said of it.
+    /// Every mode, many seeds: draws are within the printed range.
     #[test]
     fn what_is_drawn_is_within_its_range() {
         for jitter in ["true", "false", "\"full\"", "\"equal\"", "\"decorrelated\""] {

@@ -1,10 +1,10 @@
-//! Where in the text a value stands.
+//! Line and column of a value in the text.
 //!
 //! The parser keeps no positions, because the filter does not show them. Here the text is walked
 //! once more, and every value gets the path that errors have, by `steerage_config::place`.
 //!
-//! Limits: of a text that is no JSON only a part is found. A path that does not exist, such as that
-//! of a missing field, is placed at the object that lacks it.
+//! Limits: in a text that is not JSON only a part of the values is found. A path that does not
+//! exist, such as that of a missing field, is placed at the object that lacks it.
 //!
 //! Example: in `{"timeout": {"read": 0}}`, `timeout.read` is at line 1, column 14, and its value at
 //! column 22.
@@ -18,14 +18,14 @@ pub(crate) struct Position {
     pub(crate) column: usize,
 }
 
-/// What of a field an error is about.
+/// The part of a field that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Its value.
     Value,
     /// Its name.
     Key,
-    /// Its name where it comes a second time.
+    /// Its name where it occurs a second time.
     SecondKey,
 }
 
@@ -61,7 +61,7 @@ impl<'a> Positions<'a> {
         }
     }
 
-    /// The place of this part of what is at `path`.
+    /// The place of this part of the value at `path`.
     pub(crate) fn find(&self, path: &str, part: Part) -> Position {
         let mut path = path;
         let mut part = part;

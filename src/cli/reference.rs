@@ -42,7 +42,7 @@ pub(crate) fn document() -> String {
     output
 }
 
-/// Where a section stands, if its name does not show it.
+/// The place of a section, if its name does not show it.
 fn introduction(name: &str) -> &'static str {
     match name {
         "pool" => "an entry of `pools`, or the document itself",

@@ -1,7 +1,7 @@
-//! What the filter accepts and what is likely to be a mistake all the same.
+//! Warnings: settings that the filter accepts and that are probably mistakes.
 //!
-//! A warning needs a reason in what is written: a default is never warned about, or the smallest
-//! configuration would not be good.
+//! A warning needs a cause in the document: there is none about a default, or the smallest
+//! configuration would have warnings.
 //!
 //! | about | because |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | no jitter; no budget | clients come back together; a failure is multiplied |
 //! | a method that is not idempotent | what was done may be done again |
 //! | retries with one endpoint | there is no other endpoint to try |
-//! | weights that the strategy ignores; everything drained | traffic goes elsewhere than the weights say |
+//! | weights that the strategy ignores; all drained | traffic does not follow the weights |
 //! | hedge ≥ read; check timeout ≥ interval | it never happens; checks overlap |
 //! | a pool after one that takes everything | it never gets a request |
 //!
@@ -131,7 +131,7 @@ impl Place<'_> {
         }
     }
 
-    /// What else is wrong with retries.
+    /// Other problems with retries.
     fn retries(&mut self, pool: &Pool) {
         let retry = &pool.retry;
         if retry.max_attempts < 2 {

@@ -32,7 +32,7 @@ pub(super) fn response(pool: &Pool, in_disguise: bool) -> (Answer, Option<u16>) 
     let read = if weighs_health {
         host::header_map(Map::Response).map(|headers| (status_of(&headers), Some(headers)))
     } else {
-        host::header(Map::Response, ":status").map(|text| (status(&text), None))
+        host::few_of_header(Map::Response, ":status").map(|text| (status(text.as_ref()), None))
     };
     let (status, headers) = match read {
         Ok((Some(status), headers)) => (status, headers),

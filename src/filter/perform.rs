@@ -172,8 +172,8 @@ impl Performer<'_> {
             return;
         }
         let status = self.status.or_else(|| {
-            let status = host::header(Map::Response, ":status").ok()?;
-            classify::status(&status)
+            let status = host::few_of_header(Map::Response, ":status").ok()?;
+            classify::status(status.as_ref())
         });
         if let Some(info) = answer_info(pool, account, status.unwrap_or_default()) {
             let edits = pool.chains.on_answer(&info, Source::Host(Map::Response));

@@ -11,7 +11,10 @@ use crate::host::{self, Map, SharedData};
 /// Does what the request at hand asks for.
 #[expect(clippy::panic, reason = "a trap is what is asked for")]
 pub(super) fn obey() {
-    match host::header(Map::Request, "x-sabotage").as_deref() {
+    match host::few_of_header(Map::Request, "x-sabotage")
+        .as_ref()
+        .map(AsRef::as_ref)
+    {
         Ok(b"trap") => panic!("sabotage"),
         Ok(b"scribble") => {
             let slots = (0..16).map(key::slot);

@@ -53,6 +53,19 @@ pub(crate) enum Body {
 /// A context, by the host's number for it.
 pub(crate) type ContextId = u32;
 
+/// A value of a few bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Few {
+    bytes: [u8; abi::FEW],
+    size: usize,
+}
+
+impl AsRef<[u8]> for Few {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.size).unwrap_or_default()
+    }
+}
+
 /// Identifies a call until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token(pub(crate) u32);
@@ -110,11 +123,12 @@ pub(crate) fn set_header_map(map: Map, headers: &[(&[u8], &[u8])]) -> Result<(),
     done(unsafe { abi::proxy_set_header_map_pairs(map as u32, encoded.as_ptr(), encoded.len()) })
 }
 
-/// The first value of the header `name`; empty if there is none.
-pub(crate) fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
+/// The first value of the header `name`, which has a few bytes; empty if there is none, or if it
+/// has more.
+pub(crate) fn few_of_header(map: Map, name: &str) -> Result<Few, Refused> {
     // SAFETY: the pointers are valid for the call, and `name` is valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
-    returned(|data, size| unsafe {
+    few_returned(|data, size| unsafe {
         abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
     })
 }
@@ -325,10 +339,28 @@ fn done(status: abi::Status) -> Result<(), Refused> {
 fn returned(
     hostcall: impl FnOnce(*mut *mut u8, *mut usize) -> abi::Status,
 ) -> Result<Vec<u8>, Refused> {
-    let mut data: *mut u8 = null_mut();
-    let mut size = 0;
-    done(hostcall(&raw mut data, &raw mut size))?;
+    let (data, size) = returned_raw(hostcall)?;
     // SAFETY: the host has just returned both.
     #[expect(unsafe_code, reason = "a hostcall")]
     Ok(unsafe { abi::taken_over(data, size) })
+}
+
+/// The same for a value of a few bytes, which is not allocated; more of them read as none.
+fn few_returned(
+    hostcall: impl FnOnce(*mut *mut u8, *mut usize) -> abi::Status,
+) -> Result<Few, Refused> {
+    let (data, size) = returned_raw(hostcall)?;
+    // SAFETY: the host has just returned both.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let few = unsafe { abi::few_taken_over(data, size) };
+    Ok(few.map_or_else(Few::default, |(bytes, size)| Few { bytes, size }))
+}
+
+fn returned_raw(
+    hostcall: impl FnOnce(*mut *mut u8, *mut usize) -> abi::Status,
+) -> Result<(*mut u8, usize), Refused> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0;
+    done(hostcall(&raw mut data, &raw mut size))?;
+    Ok((data, size))
 }

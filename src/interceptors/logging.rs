@@ -1,9 +1,9 @@
 //! A line when an attempt is sent and one when it has ended.
 //!
 //! Lines are keys and values, so that programs can read them. Of a request they show the method and
-//! the path without its query, and no header: usual places of secrets are never logged. Values that
-//! a client chooses are escaped, and long ones are cut, so a client can neither forge a line nor
-//! flood the log with a long one.
+//! the path without its query. Headers and queries, where secrets usually are, are never logged.
+//! Values that a client chooses are escaped, and long ones are cut, so a client can neither forge a
+//! line nor flood the log with a long one.
 //!
 //! The lines go to the host directly and not through the `log` crate. That crate's maximum is
 //! `info` for the whole filter and it has no `critical`; here the host's own level decides.
@@ -13,8 +13,8 @@
 //!
 //! Example:
 //! ```text
-//! event=attempt_sent pool=default attempt=2 endpoint=api_west method=GET path=/cart
-//! event=attempt_ended pool=default attempt=2 endpoint=api_west method=GET path=/cart status=200 response_time=0.042
+//! event=attempt_sent pool=a attempt=2 endpoint=b method=GET path=/
+//! event=attempt_ended pool=a attempt=2 endpoint=b method=GET path=/ status=200 response_time=0.042
 //! ```
 
 use core::fmt::{self, Write as _};

@@ -1,7 +1,6 @@
 //! The admin surface over real HTTP:
-//! - a listener that only has `admin` answers for the pools of the others, from any worker;
-//! - whatever is sent to it is answered with a documented status, and nobody without the token is
-//!   obeyed.
+//! - a listener with `admin` alone answers for the pools of the others, from any worker;
+//! - every request gets an answer with a documented status, and nothing changes without the token.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::operating::{ADMIN, TOKEN, post, read};
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
 
 #[test]
-fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
+fn a_separate_listener_answers_for_the_pools_of_the_others() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
@@ -39,7 +38,7 @@ fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
             document["successful_requests"] == 16
         })
         .await;
-        // Of every worker the same: each asks on a connection of its own.
+        // Every worker gives the same: each request is on its own connection.
         let (_, first) = read(admin, "endpoints").await;
         for _ in 0..16 {
             assert_eq!(read(admin, "endpoints").await, (200, first.clone()));
@@ -50,7 +49,7 @@ fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
         let (status, health) = read(admin, "health").await;
         assert_eq!((status, &health["total_endpoints"]), (200, &json!(3)));
 
-        // The page is there for everybody, and the data is not.
+        // Every client gets the page, and only with the token the data.
         let client = Client::one_shot();
         let page = client.get(admin, "/steerage/").await.unwrap();
         assert_eq!(page.status, 401);
@@ -73,7 +72,7 @@ fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
         let redirect = client.request(admin, redirect).await.unwrap();
         assert_eq!(redirect.status, 301);
         assert_eq!(redirect.header("location").unwrap(), "steerage/");
-        // What is not for it goes nowhere, and the main listener has no surface.
+        // Other paths go nowhere, and the main listener has no surface.
         assert_eq!(client.get(admin, "/").await.unwrap().status, 503);
         let passed = ask(&envoy, "GET", "/steerage/endpoints", &[TOKEN]).await;
         assert!(["a", "b"].contains(&&*passed.text()), "{passed:?}");
@@ -82,7 +81,7 @@ fn a_listener_of_its_own_answers_for_the_pools_of_the_others() {
 }
 
 #[test]
-fn a_pools_own_configuration_may_have_it_too() {
+fn admin_works_beside_pools() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
@@ -150,7 +149,7 @@ fn random_requests_do_no_harm_and_overrides_need_the_token() {
         assert_eq!(
             read(admin, "endpoints").await,
             (200, before),
-            "nobody was obeyed"
+            "nothing was changed"
         );
         assert_eq!(read(admin, "health").await, before_health);
         assert_eq!((a.count(), b.count()), (0, 0), "nothing went on");
@@ -164,7 +163,7 @@ fn random_requests_do_no_harm_and_overrides_need_the_token() {
     });
 }
 
-/// What does not bear the token.
+/// Headers without the right token.
 const GUESSES: [&str; 6] = [
     "",
     "authorization: Bearer a-t0ke\r\n",
@@ -174,7 +173,7 @@ const GUESSES: [&str; 6] = [
     "authorization: Bearer a-t0kenn\r\n",
 ];
 
-/// Requests with one of these headers, more or less: every third is damaged.
+/// Requests with one of these headers; every third is damaged.
 fn made_up(
     random: &mut impl FnMut(usize) -> usize,
     headers: &[&'static str],
@@ -237,15 +236,14 @@ async fn send(admin: SocketAddr, requests: Vec<Vec<u8>>) {
     }
 }
 
-/// An answer is one that is documented, one of Envoy's refusals, or none to what is no whole
-/// request.
+/// Asserts that an answer is documented, one of Envoy's refusals, or none to an incomplete request.
 #[track_caller]
 fn judge((request, answer): (Vec<u8>, Vec<u8>)) {
     let request = request.escape_ascii().to_string();
     let status = status_of(&answer).unwrap_or(0);
-    // 100: the rest is to come. 501 and 503 are Envoy's own, for a coding that it does not know and
-    // a path that is not the surface's; or the state of the pools, once words were obeyed, or
-    // workers in each other's way.
+    // 100: the rest is to come. 501 and 503 are Envoy's own, for an unknown coding and a path
+    // outside of the surface. 503 also reports the state of the pools after an override, or
+    // contention of the workers.
     let documented = [
         0, 100, 200, 301, 400, 401, 403, 404, 405, 411, 413, 426, 431, 501, 503,
     ];

@@ -1,6 +1,5 @@
 //! What the client gets: a retried answer is the upstream's own, header by header and byte by byte,
-//! in every shape that an answer can have; and an answer that has begun streams on, however large
-//! it is and however long it takes.
+//! in every form; and an answer that has begun streams on, of any size and duration.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -98,7 +97,7 @@ fn a_client_cannot_distinguish_a_retried_answer_from_a_first_one() {
 fn only_the_content_type_of_some_retried_answers_is_envoys() {
     run(async {
         // A retried answer goes out as one of Envoy's own, and those have a content-type if and
-        // only if they have a body. The filter can give one, and can neither give none nor keep it.
+        // only if they have a body. The filter can set it, but cannot change whether it is there.
         let well = Upstream::start(shapes).await.unwrap();
         let (_sick, envoy) = behind_a_failure(&well).await;
         for (path, first, retried) in [
@@ -111,7 +110,7 @@ fn only_the_content_type_of_some_retried_answers_is_envoys() {
                 let kind = answer.header("content-type");
                 assert_eq!(kind.as_deref(), expected, "{path} {headers:?}");
             }
-            // For HEAD the held answer takes on the new head, so that nothing is lost.
+            // For HEAD the held answer gets the new head, so that nothing is lost.
             let answer = ask(&envoy, "HEAD", path, &[]).await;
             assert_eq!(
                 answer.header("content-type").as_deref(),
@@ -172,7 +171,7 @@ fn head_keeps_its_length_and_its_connection() {
 #[test]
 fn a_retried_body_of_five_mebibytes_arrives_byte_for_byte() {
     run(async {
-        // No period that a mix-up of buffers could hide in.
+        // Without a period, so that a mix-up of buffers shows.
         let mut state = 1_u64;
         let body: Bytes = (0..5 << 20)
             .map(|_| {
@@ -197,7 +196,7 @@ fn a_retried_body_of_five_mebibytes_arrives_byte_for_byte() {
                 answer.body.len()
             );
         }
-        // As large, and held back: it goes on when no retry is good.
+        // As large, and held back: it is released when no retry succeeds.
         let sent = body.clone();
         sick.set(move |_, _| Reply::status(500).body(sent.clone()));
         well.stop().await.unwrap();
@@ -236,7 +235,7 @@ fn a_large_answer_streams_through_flat_memory() {
                 0 => break,
                 size => read += size,
             }
-            // Looking at the memory is slow, and so is this client: the rest waits upstream.
+            // Reading the memory is slow, and so is this client: the rest waits upstream.
             most = most.max(envoy.rss_kib().unwrap());
         }
         assert!(read > LENGTH, "{read} bytes with the head");
@@ -246,7 +245,7 @@ fn a_large_answer_streams_through_flat_memory() {
 }
 
 #[test]
-fn an_event_stream_passes_as_it_comes_and_outlasts_every_timeout() {
+fn an_event_stream_passes_event_by_event_and_outlasts_every_timeout() {
     run(async {
         let events = |_: &_, _| {
             let events = (0..9).map(|number| format!("data: {number}\n\n"));
@@ -329,7 +328,7 @@ async fn behind_a_failure(well: &Upstream) -> (Upstream, Envoy) {
     (sick, envoy)
 }
 
-/// Sends a GET over a connection of its own that ends with the answer.
+/// Sends a GET over its own connection, which ends with the answer.
 async fn open(addr: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

@@ -1,8 +1,8 @@
 //! How long the filter waits between attempts, as the upstreams see it: every strategy, the cap,
 //! every jitter, and the failover without a delay.
 //!
-//! A gap is never shorter than the delay that was asked for: that holds exactly. How much longer it
-//! is depends on the machine, so single gaps may be late, and the median of all may not.
+//! A gap is never shorter than the configured delay: that holds exactly. How much longer it is
+//! depends on the machine, so single gaps may be late, but not the median of all.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -134,8 +134,8 @@ fn jitter_keeps_to_its_range_and_spreads_over_it() {
                 median(gaps.clone()) <= high + Duration::from_millis(15),
                 "{name}: {gaps:?}"
             );
-            // That all 24 draws fall into the last tenth is out of the question, but for the capped
-            // mode, where more than half of them do: there it is one chance in a million.
+            // All 24 draws fall into the last tenth with a negligible probability, except in the
+            // capped mode, where more than half of them do: there it is one in a million.
             assert!(shortest < high - (high - low) / 10, "{name}: {gaps:?}");
         }
         assert_unharmed(&envoy).await;
@@ -171,7 +171,7 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
             ),
         )
         .await;
-        // What is asked, the status, the number of delays waited.
+        // The request, its status, the number of delays waited.
         let cases = [
             ("/untried", 200, 0),
             ("/retry", 200, 1),
@@ -201,13 +201,13 @@ fn a_refused_connection_is_followed_at_once_by_an_untried_endpoint() {
     });
 }
 
-/// An upstream that has no good answer for anybody.
+/// An upstream that fails every request.
 async fn failing() -> Upstream {
     Upstream::start(|_, _| Reply::status(503)).await.unwrap()
 }
 
-/// A configuration with a pool of a and b for each of these names and retry policies; the pool
-/// takes what lies under its name.
+/// A configuration with a pool of a and b for each of these names and retry policies; a pool takes
+/// the paths under its name.
 fn pools<const N: usize>(policies: &[(&str, String); N]) -> String {
     let pools = policies.each_ref().map(|(name, policy)| {
         format!(
@@ -218,7 +218,7 @@ fn pools<const N: usize>(policies: &[(&str, String); N]) -> String {
     format!(r#"{{"pools": [{}]}}"#, pools.join(","))
 }
 
-/// Asks for all these paths at once and gives, for each, the times between the arrivals of its
+/// Requests all these paths at once and returns, for each, the times between the arrivals of its
 /// attempts at the upstreams.
 async fn gaps_of_all(
     envoy: &Envoy,

@@ -10,8 +10,7 @@ use crate::support::{ask, assert_unharmed};
 
 const REQUESTS: usize = 3_000;
 
-/// Both pools have the same load at the same time, so that what else this machine does is the same
-/// to both.
+/// Both pools have the same load at the same time, so that other work of this machine affects both.
 #[test]
 fn traffic_is_in_proportion_to_speed_and_faster_than_in_turn() {
     run(async {
@@ -48,7 +47,7 @@ fn traffic_is_in_proportion_to_speed_and_faster_than_in_turn() {
         let (drawn, taken) = (speed.percentile(50.0), turns.percentile(50.0));
         assert!(drawn < taken, "{speed}; in turn: {turns}");
 
-        // As fast as they are on this machine: the less it has to do, the closer to 4 : 2 : 1.
+        // By their speeds on this machine: the less other work, the closer to 4 : 2 : 1.
         let speeds = speeds(&envoy).await;
         let counts = upstreams.each_ref().map(|upstream| {
             let received = upstream.received();
@@ -72,7 +71,7 @@ fn traffic_is_in_proportion_to_speed_and_faster_than_in_turn() {
     });
 }
 
-/// How many answers one after the other each endpoint of the pool `speed` can give in a second.
+/// How many consecutive answers each endpoint of the pool `speed` can give in a second.
 async fn speeds(envoy: &Envoy) -> [f64; 3] {
     let answer = ask(envoy, "GET", "/steerage/endpoints", &[]).await;
     let endpoints: Vec<Value> = serde_json::from_str(&answer.text()).unwrap();

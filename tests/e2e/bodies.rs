@@ -1,8 +1,8 @@
-//! Which requests are sent again, and that what is sent again is what came:
+//! Which requests are sent again, and that they are sent again unchanged:
 //! - a body is replayed byte for byte, however it was framed, up to `max_request_bytes`;
 //! - a larger one streams through and is not retried;
-//! - nor is what cannot be replayed: a request that is still arriving, trailers, gRPC, upgrades.
-//!   All of these are steered like any other request;
+//! - requests that cannot be replayed are not retried: one still arriving, trailers, gRPC,
+//!   upgrades. All of these are steered like any other request;
 //! - header values are bytes, and need not be UTF-8.
 //!
 //! In every test the first attempt goes to `sick` and fails, and `well` would serve a retry.
@@ -27,7 +27,7 @@ fn a_body_of_60_kib_is_replayed_byte_for_byte() {
     run(async {
         for workers in [1, 2, 4] {
             let (sick, well, envoy) = stage(|envoy| envoy.concurrency(workers)).await;
-            // Many at a time, each with a body of its own, so that a mix-up would show.
+            // Many at a time, each with its own body, so that a mix-up would show.
             let mut requests = JoinSet::new();
             for number in 0..16 {
                 requests.spawn(replayed(envoy.addr(), number));
@@ -63,7 +63,7 @@ async fn replayed(addr: SocketAddr, number: usize) {
     let answer = if number % 4 < 2 {
         request(addr, head.body(body).unwrap()).await
     } else {
-        // Chunks that fit no buffer's size.
+        // Chunks that do not fit any buffer's size.
         let chunks: Vec<Bytes> = body.chunks(7001).map(Bytes::copy_from_slice).collect();
         Client::one_shot()
             .request_streaming(addr, head.body(()).unwrap(), chunks, Duration::ZERO)
@@ -186,7 +186,7 @@ fn a_request_whose_body_is_still_arriving_is_not_retried() {
     run(async {
         let (sick, well, envoy) = stage(|envoy| envoy).await;
         sick.set_early(|_, _| Reply::status(503).body("sick"));
-        // The client never sends the rest, so the answer comes before its end for certain.
+        // The client never sends the rest, so the answer certainly comes before the request's end.
         for head in [
             "content-length: 100\r\n\r\nhello",
             "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -241,7 +241,7 @@ fn grpc_is_steered_and_not_retried() {
             assert_eq!((sick.count(), well.count()), (number + 1, 0), "{kind}");
         }
         assert_eq!(sick.received()[0].body, "hello");
-        // Not even when nothing was sent; Envoy words its own failure as gRPC does.
+        // Not even when nothing was sent; Envoy gives its own failure in the form of gRPC.
         sick.stop().await.unwrap();
         let answer = call("application/grpc").await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -292,7 +292,7 @@ fn an_upgrade_is_steered_and_not_retried() {
             assert_eq!(read_until(&mut upstream, |bytes| bytes == word).await, word);
             upstream.write_all(word).await.unwrap();
             assert_eq!(read_until(&mut client, |bytes| bytes == word).await, word);
-            // The conversation outlives every timeout of its beginning.
+            // The upgraded connection outlives the timeouts of its beginning.
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
         assert_unharmed(&envoy).await;
@@ -326,14 +326,14 @@ async fn stage(more: impl FnOnce(EnvoyBuilder) -> EnvoyBuilder) -> (Upstream, Up
     (sick, well, envoy)
 }
 
-/// Reads until what has come is `complete`.
+/// Reads until the bytes so far are `complete`.
 async fn read_until(stream: &mut TcpStream, complete: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     read_on(stream, &mut bytes, complete).await;
     bytes
 }
 
-/// Reads on until what has come, `bytes` included, is `complete`.
+/// Reads on until the bytes so far, `bytes` included, are `complete`.
 async fn read_on(stream: &mut TcpStream, bytes: &mut Vec<u8>, complete: impl Fn(&[u8]) -> bool) {
     while !complete(bytes) {
         let read = stream.read_buf(bytes).await.unwrap();

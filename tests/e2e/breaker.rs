@@ -1,4 +1,4 @@
-//! Circuit breakers, one truth for all workers:
+//! Circuit breakers, one state for all workers:
 //! - a failing endpoint is left alone by all of them, but for a bounded number of requests;
 //! - after its time there is one trial at a time over all workers, and repeated failures double it;
 //! - after recovery its share returns; with nothing available the answer is 503 at once.
@@ -53,8 +53,8 @@ fn a_failing_endpoint_is_left_alone_by_all_workers_and_tried_once_at_a_time() {
         assert_eq!(report.failed(), 0, "{report}");
 
         let bursts = bursts(&sick.received(), millis(400));
-        // Five failures open it. Each of the others may have had one under way, or send one before
-        // it hears; requests under way at the same time are at most the 16 of the clients.
+        // Five failures open it. Each of the other workers may have had one under way, or send one
+        // before it merges the opening; the clients have at most 16 requests under way at a time.
         assert!(bursts[0].len() <= 5 + 4 + 16, "{}", bursts[0].len());
         // Open for 1 s, then for 2 s, which is the most, each ended by one trial that fails.
         let begun: Vec<Duration> = bursts
@@ -142,7 +142,7 @@ fn with_nothing_available_the_answer_comes_at_once_and_traffic_returns_by_itself
         for _ in 0..2 {
             assert_eq!(ask().await.status, 500);
         }
-        // Others hear of it within one interval.
+        // Others merge it within one interval.
         sleep(millis(250)).await;
         let refused = ask().await;
         assert_eq!(refused.status, 503);
@@ -161,7 +161,7 @@ fn with_nothing_available_the_answer_comes_at_once_and_traffic_returns_by_itself
 #[test]
 fn too_many_failures_in_a_window_and_slow_calls_open_it_too() {
     run(async {
-        // Every second answer fails, so there is never a row.
+        // Every second answer fails, so failures are never consecutive.
         let flaky = Upstream::start(|_, n| Reply::status(if n % 2 == 0 { 200 } else { 500 }))
             .await
             .unwrap();

@@ -1,6 +1,6 @@
 //! A brown-out: one of three endpoints takes 20 times as long, and fails three requests of ten.
-//! With the defaults of everything but the strategy, clients notice nothing of it once the first 2
-//! s are over.
+//! With the defaults of everything but the strategy, clients notice nothing of it after the first
+//! two seconds.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ fn after_2_s_clients_see_neither_slowness_nor_failures() {
             reply.delay(SICK)
         });
         let first = load(&envoy, 2).run().await;
-        // A busy machine has its own slow answers: what healthy endpoints do at the same time
-        // counts.
+        // A busy machine has its own slow answers, so the healthy pool at the same time is the
+        // measure.
         let (then, healthy) = join!(load(&envoy, 8).run(), load(&control, 8).run());
         assert!(then.success_rate() >= 0.999, "{then}");
         let bound = 2 * healthy.percentile(99.0).max(2 * HEALTHY);
@@ -74,7 +74,7 @@ fn after_2_s_clients_see_neither_slowness_nor_failures() {
 }
 
 #[test]
-fn when_it_is_over_the_endpoint_is_soon_given_its_traffic_back() {
+fn after_the_brown_out_the_endpoint_soon_gets_its_traffic_back() {
     run(async {
         let upstreams = three().await;
         let envoy = envoy_before(

@@ -1,5 +1,5 @@
-//! A pool's budget of retries, over all workers: when everything fails, upstreams see little more
-//! than was asked of them.
+//! A pool's retry budget, over all workers: when everything fails, upstreams see few more attempts
+//! than there are requests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{assert_unharmed, envoy_of};
 const RATE: f64 = 100.0;
 
 /// How many attempts upstreams see for each request while all of them fail, under this budget; and
-/// how many retries were denied for want of it.
+/// how many retries it denied.
 async fn attempts_per_request(budget: &str) -> (f64, u64) {
     let a = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
     let b = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
@@ -35,7 +35,7 @@ async fn attempts_per_request(budget: &str) -> (f64, u64) {
     assert!(requests > 300, "{report}");
     let attempts = a.count() + b.count();
     let denied = "wasmcustom.steerage_retries_denied_total;pool=default;reason=budget";
-    // Told with the next round.
+    // The next round publishes it.
     sleep(Duration::from_millis(500)).await;
     let denied = envoy.stat(denied).await.unwrap().unwrap_or_default();
     assert_unharmed(&envoy).await;

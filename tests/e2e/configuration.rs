@@ -1,8 +1,8 @@
 //! Configurations, good and bad, as a real Envoy delivers them:
-//! - a wrong one is refused whole, with all its errors in Envoy's log: Envoy does not start, or
-//!   where the filter comes by discovery (ECDS) it keeps the one in force, and serves;
-//! - what is no JSON text at all gets a message of its own for each of the usual mistakes;
-//! - several configurations run in one VM, each with pools of its own.
+//! - a wrong one is refused as a whole, with all its errors in Envoy's log: Envoy does not start,
+//!   or where the filter comes by discovery (ECDS) it keeps the one in force, and serves;
+//! - a text that is not JSON gets a specific message for each of the usual mistakes;
+//! - several configurations run in one VM, each with its own pools.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn a_wrong_configuration_keeps_envoy_from_starting_and_all_its_errors_are_logged
 }
 
 #[test]
-fn a_struct_and_no_configuration_at_all_are_named() {
+fn a_struct_and_a_missing_configuration_have_their_own_errors() {
     run(async {
         let configured = json!({
             "@type": "type.googleapis.com/google.protobuf.Struct",
@@ -75,7 +75,7 @@ fn a_wrong_update_is_refused_and_the_configuration_in_force_serves_on() {
             for message in messages {
                 assert!(log.contains(message), "{update}: no {message:?} in\n{log}");
             }
-            // Each on connections of their own, so that all workers are asked.
+            // Each on its own connection, so that all workers get some.
             for _ in 0..8 {
                 assert_eq!(get(envoy.addr(), "/").await.unwrap().text(), "a");
             }
@@ -131,7 +131,7 @@ fn two_listeners_of_one_vm_keep_pools_of_their_own() {
         .start()
         .await
         .unwrap();
-        // One worker, one VM: what the two share would show in whose turn it is.
+        // One worker, one VM: shared state would show in the order of their turns.
         let other = envoy.addr_of("other").unwrap();
         let mut turns = (String::new(), String::new());
         for _ in 0..6 {
@@ -139,7 +139,7 @@ fn two_listeners_of_one_vm_keep_pools_of_their_own() {
             turns.1 += &get(other, "/").await.unwrap().text();
         }
         assert_eq!(turns, ("abcabc".to_owned(), "cbcbcb".to_owned()));
-        // The worker's, the main thread's, and the one that both were cloned from.
+        // The worker's VM, the main thread's, and the one that both were cloned from.
         let vms = envoy.stat("wasm.envoy.wasm.runtime.v8.active").await;
         assert_eq!(vms.unwrap(), Some(3));
         assert_unharmed(&envoy).await;
@@ -162,7 +162,7 @@ const WRONG: &str = r#"{
     "nonsense": true
 }"#;
 
-/// What is said of [`WRONG`]: where, which rule, and what was found.
+/// The errors of [`WRONG`]: the place, the rule, and the value.
 const ERRORS: &[&str] = &[
     "endpoints[1]",
     "endpoints[2].wieght: unknown field, did you mean `weight`?",

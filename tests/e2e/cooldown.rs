@@ -1,4 +1,4 @@
-//! An endpoint that asks for quiet is left alone by all workers, and clients do not notice.
+//! `Retry-After` is honoured by all workers, and clients do not notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ fn millis(n: u64) -> Duration {
 #[test]
 fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
     run(async {
-        // Requests come for a second before it throttles, so that all workers are at it.
+        // Requests come for a second before it throttles, so that all workers use it.
         let begun = Instant::now();
         let throttled = Arc::new(AtomicBool::new(false));
         let has_throttled = Arc::clone(&throttled);
@@ -55,7 +55,8 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
             .map(|pair| (pair[0], pair[1]))
             .max_by_key(|(before, after)| *after - *before)
             .unwrap();
-        // From what was under way when it throttled, or sent before a worker heard, to its time.
+        // From the last request that was under way when it throttled, or was sent before a worker
+        // merged the cool-down, to its end.
         let pause = next - last;
         assert!(pause > millis(1_500), "left alone for {pause:?} only");
         assert!(pause < millis(3_000), "left alone for {pause:?}");
@@ -65,7 +66,7 @@ fn an_endpoint_that_throttles_is_left_alone_by_all_workers_until_its_time() {
     });
 }
 
-/// Two endpoints that both answer 429 with this Retry-After, the first time each.
+/// Two endpoints that each answer their first request with 429 and this `Retry-After`.
 async fn both(retry_after: &str) -> (Upstream, Upstream) {
     let throttling = || {
         let retry_after = retry_after.to_owned();
@@ -80,7 +81,8 @@ async fn both(retry_after: &str) -> (Upstream, Upstream) {
     (throttling().await.unwrap(), throttling().await.unwrap())
 }
 
-/// For how many seconds new requests are refused, by all workers, once they have heard.
+/// For how many seconds new requests are refused, by all workers, once all have merged the
+/// cool-downs.
 async fn refused_for(envoy: &Envoy) -> u64 {
     sleep(millis(500)).await;
     let refused = get(envoy.addr(), "/").await.unwrap();
@@ -91,7 +93,7 @@ async fn refused_for(envoy: &Envoy) -> u64 {
 }
 
 #[test]
-fn if_all_are_cooling_down_the_retry_waits_for_the_soonest_or_the_client_gets_retry_after() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_first_or_the_client_gets_retry_after() {
     run(async {
         for workers in [1, 2, 4] {
             let (a, b) = both("1").await;
@@ -125,7 +127,7 @@ fn if_all_are_cooling_down_the_retry_waits_for_the_soonest_or_the_client_gets_re
 }
 
 #[test]
-fn a_date_is_kept_to_as_seconds_are() {
+fn a_date_is_honoured_like_seconds() {
     run(async {
         let date = SystemTime::now() + Duration::from_secs(100);
         let (a, b) = both(&httpdate::fmt_http_date(date)).await;

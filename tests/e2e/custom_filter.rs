@@ -1,5 +1,5 @@
 //! `examples/custom-filter`, a filter with extensions in Rust, in a real Envoy: the pool `models`
-//! gets its backoff, its balancer and its interceptors, and every other pool is spared them.
+//! has its backoff, its balancer and its interceptors, and no other pool has them.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
         };
         let client = Some("id=7".to_owned());
 
-        // A first attempt that is none of its business.
+        // A first attempt that the interceptor does not change.
         let answer = ask(&envoy, "GET", "/", &cookie).await;
         assert_eq!(received_by(&own), (client.clone(), None));
         assert_timed(&answer, "own", Duration::ZERO);
@@ -123,7 +123,7 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
         assert_eq!(values[0], "db;dur=5", "it is added to what was there");
         assert_timed(&answer, "rented", slow);
 
-        // A first attempt that is.
+        // A first attempt that it changes.
         own.set(|_, _| Reply::hang());
         own.clear();
         rented.clear();
@@ -159,8 +159,8 @@ fn the_interceptors_of_the_example_see_first_attempts_and_retries() {
     });
 }
 
-/// That the last `server-timing` of a good answer names this endpoint, and a time of at least so
-/// much.
+/// Asserts that the last `server-timing` of a good answer names this endpoint, and a time of at
+/// least `least`.
 #[track_caller]
 fn assert_timed(answer: &Answer, endpoint: &str, least: Duration) {
     assert_eq!(answer.status, 200);

@@ -1,5 +1,5 @@
-//! Clients that hang up leave nothing behind, at whatever moment they do it: while the first
-//! attempt hangs, while the delay before a retry passes, while a retry is under way.
+//! Clients that hang up leave nothing behind, at any moment: while the first attempt hangs, during
+//! the delay before a retry, while a retry is under way.
 //! - No attempt begins for a client that has left.
 //! - Nothing stays counted as under way: `least_connections`, which would avoid an endpoint with a
 //!   forgotten attempt for ever, spreads requests evenly afterwards.
@@ -45,7 +45,7 @@ fn nothing_is_left_of_retries_whose_clients_have_gone() {
     check(config, &Reply::hang());
 }
 
-/// Clients leave `a`, which does as `reply` says, and then `a` gets its half of the requests again.
+/// Clients leave `a`, which answers with `reply`, and then `a` gets its half of the requests again.
 fn check(config: &str, reply: &Reply) {
     run(async {
         for workers in [1, 4] {
@@ -61,7 +61,7 @@ fn check(config: &str, reply: &Reply) {
                 .unwrap();
 
             // `b` answers, so clients come until one waits for `a`. One is enough: if it stayed
-            // counted, all workers would hear of it.
+            // counted, all workers would merge it.
             let mut clients = Vec::new();
             while a.count() == 0 {
                 clients.push(spawn_get(envoy.addr()));
@@ -73,7 +73,7 @@ fn check(config: &str, reply: &Reply) {
                     .await
                     .unwrap();
             }
-            // What `a` had to say has reached Envoy, too.
+            // The answer of `a` has reached Envoy, too.
             envoy
                 .wait_for_stat("http.main.downstream_rq_active", |n| n >= 1)
                 .await
@@ -95,16 +95,17 @@ fn check(config: &str, reply: &Reply) {
     });
 }
 
-/// `a` gets about half of the requests that come one by one. An attempt of its that stayed counted,
-/// in whatever worker, would soon keep all workers away from it for good. What was under way while
-/// the workers told each other may do so for a round or two; hence the second and third try.
+/// Asserts that `a` gets about half of the requests that come one by one. An attempt at `a` that
+/// stayed counted in any worker would soon keep all workers away from it for good. An attempt that
+/// was under way while the workers published may do so for a round or two; hence the second and
+/// third try.
 async fn assert_shares_evenly(envoy: &Envoy, workers: u32) {
     let mut served = Vec::new();
     for _ in 0..3 {
         let mut answers = Vec::new();
         for _ in 0..100 {
             answers.push(get(envoy.addr(), "/").await.unwrap().text());
-            // Between two requests nothing is under way, and that is what most rounds tell.
+            // Between two requests nothing is under way, and most rounds publish that.
             sleep(Duration::from_millis(5)).await;
         }
         served.push(tally(answers).get("a").copied().unwrap_or_default());
@@ -132,7 +133,8 @@ fn no_attempt_begins_for_a_client_that_left_during_the_delay() {
             impatient.abort();
             all_left(&envoy).await;
 
-            // The retry of a later client is due later. Once it is made the other is overdue.
+            // The retry of a later client is due later. Once it is made, the other would be
+            // overdue.
             let patient = get(envoy.addr(), "/patient").await.unwrap();
             assert_eq!(patient.text(), "well");
             assert!(patient.begun >= Duration::from_millis(500), "{patient:?}");
@@ -148,12 +150,12 @@ fn no_attempt_begins_for_a_client_that_left_during_the_delay() {
 fn a_thousand_clients_that_hang_up_leave_the_memory_as_it_was() {
     run(async {
         let (sick, well, envoy) = slow_to_retry(2, "30").await;
-        // Some leave at once, the others while the delay passes, with their body kept for it.
+        // Some leave at once, the others during the delay, while their body is kept for the retry.
         hang_up(&envoy, &sick, 200).await;
         let before = envoy.rss_kib().unwrap();
         hang_up(&envoy, &sick, 1000).await;
         let after = envoy.rss_kib().unwrap();
-        // Bodies alone, if they were kept, would come to 40 MiB.
+        // The bodies alone, if kept, would be 40 MiB.
         let grown = after.saturating_sub(before);
         assert!(grown < 10 * 1024, "{before} KiB before, {after} KiB after");
         assert_eq!(well.count(), 0);

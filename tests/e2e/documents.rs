@@ -1,5 +1,5 @@
-//! The documents of the admin surface over real HTTP: they say what upstreams have counted and what
-//! a client has measured, of all workers together, and how much of a pool is left.
+//! The documents of the admin surface over real HTTP agree with the upstreams' counts and a
+//! client's measurements, over all workers, and say how much of a pool is available.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) async fn when(
     found.unwrap_or_else(|error| panic!("{error}: {last:#}"))
 }
 
-/// What the upstreams answer by path, and after how long. `c` does no flaky request.
+/// The upstreams' answers by path, and their times. `c` fails flaky requests.
 fn behaviour(name: &str, path: &str) -> (u16, u64) {
     match path {
         "/bad" => (500, 120),
@@ -42,7 +42,7 @@ fn behaviour(name: &str, path: &str) -> (u16, u64) {
 
 const CLIENTS: usize = 12;
 
-/// Of each client.
+/// The requests of each client.
 const REQUESTS: usize = 25;
 
 #[test]
@@ -116,7 +116,7 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
                 .iter()
                 .map(|(_, millis)| Duration::from_millis(*millis));
             let mean = delays.sum::<Duration>().as_secs_f64() / as_f64(answers.len());
-            // What a busy machine adds, the client has seen, too.
+            // The client's times include what a busy machine adds.
             let average = it["average_response_time"].as_f64().unwrap();
             assert!(
                 (mean..(mean + added) * 1.05).contains(&average),
@@ -138,7 +138,7 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
         let mean = times.iter().sum::<f64>() / as_f64(times.len());
         let p95 = times[times.len() * 95 / 100 - 1];
         assert_near(&metrics["average_response_time"], mean, 0.05);
-        // And a bucket, which at a quarter of a second is 3 % wide.
+        // Plus a bucket, which at a quarter of a second is 3 % wide.
         assert_near(&metrics["p95_response_time"], p95 * 1.015, 0.05);
         assert_near(
             &metrics["success_rate"],
@@ -151,14 +151,14 @@ fn documents_say_what_upstreams_have_counted_and_the_client_has_measured() {
     });
 }
 
-/// What a client has seen of a request, to the beginning of its answer.
+/// A client's measurement of a request, to the beginning of its answer.
 struct Measured {
     path: &'static str,
     status: u16,
     took: Duration,
 }
 
-/// Sends requests from several clients, each on its connection, and so to several workers.
+/// Sends requests from several clients, each on its own connection, and so to several workers.
 async fn measure(addr: SocketAddr) -> Vec<Measured> {
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {

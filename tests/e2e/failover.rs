@@ -1,6 +1,6 @@
-//! What is tried again elsewhere and what is not: refused connections, failing answers, resets,
-//! hangs, clusters that cannot be used at all; by method, by kind of failure, by status, up to the
-//! last attempt, after which the client gets the last answer of an upstream as it came.
+//! Which failures are retried elsewhere: refused connections, failing answers, resets, hangs,
+//! unusable clusters; by method, by kind of failure, by status, up to the last attempt, after which
+//! the client gets the last answer of an upstream unchanged.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn a_post_is_repeated_only_if_nothing_was_sent_or_its_key_allows_it() {
         for number in 0..60 {
             let answer = post(number, &[]).await;
             if answer.status != 200 {
-                // The upstream's own words: never Envoy's about a refused connection.
+                // The upstream's own body, and never Envoy's about a refused connection.
                 assert_is_the_answer_of(&answer, "sick", 503);
                 failed += 1;
             }
@@ -121,7 +121,7 @@ fn resets_and_hangs_are_retried_where_a_repeat_is_allowed() {
         let worse = Upstream::start(|received, _| match &*received.path {
             "/reset" => Reply::reset(),
             "/hang" => Reply::hang(),
-            // A retry has its answer only when that is whole, so it may still be tried again.
+            // A retry's answer arrives only when it is complete, so it may still be tried again.
             "/broken" => Reply::ok().reset_after_headers(),
             _ => Reply::status(404),
         })
@@ -157,7 +157,7 @@ fn resets_and_hangs_are_retried_where_a_repeat_is_allowed() {
                 "{path}"
             );
         }
-        // What may have been done already is not done again.
+        // Requests that may have had an effect are not repeated.
         for (path, status) in [("/reset", 503), ("/hang", 504)] {
             well.clear();
             let answer = ask(&envoy, "POST", path, &[]).await;
@@ -169,10 +169,10 @@ fn resets_and_hangs_are_retried_where_a_repeat_is_allowed() {
 }
 
 #[test]
-fn a_failing_answer_that_breaks_off_while_it_is_held_back_is_envoys_to_end() {
+fn envoy_ends_a_failing_answer_that_breaks_off_while_it_is_held_back() {
     run(async {
         // The head says 503 and is held back; then the connection breaks before the retry is due.
-        // Envoy's router answers for it at once and tells the filter only that the stream is over.
+        // Envoy's router answers for it at once, and the filter sees only the end of the stream.
         // The filter cannot do better, but nothing may be left behind.
         let sick = Upstream::start(|_, _| Reply::status(503).reset_after_headers())
             .await
@@ -195,7 +195,7 @@ fn a_failing_answer_that_breaks_off_while_it_is_held_back_is_envoys_to_end() {
 }
 
 #[test]
-fn clusters_that_cannot_be_used_are_passed_over_whatever_the_method() {
+fn unusable_clusters_are_passed_over_for_every_method() {
     run(async {
         let spare = Upstream::named("spare").await.unwrap();
         let sick = failing("sick").await;
@@ -288,7 +288,7 @@ fn a_cluster_that_is_busy_to_its_limits_is_passed_over() {
         .unwrap();
         let sick = failing("sick").await;
         let well = Upstream::named("well").await.unwrap();
-        // Envoy grants every worker a connection, whatever the limit, so there is only one worker.
+        // Envoy grants every worker a connection at any limit, so there is only one worker.
         let envoy = envoy_of(
             &[("sick", sick.addr()), ("well", well.addr())],
             r#"{"pools": [
@@ -336,7 +336,7 @@ fn when_retries_are_used_up_the_last_upstream_answer_goes_out_as_it_came() {
         let hanging = Upstream::start(|_, _| Reply::hang()).await.unwrap();
         let resetting = Upstream::start(|_, _| Reply::reset()).await.unwrap();
         let refusing = Upstream::refusing().unwrap();
-        // Name of the pool, its endpoints in the order of their use, who answers.
+        // Name of the pool, its endpoints in the order of their use, the one that answers.
         let cases = [
             ("two_answers", &["a", "b"][..], "b"),
             ("then_refused", &["a", "refusing"], "a"),
@@ -382,8 +382,8 @@ fn when_retries_are_used_up_the_last_upstream_answer_goes_out_as_it_came() {
             let status = if answered_by == "a" { 503 } else { 502 };
             assert_is_the_answer_of(&answer, answered_by, status);
         }
-        // No upstream ever answered: Envoy's own word is all that there is.
-        assert_eq!(ask(&envoy, "GET", "/nobody", &[]).await.status, 503);
+        // No upstream ever answered, so the client gets Envoy's own answer.
+        assert_eq!(ask(&envoy, "GET", "/none", &[]).await.status, 503);
         assert_unharmed(&envoy).await;
     });
 }
@@ -391,7 +391,7 @@ fn when_retries_are_used_up_the_last_upstream_answer_goes_out_as_it_came() {
 #[test]
 fn a_head_is_retried_and_answered_like_a_get() {
     run(async {
-        // An answer to HEAD has no body, so Envoy's own cannot be told by its words.
+        // An answer to HEAD has no body, so Envoy's own cannot be recognized by its text.
         let a = failing("a").await;
         let b = failing("b").await;
         let well = Upstream::named("well").await.unwrap();
@@ -401,8 +401,8 @@ fn a_head_is_retried_and_answered_like_a_get() {
         let mut pools = Vec::new();
         for failure in ["refusing", "hanging", "resetting"] {
             let timeout = r#""timeout": {"connect": 1, "read": 0.3, "total": 10}"#;
-            // Of b, whose 502 is retried; then a failure that is retried, too, though an upstream's
-            // 503 or 504 is not.
+            // b's 502 is retried; then a failure that is retried, too, although an upstream's 503
+            // or 504 is not.
             pools.push(format!(
                 r#"{{"name": "on_{failure}", "match": {{"path": "/on/{failure}"}}, {timeout},
                     "endpoints": ["b", {{"cluster": "{failure}", "priority": 1}}, {{"cluster": "well", "priority": 2}}],
@@ -450,7 +450,7 @@ fn a_head_is_retried_and_answered_like_a_get() {
 }
 
 #[test]
-fn an_upstream_that_talks_nonsense_counts_as_a_reset() {
+fn an_invalid_http_answer_counts_as_a_reset() {
     run(async {
         // Envoy's answer for it is a 502, unlike its 503 for other resets.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -587,8 +587,7 @@ fn retries_keep_to_the_policy() {
     });
 }
 
-/// An upstream that fails in a way that is told from all others: 503 if it is `sick` or `a`, else
-/// 502.
+/// An upstream whose failure is recognizable: 503 if it is `sick` or `a`, else 502.
 async fn failing(name: &'static str) -> Upstream {
     Upstream::start(move |_, _| {
         Reply::status(if name == "b" { 502 } else { 503 })
@@ -603,7 +602,7 @@ async fn failing(name: &'static str) -> Upstream {
     .unwrap()
 }
 
-/// That an answer is one of [`failing`]'s, whole.
+/// Asserts that an answer is one of [`failing`]'s, complete.
 #[track_caller]
 fn assert_is_the_answer_of(answer: &Answer, name: &str, status: u16) {
     assert_eq!(answer.status, status, "{answer:?}");

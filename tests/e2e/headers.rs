@@ -1,6 +1,6 @@
-//! Headers, contract §5: what an upstream is told of an attempt, what a client is told of its
-//! answer, and that nothing a client sends steers the filter or the router, on first attempts and
-//! on retries alike.
+//! Headers, contract §5: those about an attempt for the upstream, those about the answer for the
+//! client, and that no client's header steers the filter or the router, on first attempts and on
+//! retries.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn every_attempt_carries_its_number_and_the_time_that_is_left() {
             })
             .collect();
         assert!(timeouts[0] <= 1_800, "the read timeout: {timeouts:?}");
-        // What the failures before took is gone; the next may have the rest and no more.
+        // The time of earlier failures is used up; the next attempt has the rest and no more.
         assert!(timeouts[1] <= 1_700 && timeouts[2] <= 1_400, "{timeouts:?}");
         assert!(
             timeouts[0] >= timeouts[1] && timeouts[1] >= timeouts[2],
@@ -136,7 +136,7 @@ fn response_headers_of_another_steerage_behind_this_one_are_replaced() {
 
 #[test]
 fn a_client_cannot_steer() {
-    // Each would change something if it were heeded: the cluster, the number of attempts, or a
+    // Each would have an effect if it were honoured: the cluster, the number of attempts, or a
     // timeout of 1 ms for upstreams that take 30.
     let hostile = [
         ("x-steerage-cluster", "trap"),
@@ -234,7 +234,7 @@ fn a_client_cannot_steer() {
 }
 
 #[test]
-fn what_is_not_a_control_header_reaches_every_attempt_as_it_was_sent() {
+fn other_headers_reach_every_attempt_unchanged() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let well = Upstream::named("well").await.unwrap();
@@ -270,7 +270,7 @@ fn what_is_not_a_control_header_reaches_every_attempt_as_it_was_sent() {
             assert_eq!(values(&retry, name), expected, "{name}");
             assert_eq!(values(&first, name), expected, "{name}");
         }
-        // Made by Envoy for the first attempt, and the same request still.
+        // Envoy made it for the first attempt, and this is still the same request.
         for name in ["host", "x-request-id", "x-forwarded-proto"] {
             assert_eq!(values(&retry, name), values(&first, name), "{name}");
             assert_eq!(values(&retry, name).len(), 1, "{name}");

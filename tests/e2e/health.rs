@@ -1,5 +1,5 @@
 //! Active health checks, made once for all workers:
-//! - each upstream sees one check an interval, whatever the number of workers, and after a reload;
+//! - each upstream sees one check an interval, with any number of workers, and after a reload;
 //! - two bad checks take an endpoint out for all workers, 404 degrades it, recovery brings it back;
 //! - live answers can degrade an endpoint or take it out.
 
@@ -16,7 +16,7 @@ fn checks(upstream: &Upstream) -> Vec<Received> {
     received
 }
 
-/// Where 24 requests on as many connections, and so of all workers, have gone.
+/// The endpoints of 24 requests, each on its own connection, and so over all workers.
 async fn spread(envoy: &steerage_harness::Envoy) -> std::collections::BTreeMap<String, usize> {
     let mut bodies = Vec::new();
     for _ in 0..24 {
@@ -28,7 +28,7 @@ async fn spread(envoy: &steerage_harness::Envoy) -> std::collections::BTreeMap<S
 }
 
 #[test]
-fn each_upstream_sees_one_check_an_interval_whatever_the_number_of_workers() {
+fn each_upstream_sees_one_check_an_interval_with_any_number_of_workers() {
     run(async {
         let mut upstreams = Vec::new();
         for _ in 0..6 {
@@ -64,7 +64,7 @@ fn each_upstream_sees_one_check_an_interval_whatever_the_number_of_workers() {
             );
         };
         within(5).await;
-        // Whoever has checked so far is replaced; no upstream goes without for two intervals.
+        // The worker that has checked so far is replaced; no upstream misses two intervals.
         envoy.update_filter_config(&config("new")).await.unwrap();
         within(4).await;
         let agent = checks(&upstreams[0])[0].header("user-agent");
@@ -144,7 +144,7 @@ fn a_live_answer_can_take_its_endpoint_out_until_checks_say_otherwise() {
         )
         .await
         .unwrap();
-        // The other worker hears of it in its next round, on a busy machine a little later.
+        // The other worker merges it in its next round, on a busy machine a little later.
         let recovered = async || (spread(&envoy).await.get("b") == Some(&24)).then_some(());
         eventually("all go to b", Duration::from_secs(5), recovered)
             .await

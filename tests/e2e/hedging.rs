@@ -1,4 +1,4 @@
-//! Hedges take the slowest percent of answers from elsewhere, at the cost of a few more attempts.
+//! Hedges get the slowest percent of answers from elsewhere, at the cost of a few more attempts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use steerage_harness::{Load, LoadReport, Reply, Upstream, get, request, run};
 
 use crate::support::{assert_unharmed, envoy_of, request_of};
 
-/// What clients see of two endpoints of which one takes 2 s for 5 % of its requests, under this
-/// `retry_policy`; and how many attempts there were.
+/// A load on two endpoints, of which one takes 2 s for 5 % of its requests, under this
+/// `retry_policy`; and the number of attempts.
 async fn under(retry_policy: &str) -> (LoadReport, usize) {
     let turns = Arc::new(AtomicUsize::new(0));
     let stalling = Upstream::start(move |_, _| {
@@ -36,7 +36,7 @@ async fn under(retry_policy: &str) -> (LoadReport, usize) {
 }
 
 #[test]
-fn the_slowest_percent_comes_from_elsewhere() {
+fn hedges_answer_the_slowest_percent() {
     run(async {
         let (slow, attempts) = under("").await;
         assert_eq!(attempts, slow.total(), "one attempt each");
@@ -87,7 +87,7 @@ fn the_first_good_answer_wins_and_a_post_is_sent_once() {
             assert_eq!(answer.text(), "slow");
             assert_eq!(well.count(), 2);
 
-            // Of what has been overtaken nothing is left.
+            // Nothing is left of overtaken attempts.
             for stat in [
                 "cluster.slow.upstream_rq_active",
                 "cluster.well.upstream_rq_active",

@@ -1,8 +1,8 @@
-//! What no client and no upstream should send, and may: nothing of it traps the VM.
+//! What no client and no upstream should send but may: none of it traps the VM.
 //! - Clients: every request is served, or refused by Envoy itself; those that are served are
 //!   retried like any other where that is possible, because `sick` answers 503 first.
-//! - Upstreams: whatever a first attempt or a retry is answered with, the client gets an answer,
-//!   and the next client, too.
+//! - Upstreams: after any answer to a first attempt or a retry, the client gets an answer, and the
+//!   next client, too.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -94,7 +94,7 @@ fn hostile_requests() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
     ];
     let asterisk = b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
     let bytes = b"GET /\xff\x80 HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
-    // Not retried, for nobody knows what it does.
+    // Not retried: the method's effect is unknown.
     let unknown = b"BREW / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
     let connect = b"CONNECT x:1 HTTP/1.1\r\nhost: x:1\r\n\r\n".to_vec();
     let mut all: Vec<(_, _, &[u16])> = vec![
@@ -110,7 +110,7 @@ fn hostile_requests() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
 }
 
 #[test]
-fn what_a_client_sends_reaches_the_retry_as_it_was() {
+fn a_clients_request_reaches_the_retry_unchanged() {
     run(async {
         let (_sick, well, envoy) = stage().await;
         let long = "l".repeat(60 * 1024);
@@ -196,7 +196,7 @@ fn randomly_damaged_requests_do_no_harm() {
                     }
                 }
                 let addr = envoy.addr();
-                // Envoy rightly waits for more after some of these; the client does not.
+                // Envoy rightly waits for the rest of some of these; the client does not.
                 let patience = Duration::from_millis(200);
                 clients.spawn(async move {
                     tokio::time::timeout(patience, to_the_end(addr, &bytes))
@@ -273,13 +273,13 @@ fn hostile_answers_to_the_first_attempt_and_to_a_retry_do_no_harm() {
 enum Expected {
     /// The answer of `well`: the hostile one was found out.
     Well,
-    /// The hostile answer, as far as it goes.
+    /// The hostile answer, as far as it came.
     Own,
-    /// Whatever Envoy makes of it, even a closed connection.
+    /// Any answer of Envoy, even a closed connection.
     Any,
 }
 
-/// Answers, and what comes of them in the first attempt and in a retry.
+/// Answers, and what the client gets for them in the first attempt and in a retry.
 fn hostile_answers() -> Vec<(&'static str, Script, Expected, Expected)> {
     use Expected::{Any, Own, Well};
     let of = Script::of;
@@ -339,7 +339,7 @@ fn hostile_answers() -> Vec<(&'static str, Script, Expected, Expected)> {
     let cut_off = of(BUSY, b"content-length: 9\r\n\r\nshort");
     let bad_chunk = of(OK, &[CHUNKED, b"zz\r\n"].concat());
     let mut all = vec![
-        // After an interim answer Envoy tells the client of a failure past all filters.
+        // After an interim answer Envoy reports a failure to the client past all filters.
         ("continue, and no more", of(&interim, b""), Any, Well),
         ("a hint, and no more", hint, Any, Well),
         // The same when a failure breaks off while it is held back for the retry.
@@ -403,11 +403,11 @@ struct Scripted {
     task: JoinHandle<()>,
 }
 
-/// What a [`Scripted`] says.
+/// What a [`Scripted`] sends.
 #[derive(Clone, Debug)]
 struct Script {
     bytes: Vec<u8>,
-    /// What it goes on to repeat until it is cut off.
+    /// What it then repeats until it is cut off.
     on: Option<Vec<u8>>,
 }
 

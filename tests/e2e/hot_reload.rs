@@ -1,6 +1,5 @@
-//! `envoy/hot-reload.yaml`, whose filter is discovered from a file: a file that is moved into place
-//! takes over without a request noticing and without the endpoints being forgotten, and a wrong one
-//! does not.
+//! `envoy/hot-reload.yaml`, whose filter is discovered from a file. A file that is moved into place
+//! takes over; no request notices, and the state of the endpoints stays. A wrong file does not.
 
 use std::fs;
 use std::path::PathBuf;
@@ -33,7 +32,7 @@ fn a_file_that_is_moved_into_place_takes_over_and_a_wrong_one_does_not() {
         eventually("west's breaker opens", LONG, opened)
             .await
             .unwrap();
-        // Until both workers have heard of it.
+        // Until both workers have merged it.
         sleep(Duration::from_millis(500)).await;
         let answer = get(addr, "/").await.unwrap();
         assert!(answer.headers.contains_key("x-steerage-endpoint"));
@@ -98,15 +97,14 @@ fn a_file_that_is_moved_into_place_takes_over_and_a_wrong_one_does_not() {
             .unwrap();
         assert_eq!(get(addr, "/").await.unwrap().text(), "east");
 
-        // A file that is written in place is not looked at: half of it could be read.
+        // A file that is written in place is not read: it could be incomplete.
         let read = format!("{DISCOVERY}.update_attempt");
         let attempts = envoy.stat(&read).await.unwrap();
         fs::write(folder.path().join(FILE), shipped()).unwrap();
         sleep(Duration::from_secs(1)).await;
         assert_eq!(envoy.stat(&read).await.unwrap(), attempts);
 
-        // The next good one is taken, and with it another module, which knows what the first one
-        // knew.
+        // The next good file takes over, with another module, which keeps the first one's state.
         let another = repository().join("target/steerage-sabotage.wasm");
         let code = "filename: target/steerage.wasm";
         folder.mv(&changed(code, &format!("filename: {}", another.display())));

@@ -1,5 +1,5 @@
-//! Interceptors, contract §4: an upstream sees what is done to every attempt, a client what is done
-//! to its answer, and the log tells of attempts without telling secrets.
+//! Interceptors, contract §4: an upstream sees the changes of every attempt, a client those of its
+//! answer, and the log has attempts and no secrets.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn text(value: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(value.as_ref()).into_owned()
 }
 
-/// Everything that can be done, on the way there and back.
+/// Every kind of action, on attempts and answers.
 const EVERYTHING: &str = r#"
     "request": [
         {"set_header": {"x-try": "{attempt} at {endpoint} of {pool}"}},
@@ -219,7 +219,7 @@ fn the_log_has_each_attempt_and_no_secret() {
 }
 
 #[test]
-fn many_requests_at_once_are_each_changed_as_they_should_be() {
+fn concurrent_requests_are_changed_each_by_its_own_values() {
     run(async {
         let upstream = |name: &'static str| {
             Upstream::start(move |attempt, turn| {

@@ -1,5 +1,5 @@
-//! An endpoint gets no more at a time than it takes: the rest goes elsewhere or hears at once that
-//! all are full.
+//! An endpoint gets no more at a time than its limit: the rest goes elsewhere, or gets 503 at once
+//! if all are full.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -51,12 +51,12 @@ impl Queue {
     }
 }
 
-/// The most requests that were there at a time since it was asked last.
+/// The most requests that were there at a time since the last call.
 fn take_most(queue: &Mutex<Queue>) -> usize {
     std::mem::take(&mut queue.lock().unwrap().most)
 }
 
-/// So many requests at the same time, each on a connection of its own.
+/// So many requests at the same time, each on its own connection.
 async fn at_once(envoy: &Envoy, requests: usize) -> Vec<Answer> {
     let mut clients = JoinSet::new();
     for _ in 0..requests {
@@ -81,7 +81,7 @@ fn a_request_that_finds_all_endpoints_full_is_refused_at_once() {
         let clusters = [("one", one.addr()), ("other", other.addr())];
         let config = r#"{"endpoints": ["one", "other"], "max_connections": 3}"#;
         let envoy = pool_of_one_worker(&clusters, config).await;
-        // What one does not take goes elsewhere.
+        // Requests beyond one's limit go elsewhere.
         assert_eq!(served(&at_once(&envoy, 6).await), 6);
         let answers = at_once(&envoy, 20).await;
         assert_eq!(served(&answers), 6);
@@ -111,12 +111,12 @@ fn a_limit_is_that_of_all_workers() {
         let envoy = envoy_of(&[("a", upstream.addr())], config).concurrency(4);
         let envoy = envoy.start().await.unwrap();
         let load = Load::new(envoy.addr()).concurrency(64).rate(400.0);
-        // They hear of each other.
+        // The workers merge each other's attempts.
         load.clone().during(1_000 * MS).run().await;
         take_most(&queue);
         let report = load.during(4_000 * MS).run().await;
         let most = take_most(&queue);
-        // Each may admit what it has not heard of, within two rounds of 100 ms.
+        // Each may admit too many before it has merged the others', within two rounds of 100 ms.
         assert!((12..=3 * 16).contains(&most), "{most} at a time: {report}");
         assert!(report.status(200) >= 450, "640 could be served: {report}");
         assert_eq!(report.status(200) + report.status(503), report.total());
@@ -124,8 +124,7 @@ fn a_limit_is_that_of_all_workers() {
     });
 }
 
-/// The time that 99 of 100 requests did not exceed at the upstream: what a busy machine adds to it
-/// says nothing of the limit.
+/// The upstream's 99th percentile, which leaves out what a busy machine adds on the way.
 fn take_p99(queue: &Mutex<Queue>) -> Duration {
     let mut times = std::mem::take(&mut queue.lock().unwrap().times);
     times.sort_unstable();
@@ -141,8 +140,8 @@ fn a_dynamic_limit_keeps_an_overloaded_endpoint_quick() {
         let envoy = envoy_of(&[("a", upstream.addr())], config).concurrency(2);
         let envoy = envoy.start().await.unwrap();
         let load = Load::new(envoy.addr()).concurrency(100);
-        let calm = load.clone().rate(20.0).during(3_000 * MS).run().await;
-        assert_eq!(calm.status(200), calm.total(), "{calm}");
+        let light = load.clone().rate(20.0).during(3_000 * MS).run().await;
+        assert_eq!(light.status(200), light.total(), "{light}");
         let unloaded = take_p99(&queue);
 
         // It takes 100 a second.

@@ -1,7 +1,7 @@
 //! The gateway to language models that ships as `envoy/llm-gateway.yaml`, between clients and fake
 //! providers: each provider gets its share under its own name, path and key; one that is rate
-//! limited is left alone for as long as it asks; a streamed answer passes as it comes, moves to
-//! another provider before its first byte, and to none after it.
+//! limited is left alone for as long as its `Retry-After` says; a streamed answer passes as it
+//! comes, moves to another provider before its first byte, and to none after it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::support::{assert_unharmed, request_of};
 /// The filter as the file names it.
 const WASM: &str = "target/steerage.wasm";
 
-/// What a client asks, and what it adds for a streamed answer.
+/// A client's request, and what it adds for a streamed answer.
 const CHAT: &str = "/v1/chat/completions";
 const PROMPT: &str = r#"{"model": "m", "messages": [], "stream": true}"#;
 
@@ -74,7 +74,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
         let mut again = 0;
         while again < 5 {
             let answer = chat(&client, &envoy, PROMPT).await;
-            assert_eq!(answer.status, 200, "nobody hears of it: {answer:?}");
+            assert_eq!(answer.status, 200, "clients do not notice: {answer:?}");
             again += usize::from(answer.text() == "again");
             assert!(begun.elapsed() < Duration::from_secs(20), "it stayed away");
             sleep(Duration::from_millis(5)).await;
@@ -85,7 +85,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
             .iter()
             .map(|received| received.at - first)
             .collect();
-        // The other worker hears of it within 0.1 s; the rest is for a busy machine.
+        // The other worker merges it within 0.1 s; the rest is for a busy machine.
         let gap = Duration::from_millis(500)..Duration::from_secs(1);
         assert!(!after.iter().any(|at| gap.contains(at)), "{after:?}");
         assert_unharmed(&envoy).await;
@@ -93,7 +93,7 @@ fn a_rate_limited_provider_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn a_streamed_answer_passes_untouched_and_as_it_comes() {
+fn a_streamed_answer_passes_unchanged_and_event_by_event() {
     run(async {
         let (envoy, providers) = gateway(|_, _| events()).await;
         let mut stream = open(envoy.addr()).await;
@@ -118,7 +118,7 @@ fn a_stream_moves_to_another_provider_before_its_first_byte() {
     run(async {
         let fails = Arc::new(AtomicBool::new(false));
         let failing = Arc::clone(&fails);
-        // Whoever is asked first fails, in the way that the client names.
+        // The first provider fails, in the way that the client names.
         let (envoy, providers) = gateway(move |received, _| {
             if !failing.swap(false, Ordering::Relaxed) {
                 return events();
@@ -189,8 +189,7 @@ fn a_stream_that_breaks_off_after_its_first_byte_is_not_repeated() {
                 provider.stop().await.unwrap();
             }
         }
-        // Envoy may end the connection as it likes; what counts is that it does, and what came
-        // before.
+        // How Envoy ends the connection does not matter, only that it does, and what came before.
         let mut rest = Vec::new();
         let _cut_short = timeout(PATIENCE, stream.read_to_end(&mut rest))
             .await
@@ -242,7 +241,7 @@ fn key(provider: &str) -> String {
     format!("key-of-{provider}")
 }
 
-/// That all requests that this provider of [`PROVIDERS`] got were meant for it.
+/// Asserts that all requests that this provider of [`PROVIDERS`] got were meant for it.
 fn assert_at_home(provider: &Upstream) {
     for received in provider.received() {
         let authority = received.header("host").unwrap_or_default();
@@ -288,7 +287,7 @@ fn events() -> Reply {
         .stream((0..EVENTS).map(event), PACE)
 }
 
-/// Asks for a streamed answer over a connection of its own that ends with it.
+/// Asks for a streamed answer over its own connection, which ends with it.
 async fn open(addr: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let length = PROMPT.len();
@@ -299,7 +298,7 @@ async fn open(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads on until what was seen so far is as `enough` says.
+/// Reads on until the text so far is `enough`.
 async fn read_until(stream: &mut TcpStream, seen: &mut String, enough: impl Fn(&str) -> bool) {
     let mut bytes = seen.clone().into_bytes();
     while !enough(seen) {

@@ -1,8 +1,8 @@
 //! End to end: the filter that ships, in a real Envoy, between real clients and real servers.
 //!
-//! Each module holds one group of promises and says which; what they share is in [`support`]. Tests
-//! run at once, each with an Envoy of its own, on a machine that may be busy: times have exact
-//! lower bounds, and upper bounds that are generous or hold for a median.
+//! Each module tests one group of promises and says which; they share [`support`]. Tests run at
+//! once, each with its own Envoy, on a machine that may be busy: times have exact lower bounds, and
+//! upper bounds that are generous or hold for a median.
 
 #![expect(
     clippy::unwrap_used,

@@ -2,7 +2,7 @@
 //! - metrics with labels whose sums are exactly what upstreams and clients have counted;
 //! - the endpoint, the attempts and the reason in the access log, with the Envoy that ships for
 //!   operators;
-//! - each decision as a line at `wasm:debug`, from when that is switched on.
+//! - each decision as a line at `wasm:debug`, as soon as that is switched on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use steerage_harness::{Client, Envoy, Load, Reply, Upstream, eventually, reposit
 
 use crate::support::{ask, assert_unharmed, envoy_of, request_of};
 
-/// Dots, pipes, underscores and hyphens, as clusters are called.
+/// A cluster's name with dots, pipes, underscores and hyphens.
 const ISTIO: &str = "outbound|80||api_v1.ns-a.svc.cluster.local";
 
 /// Series of the filter as Prometheus gets them: the name with its labels, and the value.
@@ -56,7 +56,7 @@ fn sums_of_metrics_are_what_upstreams_and_clients_have_counted() {
         });
         let envoy = envoy_of(&clusters, &config.to_string())
             .concurrency(4)
-            // Until then a histogram shows nothing.
+            // Before that a histogram shows nothing.
             .merge_bootstrap(json!({"stats_flush_interval": "0.2s"}))
             .start()
             .await
@@ -174,7 +174,7 @@ fn the_envoy_for_operators_logs_accesses_and_serves_the_admin_surface() {
         let west = west.await.unwrap();
         let envoy = operations(&east, &west).await;
         let client = Client::new();
-        // Until both have been asked first.
+        // Until both have had a first attempt.
         for number in 0..40 {
             let path = format!("/cart/{number}");
             let answer = client.get(envoy.addr(), &path).await.unwrap();
@@ -262,7 +262,7 @@ fn decisions_are_logged_from_when_debugging_is_switched_on() {
         ask(&envoy, "GET", "/", &[]).await;
         assert!(!envoy.log().contains("event="), "{}", envoy.log());
         envoy.admin_post("/logging?wasm=debug").await.unwrap();
-        // The worker looks at the level with its next round, and the breaker must not open before.
+        // The worker reads the level in its next round, and the breaker must not open before that.
         sleep(Duration::from_millis(500)).await;
         let opened = async || {
             ask(&envoy, "GET", "/", &[]).await;

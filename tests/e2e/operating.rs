@@ -1,7 +1,7 @@
-//! An operator's word over real HTTP, from a listener of its own:
-//! - all workers obey it within two rounds, under load, until it is taken back or its time is over;
-//! - it outlives a change of the configuration, and the metrics say what it says;
-//! - however its body comes it is read whole, and an upstream sees nothing of it but that it came.
+//! An operator's override over real HTTP, from a separate listener:
+//! - all workers apply it within two rounds, under load, until it is lifted or its time is over;
+//! - it outlives a change of the configuration, and the metrics show it;
+//! - its body is read completely in any pieces, and an upstream sees only that there was a request.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -21,30 +21,30 @@ use crate::support::{assert_unharmed, envoy_of, request_of, tally};
 /// The configuration of a listener that only answers operators.
 pub(crate) const ADMIN: &str = r#"{"admin": {"path": "/steerage", "token": "a-t0ken"}}"#;
 
-/// What an operator sends.
+/// The header with an operator's token.
 pub(crate) const TOKEN: (&str, &str) = ("authorization", "Bearer a-t0ken");
 
 /// A round of the default `sync_interval`.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Within which workers obey, and what a busy machine adds to it.
+/// Within which workers apply an override, with an allowance for a busy machine.
 const APPLIED: Duration = Duration::from_millis(2 * 100 + 300);
 
-/// Asks the admin surface at this address for something.
+/// Reads a document of the admin surface at this address.
 pub(crate) async fn read(addr: SocketAddr, name: &str) -> (u16, Value) {
     let request = request_of("GET", &format!("/steerage/{name}"), &[TOKEN], "");
     let answer = Client::one_shot().request(addr, request).await.unwrap();
     (answer.status.as_u16(), document(&answer))
 }
 
-/// Says something of an endpoint: `say(addr, "b/circuit", json!({"state": "open"}))`.
+/// Posts an override of an endpoint: `post(addr, "b/circuit", json!({"state": "open"}))`.
 pub(crate) async fn post(addr: SocketAddr, what: &str, body: Value) -> Answer {
     let path = format!("/steerage/endpoints/{what}");
     let request = request_of("POST", &path, &[TOKEN], body.to_string());
     Client::one_shot().request(addr, request).await.unwrap()
 }
 
-/// The same, and it is obeyed.
+/// The same, and it must be accepted.
 async fn change(addr: SocketAddr, what: &str, body: Value) -> Value {
     let answer = post(addr, what, body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -73,8 +73,8 @@ fn admin_of(envoy: &Envoy) -> SocketAddr {
     envoy.addr_of("admin").unwrap()
 }
 
-/// The workers have told of their pools.
-async fn introduced(envoy: &Envoy) {
+/// Waits until the workers have published their pools.
+async fn pools_are_published(envoy: &Envoy) {
     let admin = admin_of(envoy);
     eventually("the pools are known", Duration::from_secs(10), async || {
         let (_, list) = read(admin, "endpoints").await;
@@ -86,7 +86,8 @@ async fn introduced(envoy: &Envoy) {
     .unwrap();
 }
 
-/// How often each has answered, of 32 requests on as many connections, and so of all workers.
+/// How often each endpoint has answered, of 32 requests on as many connections, and so over all
+/// workers.
 async fn spread(envoy: &Envoy) -> std::collections::BTreeMap<String, usize> {
     let mut bodies = Vec::new();
     for _ in 0..32 {
@@ -97,7 +98,7 @@ async fn spread(envoy: &Envoy) -> std::collections::BTreeMap<String, usize> {
     tally(bodies)
 }
 
-/// When each of these requests came that is no operator's.
+/// When each of these requests came, without those for an override.
 fn arrivals(received: &[Received]) -> Vec<Instant> {
     let plain = received
         .iter()
@@ -122,7 +123,7 @@ fn four_workers_under_load_apply_and_lift_overrides_within_two_rounds() {
         ] {
             let ([_a, b, _c], builder) = three().await;
             let envoy = builder.start().await.unwrap();
-            introduced(&envoy).await;
+            pools_are_published(&envoy).await;
             let admin = admin_of(&envoy);
             let load = Load::new(envoy.addr())
                 .during(Duration::from_secs(4))
@@ -167,7 +168,7 @@ fn an_override_with_a_timeout_ends_with_it() {
     run(async {
         let ([_a, b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let body = json!({"state": "open", "timeout": 1.5});
         let list = change(admin_of(&envoy), "b/circuit", body).await;
         let changed_at = Instant::now();
@@ -180,7 +181,7 @@ fn an_override_with_a_timeout_ends_with_it() {
             .rate(200.0);
         assert_eq!(load.run().await.failed(), 0);
         let first = arrivals(&b.received())[0] - changed_at;
-        // The word was heard before its answer came.
+        // The override was applied before its answer came.
         let wanted = Duration::from_millis(1_500);
         assert!(
             (wanted - 2 * ROUND..wanted + APPLIED).contains(&first),
@@ -195,7 +196,7 @@ fn an_override_outlives_a_change_of_the_configuration() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.by_ecds().start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
         change(admin, "b/circuit", json!({"state": "open"})).await;
         change(admin, "c/health", json!({"health": "unhealthy"})).await;
@@ -223,11 +224,11 @@ fn an_override_outlives_a_change_of_the_configuration() {
 }
 
 #[test]
-fn the_metrics_say_what_the_operator_says() {
+fn the_metrics_show_overrides() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder.start().await.unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let admin = admin_of(&envoy);
         let level =
             |metric: &str| format!("wasmcustom.steerage_endpoint_{metric};pool=default;endpoint=b");
@@ -253,7 +254,7 @@ fn the_metrics_say_what_the_operator_says() {
 }
 
 #[test]
-fn a_body_is_read_whole_however_it_comes() {
+fn a_body_is_read_completely_in_any_pieces() {
     run(async {
         let ([_a, _b, _c], builder) = three().await;
         let envoy = builder
@@ -262,7 +263,7 @@ fn a_body_is_read_whole_however_it_comes() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         for listener in ["admin", "held"] {
             let addr = envoy.addr_of(listener).unwrap();
             let body = br#"{"state": "open", "timeout": 0.001}"#;
@@ -289,7 +290,7 @@ fn a_body_is_read_whole_however_it_comes() {
                 .await
                 .unwrap();
             assert_eq!(answer.status, 411, "{listener}");
-            // The beginning of a word, and no more.
+            // The beginning of a body, and no more.
             let late = in_pieces(addr, b"", 0).await;
             assert!(late.starts_with("HTTP/1.1 408 "), "{listener}: {late}");
         }
@@ -297,7 +298,7 @@ fn a_body_is_read_whole_however_it_comes() {
     });
 }
 
-/// Posts a word in so many pieces, 20 ms apart; in none, its beginning only.
+/// Posts a body in so many pieces, 20 ms apart; with 0 pieces, only the request's head.
 async fn in_pieces(addr: SocketAddr, body: &[u8], pieces: usize) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -325,7 +326,7 @@ async fn in_pieces(addr: SocketAddr, body: &[u8], pieces: usize) -> String {
 }
 
 #[test]
-fn an_upstream_sees_of_an_override_at_most_that_there_was_one() {
+fn an_upstream_sees_of_an_override_at_most_its_existence() {
     run(async {
         let (upstreams, builder) = three().await;
         let envoy = builder
@@ -334,7 +335,7 @@ fn an_upstream_sees_of_an_override_at_most_that_there_was_one() {
             .start()
             .await
             .unwrap();
-        introduced(&envoy).await;
+        pools_are_published(&envoy).await;
         let [by_itself, held] = ["admin", "held"].map(|name| envoy.addr_of(name).unwrap());
         let seen = || {
             let received = upstreams.iter().flat_map(Upstream::received);

@@ -1,7 +1,7 @@
 //! What ships for Prometheus and Grafana, against a real Prometheus that scrapes a real Envoy:
-//! - labels come out of the names whole, whatever a cluster is called;
-//! - every expression of the rules and of the dashboard can be read and gives series, and no name,
-//!   label or value in it is one that nothing has.
+//! - labels are extracted from the names completely, for any name of a cluster;
+//! - every expression of the rules and of the dashboard is valid and gives series, and every name,
+//!   label and value in it exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use steerage_harness::{Client, Envoy, Prometheus, Refusing, Reply, Upstream, rep
 
 use crate::support::{ask, envoy_of};
 
-/// A cluster's name with everything that Envoy or Prometheus could take amiss.
+/// A cluster's name with all characters that Envoy or Prometheus could misread.
 const GOOD: &str = "outbound|80||good_one.ns-a.svc.cluster.local";
 
 #[test]
@@ -49,7 +49,7 @@ fn every_expression_of_the_rules_and_the_dashboard_gives_series() {
             sleep(Duration::from_millis(500)).await;
         }
 
-        // Nothing of a label is left in a name, and Envoy's own tags have taken no part of one.
+        // No part of a label is left in a name, and Envoy's own tags have taken no part of one.
         let ours = prometheus
             .query("{__name__=~\"steerage_.*\"}")
             .await
@@ -77,7 +77,7 @@ const LABELS: [&str; 11] = [
     "verdict",
 ];
 
-/// What the traffic must come to.
+/// The counts that the traffic must lead to.
 const EXPECTED: [&str; 9] = [
     r#"steerage_endpoint_health{pool="shop", endpoint="outbound|80||good_one.ns-a.svc.cluster.local"} == 3"#,
     r#"steerage_endpoint_health{pool="shop", endpoint="gone"} == 1"#,
@@ -90,7 +90,7 @@ const EXPECTED: [&str; 9] = [
     r#"pool:steerage_retries:ratio_rate5m{pool="shop"} > 0"#,
 ];
 
-/// An Envoy with the filter and what stands behind it.
+/// An Envoy with the filter, and its upstreams.
 struct Stage {
     envoy: Envoy,
     _upstreams: [Upstream; 3],
@@ -105,7 +105,7 @@ impl Stage {
         });
         let good = good.await.unwrap();
         let other = Upstream::named("other").await.unwrap();
-        // It is well in the eyes of its checks, so that live traffic opens its breaker.
+        // Its checks are good, so that live traffic opens its breaker.
         let failing = Upstream::start(|received, _| {
             Reply::status(if received.path == "/health" { 200 } else { 503 })
         });
@@ -148,7 +148,7 @@ impl Stage {
     }
 }
 
-/// A Prometheus with the configuration that ships, but in a hurry.
+/// A Prometheus with the configuration that ships, but with short intervals.
 async fn watching(envoy: &Envoy) -> Prometheus {
     let folder = repository().join("envoy/prometheus");
     let admin = envoy.admin_addr().to_string();
@@ -226,7 +226,7 @@ fn chosen(expression: &str) -> String {
     chosen
 }
 
-/// What follows each `mark` up to the end.
+/// The text after each `mark` up to its end.
 fn between(text: &str, mark: &str, end: impl Fn(char) -> bool + Copy) -> Vec<String> {
     let parts = text.split(mark).skip(1);
     parts
@@ -235,9 +235,8 @@ fn between(text: &str, mark: &str, end: impl Fn(char) -> bool + Copy) -> Vec<Str
 }
 
 impl Expression {
-    /// What is wrong with it. Thresholds are left out, since nothing here need reach one; what is
-    /// left must give series, and so must each selector in it by itself, for `or` hides the one
-    /// that is empty.
+    /// What is wrong with it. Thresholds are left out, because nothing here needs to reach one. The
+    /// rest must give series, and so must each selector by itself, because `or` hides an empty one.
     async fn complaints(&self, prometheus: &Prometheus) -> Vec<String> {
         let Self { place, text, shown } = self;
         let parts = without_thresholds(tokens(text));
@@ -283,7 +282,7 @@ fn labels(series: &[Value]) -> BTreeSet<String> {
     metrics.flat_map(|labels| labels.keys().cloned()).collect()
 }
 
-/// The words and signs of an expression; what stands in braces or brackets is one.
+/// The tokens of an expression; braces or brackets with their content are one token.
 fn tokens(text: &str) -> Vec<&str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_:.".contains(c);
     let mut found = Vec::new();
@@ -316,7 +315,7 @@ fn without_thresholds(tokens: Vec<&str>) -> Vec<&str> {
     kept
 }
 
-/// The series that are asked for, with their conditions.
+/// The selectors of series, with their conditions.
 fn selectors(tokens: &[&str]) -> BTreeSet<String> {
     let starts = ["steerage_", "envoy_", "pool:", "pool_endpoint:"];
     let named = |token: &str| starts.iter().any(|start| token.starts_with(start));

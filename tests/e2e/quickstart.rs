@@ -1,5 +1,5 @@
-//! The quick start: what `run.sh` starts works, fails over, is scraped, and is gone afterwards; and
-//! `docker-compose.yaml`, which cannot be run everywhere, starts the same.
+//! The quick start: the servers of `run.sh` work, fail over, are scraped, and are gone afterwards;
+//! and `docker-compose.yaml`, which cannot be run everywhere, starts the same.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde_yaml_ng::Value;
 use steerage_harness::{envoy_binary, eventually, prometheus_binary, repository, run};
 
-/// Every port that the files speak of.
+/// Every port in the files.
 const PORTS: [u16; 7] = [8081, 8082, 8083, 9090, 9901, 10000, 10001];
 
-/// What is copied of the tree, with other ports.
+/// The files that are copied, with other ports.
 const FILES: [&str; 6] = [
     "envoy/operations.yaml",
     "envoy/prometheus/alerts.yml",
@@ -30,32 +30,32 @@ fn the_script_steers_fails_over_is_scraped_and_leaves_nothing_behind() {
     run(async {
         let copy = Copy::of_the_tree();
         let mut running = copy.start(&[]);
-        let ready = async || copy.said().contains("Ctrl-C").then_some(());
+        let ready = async || copy.output().contains("Ctrl-C").then_some(());
         eventually("the quick start", LONG, ready).await.unwrap();
         let listening = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
-        assert!(copy.ports.iter().all(listening), "{}", copy.said());
-        // Like Ctrl-C, but heard by a script in the background, too.
+        assert!(copy.ports.iter().all(listening), "{}", copy.output());
+        // Like Ctrl-C, but a script in the background gets it, too.
         let signalled = Command::new("sh")
             .args(["-c", "kill -TERM \"$1\"", "sh", &running.id().to_string()])
             .status();
         assert!(signalled.unwrap().success());
         let ended = async || running.try_wait().unwrap();
         let status = eventually("its end", LONG, ended).await.unwrap();
-        assert_eq!(status.code(), Some(143), "{}", copy.said());
-        assert!(!copy.ports.iter().any(listening), "{}", copy.said());
+        assert_eq!(status.code(), Some(143), "{}", copy.output());
+        assert!(!copy.ports.iter().any(listening), "{}", copy.output());
 
         let mut checking = copy.start(&["--check"]);
         let ended = async || checking.try_wait().unwrap();
         let status = eventually("the check", LONG, ended).await.unwrap();
-        assert!(status.success(), "{}", copy.said());
+        assert!(status.success(), "{}", copy.output());
         for step in [
             "three servers serve",
             "west has ended",
             "Prometheus has seen",
         ] {
-            assert!(copy.said().contains(step), "{step}: {}", copy.said());
+            assert!(copy.output().contains(step), "{step}: {}", copy.output());
         }
-        assert!(!copy.ports.iter().any(listening), "{}", copy.said());
+        assert!(!copy.ports.iter().any(listening), "{}", copy.output());
     });
 }
 
@@ -94,7 +94,7 @@ impl Copy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        assert!(unused.is_empty(), "no file speaks of {unused:?}");
+        assert!(unused.is_empty(), "no file names {unused:?}");
         let wasm = std::env::var_os("STEERAGE_WASM")
             .map_or_else(|| repository().join("target/steerage.wasm"), PathBuf::from);
         for folder in ["target", "tests/harness"] {
@@ -121,7 +121,7 @@ impl Copy {
             .unwrap()
     }
 
-    fn said(&self) -> String {
+    fn output(&self) -> String {
         fs::read_to_string(self.root.join("log")).unwrap()
     }
 }
@@ -145,7 +145,7 @@ fn docker_compose_starts_what_the_script_starts() {
     let services = compose["services"].as_mapping().unwrap();
 
     for (name, service) in services {
-        // All speak of 127.0.0.1, and mean the same.
+        // All name 127.0.0.1, and mean the same machine.
         assert_eq!(service["network_mode"], "host", "{name:?}");
         let image = service["image"].as_str().unwrap();
         let (_, tag) = image.split_once(':').unwrap();
@@ -155,7 +155,7 @@ fn docker_compose_starts_what_the_script_starts() {
         for mount in service["volumes"].as_sequence().unwrap() {
             let source = mount["source"].as_str().unwrap();
             assert!(folder.join(source).exists(), "{source}");
-            // Docker would make a directory of what is missing.
+            // Docker would create a directory for a missing file.
             assert_eq!(mount["bind"]["create_host_path"], false, "{source}");
             assert_eq!(mount["read_only"], true, "{source}");
         }
@@ -170,7 +170,7 @@ fn docker_compose_starts_what_the_script_starts() {
             let [source, target] = ["source", "target"].map(|it| mount[it].as_str().unwrap());
             let below = Path::new(path).strip_prefix(target).ok()?;
             let file = folder.join(source).join(below);
-            // What is joined to a file may be nothing, which leaves a slash.
+            // A file joined with an empty path ends with a slash.
             Some(
                 file.components()
                     .collect::<PathBuf>()

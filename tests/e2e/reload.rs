@@ -1,5 +1,5 @@
-//! A new configuration takes over from the old one without a request noticing: none fails, and
-//! those under way, delays and retries included, end as the old configuration has it.
+//! A new configuration takes over and no request notices: none fails, and requests under way, their
+//! delays and retries included, end under the old configuration.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn update_for(envoy: &Envoy, time: Duration) -> usize {
     updates
 }
 
-/// A configuration that differs from version to version, and always does the same.
+/// A configuration that differs from version to version, and always has the same effect.
 fn version(number: usize) -> String {
     format!(
         r#"{{"name": "version-{number}",
@@ -69,7 +69,7 @@ fn version(number: usize) -> String {
 }
 
 #[test]
-fn a_delay_and_a_retry_under_way_end_as_they_began() {
+fn a_delay_and_a_retry_under_way_end_under_the_old_configuration() {
     run(async {
         for workers in [1, 4] {
             // The delay of a client of the old configuration, and the answer to another's retry,

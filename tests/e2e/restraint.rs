@@ -1,5 +1,5 @@
-//! Retries that are not made: a client in a hurry, conditions that do not hold, retries that
-//! somebody else makes already; and the longer delay after an answer that throttles.
+//! Retries that are not made: a client's short deadline, conditions that do not hold, other
+//! proxies' retries; and the longer delay after an answer that throttles.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ fn millis(n: u64) -> Duration {
 }
 
 #[test]
-fn a_client_in_a_hurry_is_answered_in_its_own_time() {
+fn a_clients_own_deadline_is_kept() {
     run(async {
         let a = Upstream::start(|_, _| Reply::hang()).await.unwrap();
         let config = r#"{"endpoints": ["a"],
             "timeout": {"connect": 0.1, "read": 0.4, "total": 1.2}}"#;
-        // From strangers Envoy takes the header away by itself.
+        // Envoy removes the header from requests that are not internal.
         let trusted = json!({
             "use_remote_address": true,
             "internal_address_config": {
@@ -41,7 +41,7 @@ fn a_client_in_a_hurry_is_answered_in_its_own_time() {
             // Envoy's own timers may come a little early.
             assert!(answer.begun >= millis(least - 10), "{value}: {answer:?}");
             assert!(answer.begun < millis(most), "{value}: {answer:?}");
-            // Each attempt is told what is left to it.
+            // Each attempt carries the time that is left to it.
             for got in a.received() {
                 let left = got.header("x-envoy-expected-rq-timeout-ms").unwrap();
                 let left: u64 = left.parse().unwrap();

@@ -1,9 +1,9 @@
-//! What workers share, and what becomes of it when something breaks:
+//! What workers share, and what happens to it when something breaks:
 //! - `least_connections` counts the attempts of all workers;
-//! - a VM that traps is replaced, comes back with what was agreed on, and what it had under way is
-//!   forgotten, while the other workers go on;
-//! - bytes that are no records, under our names, are counted and do no harm;
-//! - a changed configuration keeps what is known of the endpoints that stay.
+//! - a VM that traps is replaced and finds the agreement again, its attempts under way are
+//!   forgotten, and the other workers go on;
+//! - bytes under the filter's keys that are not its records are counted and do no harm;
+//! - a changed configuration keeps the state of the endpoints that stay.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn attempts_under_way_stay_level_over_all_workers() {
 const SAMPLES: u32 = 50;
 
 #[test]
-fn a_vm_that_traps_comes_back_with_what_was_agreed_on_and_the_others_go_on() {
+fn a_vm_that_traps_comes_back_with_the_agreement_and_the_others_go_on() {
     run(async {
         let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
         let b = Upstream::named("b").await.unwrap();
@@ -113,12 +113,12 @@ fn a_vm_that_traps_comes_back_with_what_was_agreed_on_and_the_others_go_on() {
             let answer = get(envoy.addr(), "/").await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
             answers.push(answer.text());
-            // Spread over many rounds: within one, what workers have told each other decides.
+            // Spread over many rounds: within one round the published counts decide.
             sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(sick.count(), opened, "the breaker is still open");
-        // Nothing counts as active any more: an endpoint with an attempt that nobody ends would get
-        // next to nothing, for ever.
+        // Nothing counts as active any more: an endpoint with an attempt that never ends would get
+        // hardly any traffic, for ever.
         let answers = tally(answers);
         assert!((10..=90).contains(&answers["b"]), "{answers:?}");
         let reloads = envoy.stat("wasm.steerage.vm_reload_success").await;
@@ -187,13 +187,13 @@ fn a_changed_configuration_keeps_what_is_known_of_the_endpoints_that_stay() {
             .update_filter_config(&config(r#""new", "sick""#))
             .await
             .unwrap();
-        // A worker takes over what was agreed on in its first round.
+        // A worker merges the agreement in its first round.
         sleep(Duration::from_millis(250)).await;
         ask_all().await;
         assert_eq!(sick.count(), opened, "its breaker is still open");
         assert_eq!(new.count(), 40);
 
-        // Once nobody has it any more it is forgotten, and comes back as a new one.
+        // Once no worker has it any more it is forgotten, and comes back as a new one.
         envoy
             .update_filter_config(&config(r#""new""#))
             .await

@@ -1,6 +1,6 @@
-//! Where a request goes, whatever the strategy: which pool takes it, what happens to one that no
-//! pool takes, the routing header, what an endpoint changes about its requests, and the endpoints
-//! that wait in reserve, drained ones and higher tiers.
+//! Where a request goes with every strategy: which pool takes it, what happens if no pool takes it,
+//! the routing header, an endpoint's changes to its requests, and the reserves: drained endpoints
+//! and higher tiers.
 
 use steerage_harness::serde_json::{Value, json};
 use steerage_harness::{Received, Reply, Upstream, run};
@@ -106,7 +106,7 @@ fn an_unmatched_request_keeps_all_but_the_routing_header() {
         assert_eq!(answer.status, 503, "{answer:?}");
         assert_eq!((mine.count(), plain.count()), (0, 0));
 
-        // On a route that does not ask the filter, nothing else is missing or added.
+        // On a route without the routing header, nothing else is missing or added.
         let sent = [
             twice[0],
             twice[1],
@@ -219,7 +219,7 @@ fn reserves_are_used_only_when_nothing_better_is_left() {
         let main = Upstream::named("main").await.unwrap();
         let drained = Upstream::named("drained").await.unwrap();
         let far = Upstream::named("far").await.unwrap();
-        // Written first, so that neither gets its turn by its place.
+        // Written first, so that neither is chosen by its place.
         let envoy = pool_of_one_worker(
             &[
                 ("main", main.addr()),

@@ -1,7 +1,7 @@
-//! How first attempts spread over the endpoints of a pool, by strategy: the order of the strategies
-//! that have one, the shares of those that draw, and which endpoint those prefer that watch.
+//! How first attempts spread over the endpoints of a pool, by strategy: the order of those that
+//! take turns, the shares of those that draw, and the preference of those that measure.
 //!
-//! Chance is bounded by six standard deviations, which one run in 500 million exceeds.
+//! Random shares are bounded by six standard deviations, which one run in 500 million exceeds.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -197,7 +197,7 @@ fn least_response_time_prefers_the_fast_and_is_not_fooled_by_fast_failures() {
             .run()
             .await;
         assert_eq!(report.total(), 300, "{report}");
-        // The broken one answers at once, so whoever believes in speed alone sends it most.
+        // The broken one answers at once, so a strategy by speed alone would send it most.
         assert!(report.status(500) * 10 <= 300, "{report}");
         assert_unharmed(&envoy).await;
     });
@@ -253,7 +253,7 @@ fn consistent_hash_keeps_a_key_at_its_endpoint_and_a_loss_moves_only_its_own() {
             by("source", r#""source_ip""#),
         );
         let envoy = pool(&[("a", a.addr()), ("b", b.addr()), ("c", c.addr())], &json).await;
-        // Who answers each key of each kind, asked over a new connection and so by any worker.
+        // The endpoint for each key of each kind, over a new connection and so by any worker.
         let answers = async || {
             let mut answers = BTreeMap::new();
             for key in 0..24 {
@@ -297,7 +297,7 @@ fn consistent_hash_keeps_a_key_at_its_endpoint_and_a_loss_moves_only_its_own() {
         let by_query: Vec<_> = (0..24)
             .map(|key| &before[&("query", format!("key-{key}"))])
             .collect();
-        assert_eq!(by_header, by_query, "the key decides, wherever it stands");
+        assert_eq!(by_header, by_query, "the key decides, in every place");
 
         b.stop().await.unwrap();
         let after = answers().await;
@@ -315,7 +315,7 @@ fn consistent_hash_keeps_a_key_at_its_endpoint_and_a_loss_moves_only_its_own() {
 }
 
 #[test]
-fn consistent_hash_sends_a_request_without_the_key_anywhere() {
+fn consistent_hash_spreads_requests_without_the_key() {
     run(async {
         let [a, b] = named(["a", "b"]).await;
         let envoy = pool_of_one_worker(

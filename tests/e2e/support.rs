@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: short ways to start an Envoy, to ask it, and to look at what
-//! came of it. They panic at the first surprise, as tests do.
+//! What the end-to-end tests share: short ways to start an Envoy, to send requests, and to look at
+//! the results. They panic at the first surprise, as tests do.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use steerage_harness::serde_json::{self, Value, json};
 use steerage_harness::{Answer, Bytes, Client, Envoy, EnvoyBuilder, Request};
 
 /// The builder of an Envoy with these clusters, of one host each, and this configuration of the
-/// filter, [`steady`], for tests that want to say more.
+/// filter, [`steady`], for tests that need other settings of Envoy.
 pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuilder {
     let builder = Envoy::builder().config(steady(json));
     clusters.iter().fold(builder, |builder, &(name, addr)| {
@@ -18,8 +18,7 @@ pub(crate) fn envoy_of(clusters: &[(&str, SocketAddr)], json: &str) -> EnvoyBuil
 }
 
 /// The configuration with breakers that never open and retries without a budget, in the pools that
-/// do not speak of them. Most tests let an endpoint fail for as long as they look at something
-/// else.
+/// do not configure them. Most tests let an endpoint fail while they look at something else.
 pub(crate) fn steady(json: &str) -> String {
     let Ok(mut config) = serde_json::from_str::<Value>(json) else {
         return json.to_owned();
@@ -48,8 +47,8 @@ pub(crate) async fn pool(clusters: &[(&str, SocketAddr)], json: &str) -> Envoy {
     envoy_of(clusters, json).start().await.unwrap()
 }
 
-/// As [`pool`], with one worker: what the filter remembers is in one place, so that the order of
-/// its choices can be told beforehand.
+/// Like [`pool`], with one worker: the filter's state is in one place, so the order of its choices
+/// is predictable.
 pub(crate) async fn pool_of_one_worker(clusters: &[(&str, SocketAddr)], json: &str) -> Envoy {
     envoy_of(clusters, json)
         .concurrency(1)
@@ -75,7 +74,7 @@ pub(crate) fn request_of(
         .unwrap()
 }
 
-/// Sends a request without a body on a connection of its own.
+/// Sends a request without a body on its own connection.
 pub(crate) async fn ask(
     envoy: &Envoy,
     method: &str,
@@ -119,8 +118,8 @@ pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
     values[values.len() / 2]
 }
 
-/// That the filter came through a test well: its VM was never restarted after a trap, and it had no
-/// error to log.
+/// Asserts that the filter had no trouble in a test: its VM was never restarted after a trap, and
+/// it logged no error.
 pub(crate) async fn assert_unharmed(envoy: &Envoy) {
     let reloads = envoy.stats("^wasm\\..*vm_reload").await.unwrap();
     assert!(reloads.values().all(|&count| count == 0), "{reloads:?}");

@@ -1,7 +1,7 @@
-//! Who gets the traffic when a part of the pool is bad:
-//! - a tier takes over by as much as the one before has lost;
+//! Which endpoints get the traffic when a part of the pool is bad:
+//! - a tier takes over as much as the one before has lost;
 //! - with too little available, availability is ignored;
-//! - who comes back gets its share by degrees;
+//! - an endpoint that comes back regains its share gradually;
 //! - never more of a pool is open than is allowed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +25,8 @@ fn served(upstream: &Upstream) -> usize {
     received.iter().filter(|it| it.path != "/health").count()
 }
 
-/// Waits until this gauge has this value and every worker knows why: one writes it, the others hear
-/// of it in their next round.
+/// Waits until this gauge has this value and every worker has merged its cause: one writes it, the
+/// others merge it in their next round.
 async fn settled(envoy: &Envoy, gauge: &str, endpoint: &str, value: u64) {
     let name = format!("wasmcustom.{gauge};pool=default;endpoint={endpoint}");
     let there = async || {
@@ -103,7 +103,7 @@ fn with_too_little_available_availability_is_ignored() {
 }
 
 #[test]
-fn an_endpoint_that_comes_back_gets_its_share_by_degrees() {
+fn an_endpoint_that_comes_back_regains_its_share_gradually() {
     run(async {
         let steady = Upstream::named("steady").await.unwrap();
         let is_first = AtomicBool::new(true);
@@ -124,14 +124,14 @@ fn an_endpoint_that_comes_back_gets_its_share_by_degrees() {
             client.get(envoy.addr(), "/").await.unwrap();
             (back.count() > 0).then_some(())
         };
-        eventually("a wish for quiet", Duration::from_secs(10), received)
+        eventually("a `Retry-After`", Duration::from_secs(10), received)
             .await
             .unwrap();
         let again = async || {
             client.get(envoy.addr(), "/").await.unwrap();
             (back.count() > 1).then_some(())
         };
-        eventually("the end of the quiet", Duration::from_secs(20), again)
+        eventually("the end of the cool-down", Duration::from_secs(20), again)
             .await
             .unwrap();
         steady.clear();

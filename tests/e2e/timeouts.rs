@@ -1,8 +1,8 @@
 //! Time that runs out:
 //! - `read`: an attempt that does not begin to answer in time is followed by the next;
-//! - `total`: the client has its answer by then, whatever is under way, and no attempt follows;
+//! - `total`: the client has its answer by then, in every phase, and no attempt follows;
 //!   a delay that does not fit is not waited for, and the last answer goes out early;
-//! - `write`: a client that does not finish its request is told so, one that does is served;
+//! - `write`: a client that does not finish its request gets 408, one that does is served;
 //! - a response that has begun is not cut.
 //!
 //! Lower bounds are exact where the filter keeps the time. Envoy, which watches `read`, goes by a
@@ -48,7 +48,7 @@ fn an_attempt_that_does_not_answer_within_read_is_followed_by_the_next() {
             }
             assert_eq!((first.count(), second.count(), well.count()), (8, 8, 8));
 
-            // Sent is sent: what must not be repeated is not repeated after a timeout.
+            // A request that must not be repeated is not repeated after a timeout: it was sent.
             let post = request(envoy.addr(), request_of("POST", "/", &[], "once"))
                 .await
                 .unwrap();
@@ -111,7 +111,7 @@ fn no_attempt_outlives_the_deadline_and_none_follows_it() {
                     assert!((1..=at_most).contains(&left), "{left} ms of {at_most}");
                 }
             }
-            // There is no event to wait for: ten delays' worth of time in which nothing happens.
+            // There is no event to wait for: nothing must happen for the time of ten delays.
             tokio::time::sleep(millis(100)).await;
             assert!(upstreams.iter().all(|upstream| upstream.count() == 8));
             assert_unharmed(&envoy).await;
@@ -162,10 +162,10 @@ fn a_failure_that_does_not_end_is_not_waited_for() {
             .start()
             .await
             .unwrap();
-        // The head of a routed answer is enough to know better.
+        // The head of a routed answer is enough to release it.
         let answer = get(envoy.addr(), "/").await.unwrap();
         assert_eq!(answer.text(), "well", "{answer:?}");
-        // A call hands over its answer whole, so the deadline ends it.
+        // A call delivers its answer only when it is complete, so the deadline ends it.
         for answer in at_once(8, envoy.addr_of("retry").unwrap()).await {
             assert_deadline(&answer, EARLY);
         }
@@ -234,7 +234,7 @@ fn a_client_that_does_not_finish_its_request_gets_408() {
             assert!(text.contains("x-steerage-reason: write_timeout"), "{text}");
             assert!(start.elapsed() >= millis(1000), "{:?}", start.elapsed());
         };
-        // Activity does not help: the whole request has one second.
+        // Activity does not extend it: the whole request has one second.
         let dribbling = async {
             let answer = upload(envoy.addr(), 100, millis(100)).await.unwrap();
             assert_eq!(answer.status, 408, "{answer:?}");
@@ -304,7 +304,7 @@ fn an_upgrade_without_an_answer_ends_by_the_deadline() {
     });
 }
 
-/// That the client got the 504 of a deadline of one second, and at most so much `early`.
+/// Asserts that the client got the 504 of a deadline of one second, at most so much `early`.
 #[track_caller]
 fn assert_deadline(answer: &Answer, early: Duration) {
     assert_eq!(answer.status, 504, "{answer:?}");

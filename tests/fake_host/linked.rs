@@ -1,6 +1,6 @@
-//! Hostcalls that the SDK links and nobody here makes: provided methods of its traits, which sit in
-//! the tables of virtual functions whether or not anything uses them. The filter does not import
-//! them, so the fake has none of them (`tests/wasm.rs`).
+//! Hostcalls that the SDK links and no test makes: provided methods of its traits, which are in the
+//! tables of virtual functions even if unused. The filter does not import them, so the fake has
+//! none of them (`tests/wasm.rs`).
 
 macro_rules! absent {
     ($($name:ident)*) => {

@@ -1,10 +1,8 @@
-//! The fake host of the filter's tests, held to its own promises: by another filter, which does
-//! what a request tells it to do.
+//! Tests of the fake host itself, by another filter, which does what a request says.
 //!
-//! That filter is written with the SDK, which knows the ABI from elsewhere: had the fake and the
-//! filter the same wrong idea of a number or of a wire format, their tests would pass and these
-//! would not. It is a target of its own because the SDK exports callbacks of the same names as the
-//! filter.
+//! That filter is written with the SDK, which has its own implementation of the ABI. If the fake
+//! and the filter had the same wrong number or wire format, their tests would pass and these would
+//! not. It is a separate target because the SDK exports callbacks of the same names as the filter.
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
@@ -154,7 +152,7 @@ fn a_router_failure_looks_like_a_response() {
 }
 
 #[test]
-fn a_paused_body_grows_until_it_is_let_by() {
+fn a_paused_body_grows_until_it_is_released() {
     let host = start();
     let stream = host.request(&get("buffer"), false);
     assert_eq!(stream.request_body(b"a", false), Action::Pause);
@@ -177,7 +175,7 @@ fn calls_are_checked_and_answered_in_the_ways_of_envoy() {
     );
     assert!(host.pending_calls().is_empty());
 
-    // A call of a stream that is gone is answered to nobody.
+    // The answer to a call whose stream is gone is dropped.
     let other = host.request(&get("call"), true);
     let token = host.pending_call().token;
     assert!(token > call.token);

@@ -1,4 +1,4 @@
-//! What all streams share, and what is held against the filter and against a test.
+//! What all streams share, and which mistakes of the filter and of a test the fake reports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn header_maps_cross_the_abi_whole() {
     let wire = headers::encode(&many);
     assert_eq!(headers::decode(&wire), Some(Headers::new()));
 
-    // The SDK reads the same bytes that the fake writes, whatever they are.
+    // The SDK reads any bytes that the fake writes.
     let host = start();
     let mut request = headers(&get(""));
     request.extend(map);

@@ -17,7 +17,7 @@ thread_local! {
     static SEEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     /// Streams that wait for a retry.
     static WAITING: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
-    /// A request that the next tick lets go.
+    /// A request that the next tick resumes.
     static HELD: Cell<Option<u32>> = const { Cell::new(None) };
     /// A stream that the next tick replies to, although its response has gone on.
     static LATE: Cell<Option<u32>> = const { Cell::new(None) };
@@ -76,7 +76,7 @@ impl Context for SampleRoot {
         };
         assert_eq!(own, token);
         if hostcalls::set_effective_context(stream).is_ok() {
-            // The paused response is readable from here, for the host acts for the stream.
+            // The paused response is readable from here, because the host acts for the stream.
             assert!(
                 hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status").is_ok()
             );

@@ -1,4 +1,4 @@
-//! The admin surface, read: what is there, who may see it, and the page.
+//! Reads of the admin surface: its resources, who may see them, and the page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ pub(crate) const GUARDED: &str =
 /// The same without a token.
 const OPEN: &str = r#"{"endpoints": ["a", "b", "c"], "admin": {"path": "/steerage"}}"#;
 
-/// What the token's bearer sends.
+/// The header with the right token.
 pub(crate) const TOKEN: (&str, &str) = ("authorization", "Bearer s3cret-t0ken");
 
 /// The head of a request for `path`.
@@ -43,7 +43,7 @@ fn header(sent: &Sent, name: &str) -> String {
     text(sent.header(name).unwrap_or_default())
 }
 
-/// It is an error of this status, and says why as JSON.
+/// The answer is an error of this status, with the reason as JSON.
 #[track_caller]
 pub(crate) fn assert_error(sent: &Sent, status: u32) {
     assert_eq!(sent.status, status, "{}", text(&sent.body));
@@ -72,7 +72,7 @@ fn assert_page(sent: &Sent, status: u32) {
 const PAGE: &str = include_str!("../../src/admin/dashboard.html");
 
 #[test]
-fn each_resource_is_answered_with_what_it_is() {
+fn each_resource_is_answered_with_its_content() {
     let host = start(OPEN);
     for path in [
         "/steerage/endpoints",
@@ -103,7 +103,7 @@ fn each_resource_is_answered_with_what_it_is() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_what_cannot_be_done_405() {
+fn an_unknown_resource_is_404_and_an_unknown_method_405() {
     let host = start(GUARDED);
     for path in [
         "/steerage/nothing",
@@ -139,7 +139,7 @@ fn what_is_not_there_is_404_and_what_cannot_be_done_405() {
 }
 
 #[test]
-fn paths_outside_of_it_are_not_its_own() {
+fn paths_outside_of_the_surface_are_not_answered() {
     let host = start(GUARDED);
     for path in [
         "/steeragex",
@@ -206,7 +206,7 @@ fn a_request_without_the_token_learns_nothing() {
             ("GET", "/steerage/nothing"),
             ("POST", "/steerage/"),
             ("POST", "/steerage/endpoints/a/circuit?state=open"),
-            ("POST", "/steerage/endpoints/nobody/circuit?state=open"),
+            ("POST", "/steerage/endpoints/unknown/circuit?state=open"),
             ("GET", "/steerage/endpoints/%zz/circuit"),
         ] {
             let sent = ask(&host, method, path, headers);
@@ -217,7 +217,7 @@ fn a_request_without_the_token_learns_nothing() {
             );
             assert!(!text(&sent.body).contains("s3cret"));
         }
-        // It holds no data, and asks for the token.
+        // The page holds no data, and asks for the token.
         let page = ask(&host, "GET", "/steerage/", headers);
         assert_page(&page, 401);
         assert_eq!(
@@ -235,7 +235,7 @@ fn a_request_without_the_token_learns_nothing() {
     }
 }
 
-/// Three requests, of which each endpoint gets one: nothing was changed.
+/// Three requests, one to each endpoint: no override applies.
 #[track_caller]
 fn three(host: &Host) -> [Stream; 3] {
     let streams = [(); 3].map(|()| host.request(&head("GET", &[]), true));
@@ -299,7 +299,7 @@ fn the_policy_of_the_page_allows_its_style_and_its_script_and_no_other() {
     });
     assert!(
         wanted.iter().all(|wanted| policy.contains(wanted)),
-        "the page has changed: in src/admin/page.rs must stand {wanted:#?}, there stands {policy:?}"
+        "the page has changed: in src/admin/page.rs must be {wanted:#?}, and is {policy:?}"
     );
     for wanted in [
         "default-src 'none';",
@@ -349,7 +349,7 @@ fn an_instance_without_pools_answers_for_those_of_the_others() {
     let mut names: Vec<_> = names.collect();
     names.sort_unstable();
     assert_eq!(names, [("one", "a"), ("two", "b"), ("two", "c")]);
-    // What is not for it goes on, without a cluster.
+    // Other requests go on, without a cluster.
     let other = roots[1].request(&head_of("GET", "/", &[("x-steerage-cluster", "a")]), true);
     assert_eq!(other.request_header("x-steerage-cluster"), None);
     assert!(first(&other.request_headers(), ":path").is_some());

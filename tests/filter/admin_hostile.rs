@@ -1,5 +1,5 @@
 //! The admin surface under any requests, in any pieces, in any order: it answers each with a status
-//! that is documented, obeys nobody without the token, and leaves nothing behind.
+//! that is documented, changes nothing without the token, and leaves nothing behind.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::admin::{GUARDED, TOKEN};
 use crate::fake_host::{Host, Stream, headers};
 use crate::scene::start;
 
-/// Something that happens. An index picks among the requests that are under way.
+/// An event. An index picks one of the requests under way.
 #[derive(Clone, Debug)]
 enum Event {
     Request(Ask),
@@ -35,7 +35,7 @@ struct Ask {
     leads_nowhere: bool,
 }
 
-/// Pieces of paths that mean something, and some that do not.
+/// Pieces of paths, meaningful and not.
 const PIECES: [&str; 24] = [
     "/endpoints",
     "/a",
@@ -194,7 +194,7 @@ proptest! {
     }
 }
 
-/// What the workers have agreed on.
+/// The workers' agreement.
 fn agreed(host: &Host) -> Option<Vec<u8>> {
     let mut keys = host.shared_keys().into_iter();
     let key = keys.find(|key| key.ends_with("/pool/default"))?;
@@ -207,7 +207,7 @@ const DOCUMENTED: [u32; 12] = [200, 301, 400, 401, 404, 405, 408, 411, 413, 501,
 fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseError> {
     let host = start(GUARDED);
     host.pass_bodies_by_paused_headers(by_itself);
-    // Requests under way, and whether they have been sent whole.
+    // Requests under way, and whether they have been sent completely.
     let mut open: Vec<(Stream, bool)> = Vec::new();
     let mut answered = Vec::new();
     for event in events {
@@ -216,7 +216,7 @@ fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseEr
                 let stream = sent(&host, ask);
                 if stream.request_header("x-steerage-cluster").is_some() && stream.sent().is_none()
                 {
-                    // Not for the surface: `/steeragex`.
+                    // A path outside of the surface: `/steeragex`.
                     stream.client_gone();
                 } else {
                     open.push((stream, ask.complete));
@@ -254,7 +254,7 @@ fn play(by_itself: bool, events: &[Event]) -> Result<Option<Vec<u8>>, TestCaseEr
     prop_assert_eq!(
         calls.of("proxy_set_effective_context"),
         0,
-        "somebody is waited for"
+        "a body is still awaited"
     );
     prop_assert!(host.calls().is_empty());
     Ok(agreed(&host))

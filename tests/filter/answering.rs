@@ -1,12 +1,12 @@
-//! Which answer the client gets in the end, and in which form.
+//! Which answer the client gets in the end, and in what form.
 
 use crate::fake_host::{Host, NO_HEADERS, Stream, headers};
 use crate::scene::{
     DELAY, OK, PLAIN, calling, fail, fail_first, get, head, start, text, values, waiting,
 };
 
-/// Three attempts by default: fails the first, then answers the retries as told, and gives the
-/// stream.
+/// Three attempts by default: fails the first, answers the retries with these answers, and returns
+/// the stream.
 fn exhausted(host: &Host, answers: [fn(&Host, u32); 2]) -> Stream {
     let stream = waiting(host);
     for answer in answers {
@@ -104,7 +104,7 @@ fn an_upstreams_answer_is_worth_more_than_the_hosts_own() {
 }
 
 #[test]
-fn the_paused_answer_goes_on_when_it_is_the_best() {
+fn the_paused_answer_is_released_when_it_is_the_best() {
     let host = start(PLAIN);
     let stream = exhausted(&host, [Host::answer_reset, Host::answer_connect_failure]);
     assert!(stream.was_resumed());
@@ -134,7 +134,7 @@ fn when_no_upstream_answered_the_client_gets_the_hosts_last_answer() {
 }
 
 #[test]
-fn a_head_keeps_the_length_of_the_body_that_it_does_not_have() {
+fn an_answer_to_head_keeps_its_content_length() {
     let host = start(PLAIN);
     let stream = host.request(&head("HEAD", &[]), true);
     stream.response(
@@ -189,7 +189,7 @@ fn the_client_gets_the_last_endpoint_and_the_number_of_attempts() {
 
 #[test]
 fn an_upstreams_own_attempt_headers_are_replaced_by_ours() {
-    // Such as another Steerage further on. The first answer is held to the same in `steering`.
+    // Another Steerage behind this one sends them. `steering` has the same test of first answers.
     for method in ["GET", "HEAD"] {
         let host = start(r#"{"endpoints": ["a", "b"], "response_headers": true}"#);
         let stream = host.request(&head(method, &[]), true);
@@ -256,7 +256,7 @@ fn a_failure_that_came_in_parts_is_given_back_in_one_piece() {
     assert_eq!(text(&stream.response_passed()), "answer 1");
     stream.finish();
 
-    // Nothing of this was heard by the client before.
+    // The client had got nothing of this before.
     let stream = get(&host);
     fail_first(stream);
     assert_eq!(stream.response_passed(), b"");

@@ -1,4 +1,4 @@
-//! The lines that tell of attempts: which there are, what they say, and what they never say.
+//! The log lines of attempts: when they are written, what they say, and what they never say.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::fake_host::{Host, Stream};
 use crate::interceptors::{HEDGE, retried, with, with_more, with_status};
 use crate::scene::{DELAY, OK, TOTAL, UNAVAILABLE, fail_first, get, head, start, text};
 
-/// The lines of a log that speak of attempts.
+/// The log lines about attempts.
 fn lines(host: &Host) -> Vec<String> {
     let logs = host.logs().into_iter();
     logs.map(|(_, line)| line)
@@ -107,7 +107,7 @@ fn an_attempt_whose_client_was_too_slow_is_logged_as_ended() {
 }
 
 #[test]
-fn an_attempt_that_no_cluster_takes_is_logged_as_ended() {
+fn an_attempt_at_a_cluster_that_refuses_the_call_is_logged_as_ended() {
     let host = start(
         r#"{"endpoints": ["a", "nowhere"], "retry_policy": {"max_attempts": 2},
             "interceptors": {"logging": true}}"#,

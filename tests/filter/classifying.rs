@@ -1,19 +1,19 @@
-//! What the host's signs of a failure are taken for.
+//! How the filter classifies the host's signs of a failure.
 //!
-//! It shows in what may be repeated. A GET is retried after every failure. A POST may have bought
-//! something, so it is retried only where nothing was sent.
+//! The class shows in what is repeated. A GET is retried after every failure. A POST may have
+//! bought something, so it is retried only where nothing was sent.
 
 use crate::fake_host::{Host, Stream, headers};
 use crate::scene::{DELAY, PLAIN, cluster_of, get, head, start};
 
-/// What an answer was taken for.
+/// The class of an answer.
 #[derive(Debug, PartialEq, Eq)]
 enum Taken {
     /// Nothing was sent: any method is retried.
     ConnectFailure,
-    /// Something may have been done: only what may be repeated is retried.
+    /// The request may have had an effect: only repeatable methods are retried.
     Failure,
-    /// Nobody's failure to retry.
+    /// Not a failure to retry.
     Final,
 }
 
@@ -26,7 +26,7 @@ fn taken(get_retried: bool, post_retried: bool) -> Taken {
     }
 }
 
-/// How the filter takes what the router answers to the first attempt.
+/// The class of the router's answer to the first attempt.
 fn routed(answer: impl Fn(Stream)) -> Taken {
     let retried = |method| {
         let host = start(PLAIN);
@@ -37,12 +37,12 @@ fn routed(answer: impl Fn(Stream)) -> Taken {
     taken(retried("GET"), retried("POST"))
 }
 
-/// How the filter takes what the host answers to a call.
+/// The class of the host's answer to a call.
 fn called(answer: impl Fn(&Host, u32)) -> Taken {
     let retried = |method| {
         let host = start(PLAIN);
         let stream = host.request(&head(method, &[]), true);
-        // The first attempt fails in a way that lets every method have a second.
+        // The first attempt fails in a way that allows a second one for every method.
         stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");
         host.advance(DELAY);
         answer(&host, host.pending_call().token);
@@ -59,7 +59,7 @@ fn response_code_details_say_what_the_router_met() {
         (504, "response_timeout", Taken::Failure),
         (504, "upstream_response_timeout", Taken::Failure),
         (504, "upstream_per_try_timeout", Taken::Failure),
-        // Another filter's or the route's own answer; no endpoint was asked.
+        // Another filter's or the route's own answer; the request reached no endpoint.
         (503, "", Taken::Final),
         (503, "direct_response", Taken::Final),
         (503, "ext_authz_error", Taken::Final),
@@ -136,11 +136,11 @@ fn calls_have_four_other_ways_to_fail() {
     assert_eq!(local("503", b"no healthy upstream"), Taken::ConnectFailure);
     assert_eq!(local("504", b"upstream request timeout"), Taken::Failure);
     assert_eq!(called(Host::answer_reset), Taken::Failure);
-    // No sign of an upstream and none of the host's words: an answer that began while the request
-    // was still being sent has no service time either.
+    // No sign of an upstream and none of the host: an answer that began while the request was still
+    // being sent has no service time either.
     assert_eq!(local("503", b"busy"), Taken::Failure);
     assert_eq!(local("404", b"nothing here"), Taken::Final);
-    // The host's answer to a HEAD has no body to tell by.
+    // The host's answer to a HEAD has no body to recognize it by.
     for status in ["502", "503", "504"] {
         assert_eq!(local(status, b""), Taken::Failure, "{status}");
     }
@@ -148,7 +148,7 @@ fn calls_have_four_other_ways_to_fail() {
 
 #[test]
 fn an_upstreams_body_is_not_taken_for_the_hosts() {
-    // Only the header that the host adds to an upstream's answer tells them apart.
+    // Only the header that the host adds to an upstream's answer distinguishes them.
     for (status, body) in [
         ("503", &b"no healthy upstream"[..]),
         ("504", b"upstream request timeout"),
@@ -160,7 +160,7 @@ fn an_upstreams_body_is_not_taken_for_the_hosts() {
         let found = called(|host, token| host.answer(token, &[(":status", status)], body));
         assert_eq!(found, Taken::Failure, "{status}");
     }
-    // Likewise for the router, where the details do.
+    // For the router the details distinguish them.
     let found = routed(|stream| {
         stream.response(&[(":status", "503"), ("x", "no_healthy_upstream")], true);
     });

@@ -48,7 +48,7 @@ fn a_refused_configuration_has_all_its_errors_logged() {
 }
 
 #[test]
-fn what_is_no_configuration_at_all_is_refused_with_a_reason() {
+fn a_text_that_is_no_configuration_is_refused_with_a_reason() {
     for bytes in [
         None,
         Some(&b""[..]),
@@ -103,7 +103,7 @@ fn a_new_configuration_leaves_the_streams_of_the_old_one_alone() {
 }
 
 #[test]
-fn a_root_that_goes_takes_its_calls_along() {
+fn the_calls_of_a_deleted_root_are_cancelled() {
     let host = start(PLAIN);
     let old = host.add_root(Some(PLAIN.as_bytes()));
     let stream = old.request(&head("GET", &[]), true);
@@ -113,7 +113,7 @@ fn a_root_that_goes_takes_its_calls_along() {
     old.remove();
     assert!(host.pending_calls().is_empty());
     host.advance(Duration::from_secs(600));
-    assert!(host.calls().len() == 1, "nobody asks again");
+    assert!(host.calls().len() == 1, "there is no retry");
 }
 
 #[test]

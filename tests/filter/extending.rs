@@ -1,4 +1,4 @@
-//! What others plug in, each for the pool that asks for it, and what holds in spite of it.
+//! Extensions, each for its own pool, and the guarantees that hold in spite of them.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Balancer for Lost {
     }
 }
 
-/// Repeats what the configuration has set, and says who it is.
+/// Repeats the configuration's header, and adds its own name.
 #[derive(Debug)]
 struct Echo(&'static str);
 
@@ -103,8 +103,8 @@ fn own(pool: &str) -> Extensions {
     }
 }
 
-/// Fails the attempts of a request, each as soon as it is made, and tells where they went and after
-/// how long each.
+/// Fails the attempts of a request as soon as they are made, and returns the endpoint and the delay
+/// of each.
 fn attempts(host: &Host, path: &str) -> Vec<(String, Duration)> {
     let mut request = head("GET", &[]);
     request[2].1 = path;
@@ -147,7 +147,7 @@ fn another_pool_is_as_configured() {
 }
 
 #[test]
-fn the_deadline_holds_for_a_backoff_of_ones_own() {
+fn the_deadline_holds_for_a_custom_backoff() {
     let configuration = r#"{
         "name": "own", "endpoints": ["a", "b", "c"], "timeout": {"total": 36},
         "retry_policy": {"jitter": false, "max_attempts": 10}, "sync_interval": 10
@@ -158,7 +158,7 @@ fn the_deadline_holds_for_a_backoff_of_ones_own() {
 }
 
 #[test]
-fn a_balancer_that_is_lost_keeps_no_request_from_an_endpoint() {
+fn a_balancer_without_a_valid_choice_keeps_no_request_from_an_endpoint() {
     let host = start_with(PLAIN, |_| Extensions::new().balancer(Lost));
     let stream = get(&host);
     let first = cluster_of(stream);
@@ -195,7 +195,7 @@ fn interceptors_run_after_those_of_the_configuration_in_their_own_order() {
 }
 
 #[test]
-fn what_a_balancer_remembers_ends_with_its_configuration() {
+fn a_balancers_state_ends_with_its_configuration() {
     /// The first candidate once, then never again.
     #[derive(Debug, Default)]
     struct Once(bool);
@@ -226,11 +226,11 @@ fn what_a_balancer_remembers_ends_with_its_configuration() {
     );
 }
 
-/// Tries everything that must not be done, and one thing that may.
+/// Tries every forbidden change, and one that is allowed.
 #[derive(Debug)]
 struct Trespasser;
 
-/// What is the filter's, the host's, or no header at all.
+/// Headers of the filter or the host, and names that are no headers.
 const NOT_THEIRS: [&str; 14] = [
     ":path",
     ":status",
@@ -286,7 +286,8 @@ fn an_interceptor_changes_nothing_that_is_not_its_own() {
             .request_interceptor(Trespasser)
             .response_interceptor(Trespasser)
     };
-    // What is sent and what the client gets, first streaming by and then in place of another.
+    // The sent attempt and the client's answer, first an answer that streams by, then one that
+    // replaces another.
     let play = |extensions: fn(&str) -> Extensions| {
         let host = start_with(&plain, extensions);
         let length = [(":status", "200"), ("content-length", "0")];

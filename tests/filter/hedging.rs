@@ -65,7 +65,7 @@ fn the_first_answer_streams_by_and_the_hedges_is_dropped() {
 }
 
 #[test]
-fn if_the_first_fails_the_hedge_is_waited_for() {
+fn if_the_first_attempt_fails_the_filter_waits_for_the_hedge() {
     let host = simple();
     let stream = hedged(&host);
     let call = host.pending_call();
@@ -79,7 +79,7 @@ fn if_the_first_fails_the_hedge_is_waited_for() {
 }
 
 #[test]
-fn if_the_hedge_fails_the_first_is_waited_for() {
+fn if_the_hedge_fails_the_filter_waits_for_the_first_attempt() {
     let host = simple();
     let stream = hedged(&host);
     host.answer(host.pending_call().token, UNAVAILABLE, b"hedge");
@@ -109,7 +109,7 @@ fn if_both_fail_there_is_a_retry_within_the_maximum() {
         let retry = host.pending_call();
         assert_eq!(retry.cluster, "c");
         assert_eq!(retry.header("x-envoy-attempt-count"), Some(&b"3"[..]));
-        // That was the last of three.
+        // This was the last of three attempts.
         host.answer(retry.token, UNAVAILABLE, b"retry");
         assert_eq!(stream.sent().unwrap().body, b"retry");
         assert_idle(&host);
@@ -119,7 +119,7 @@ fn if_both_fail_there_is_a_retry_within_the_maximum() {
 #[test]
 fn there_are_no_more_than_configured() {
     let host = start(&with_hedge(r#""delay": 0.1, "ratio": 1, "max": 2"#, ""));
-    // Two hedges are paid by two requests.
+    // Two requests pay for two hedges.
     get(&host).client_gone();
     let stream = hedged(&host);
     host.advance(HEDGE);

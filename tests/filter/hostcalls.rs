@@ -1,21 +1,20 @@
-//! What a request costs in calls into the host.
+//! The hostcalls of a request.
 //!
-//! A hostcall leaves the VM and is paid on every request, so the healthy path has a budget: of
-//! hostcalls, which are functions of the ABI, and of looks at the clock, which is WASI's in a VM
-//! and is a function of the ABI only here.
+//! A hostcall leaves the VM and every request pays for it, so the healthy path has a budget of
+//! hostcalls and of reads of the clock. Hostcalls are functions of the ABI. The clock is WASI's in
+//! a VM, and a function of the ABI only here.
 
 use std::time::Duration;
 
 use crate::fake_host::{Host, HostCalls, Stream};
 use crate::scene::{OK, PLAIN, UNAVAILABLE, get, head, start};
 
-/// Of a healthy request without a body: hostcalls, and looks at the clock.
+/// A healthy request without a body: hostcalls, and reads of the clock.
 const BARE: (u64, u64) = (7, 2);
-/// Of a healthy request whose body comes in one part.
+/// A healthy request whose body comes in one part.
 const WITH_BODY: (u64, u64) = (8, 3);
-/// Of a request that is answered by its second attempt: the failure is shared, which takes a read
-/// and a write, and the headers of the 503 are looked through for a wish for quiet, which may be a
-/// date.
+/// A request that is answered by its second attempt. The failure is shared, which takes a read and
+/// a write. The headers of the 503 are searched for `Retry-After`, which may be a date.
 const RETRIED: (u64, u64) = (19, 6);
 
 #[track_caller]
@@ -32,7 +31,7 @@ fn check(calls: &HostCalls, (budget, clock): (u64, u64)) {
     );
 }
 
-/// What is healthy shares nothing.
+/// The healthy path makes no call for shared data.
 #[track_caller]
 fn check_healthy(calls: &HostCalls, budget: (u64, u64)) {
     check(calls, budget);
@@ -48,7 +47,7 @@ fn answered(stream: Stream) {
     stream.finish();
 }
 
-/// One request in the middle of a steady flow: others were there before, and the timer runs.
+/// One request of a steady flow: others came before, and the timer runs.
 fn in_flow(host: &Host, request: impl Fn() -> Stream) -> HostCalls {
     for _ in 0..3 {
         answered(request());
@@ -94,7 +93,7 @@ fn only_the_parts_of_a_body_that_a_retry_could_use_are_read() {
         calls.of("proxy_get_buffer_bytes")
     };
     assert_eq!(parts(&[0; 6_000]), 10);
-    // The eleventh kilobyte of six is beyond `max_request_bytes`: what follows only streams by.
+    // The eleventh kilobyte of six is beyond `max_request_bytes`: the rest only streams by.
     assert_eq!(parts(&[0; 11_000]), 5);
 }
 
@@ -145,7 +144,7 @@ fn the_timer_is_set_once_a_round_and_not_once_a_request() {
             host.advance(Duration::from_millis(10));
         }
     });
-    // Ten seconds, and a round every ten.
+    // Ten seconds, with a round every ten.
     assert_eq!(calls.of("proxy_set_tick_period_milliseconds"), 1);
 }
 

@@ -1,4 +1,4 @@
-//! What no client, upstream or host should send, and may: nothing of it may trap the VM.
+//! What no client, upstream or host should send but may: none of it may trap the VM.
 //!
 //! A panic in the filter would abort this whole test process, as it would trap a VM. So most tests
 //! here need no assertion to fail.
@@ -10,7 +10,7 @@ fn raw(pairs: &[(&str, &[u8])]) -> Headers {
     headers(pairs)
 }
 
-/// A request as hostile as they come must still be steered, and end like any other.
+/// Even a hostile request must be steered, and end like any other.
 #[track_caller]
 fn check(request: &Headers) {
     check_under(BY_LOAD, request);
@@ -36,7 +36,7 @@ fn check_under(configuration: &str, request: &Headers) {
 }
 
 #[test]
-fn requests_without_what_every_request_has_are_served() {
+fn requests_without_the_usual_headers_are_served() {
     let whole = headers(&head("GET", &[]));
     check(&Headers::new());
     for missing in [":method", ":path", ":authority", ":scheme"] {
@@ -73,7 +73,7 @@ fn values_of_any_bytes_are_served() {
 }
 
 #[test]
-fn a_length_that_is_no_number_says_nothing() {
+fn a_content_length_that_is_no_number_is_ignored() {
     for length in ["", "-1", "1e3", "0x5", "99999999999999999999999", "5, 5"] {
         let host = start(PLAIN);
         let request = head("PUT", &[("content-length", length)]);
@@ -155,7 +155,7 @@ fn answers_of_any_kind_reach_the_client_or_are_retried() {
 }
 
 #[test]
-fn a_raw_value_of_an_answer_arrives_as_it_was() {
+fn a_raw_value_of_an_answer_arrives_unchanged() {
     let host = start(PLAIN);
     let (stream, call) = calling(&host);
     host.answer(
@@ -208,7 +208,7 @@ fn callbacks_in_a_senseless_order_on_a_host_that_refuses_everything_do_not_trap(
         if !stream.has_ended() {
             stream.client_gone();
         }
-        // The fake rightly objects to all of this; here only a trap would be a failure.
+        // The fake rightly reports all of this as violations; here only a trap would be a failure.
         assert!(!host.take_violations().is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! What interceptors do to attempts and answers, wherever these are: the router's request, a call,
-//! an answer that streams by, one that replaces another, one that the filter makes.
+//! Interceptors change attempts and answers in every place: the router's request, a call, an answer
+//! that streams by, one that replaces another, one that the filter makes.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ const SENT: [(&str, &str); 5] = [
     ("x-gone", "2"),
 ];
 
-/// What is left of [`SENT`] after [`ALL_ACTIONS`].
+/// Asserts what is left of [`SENT`] after [`ALL_ACTIONS`].
 #[track_caller]
 fn assert_changed(headers: &Headers, set: &str) {
     assert_eq!(values(headers, "x-set"), [set]);
@@ -104,7 +104,7 @@ fn a_hedge_is_changed_like_any_attempt() {
 }
 
 #[test]
-fn a_flood_of_control_headers_does_not_keep_an_attempt_from_being_changed() {
+fn a_flood_of_control_headers_does_not_prevent_changes_of_an_attempt() {
     let host = with(&request(ALL_ACTIONS));
     let mut sent = SENT.to_vec();
     sent.extend([("x-envoy-retry-on", "5xx"); 90]);
@@ -165,7 +165,7 @@ fn a_paused_answer_that_goes_on_after_all_is_changed() {
     assert_eq!(values(&headers, "x-late"), ["2"]);
 }
 
-/// Says where and how long, and whether it was the deadline.
+/// Reports the endpoint, the response time, and whether it was the deadline.
 const OWN_ANSWERS: &str = r#"{"set_header": {"x-e": "{endpoint} {response_time}"}},
     {"set_header": {"x-late": "yes"}, "when": {"status": [504]}}"#;
 
@@ -192,7 +192,7 @@ fn the_answer_to_a_client_that_is_too_slow_is_changed() {
 }
 
 #[test]
-fn without_an_attempt_there_is_nothing_to_say_of_one() {
+fn an_answer_without_an_attempt_is_not_changed() {
     let host = start(
         r#"{"endpoints": ["a"], "circuit_breaker": {"failure_threshold": 1},
             "retry_policy": {"max_attempts": 1},
@@ -336,7 +336,7 @@ fn a_request_of_no_pool_is_left_alone() {
 }
 
 #[test]
-fn a_change_costs_one_hostcall_and_a_look_at_headers_one_more() {
+fn a_change_costs_one_hostcall_and_reading_headers_one_more() {
     let cost = |interceptors: &str| {
         let host = with(interceptors);
         let calls = host.count_hostcalls(|| {

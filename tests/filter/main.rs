@@ -1,13 +1,10 @@
-//! The filter under a fake host: what a client, upstreams and time do to it, and what it does to
-//! them.
+//! The filter under a fake host: tests play client, upstreams and time, and look at its effects.
 //!
-//! The tests stand under the ABI (see [`fake_host`]), so the code that runs is the code that ships.
-//! They assert effects: actions, headers written, calls made, replies
-//! sent, timers armed. What the filter logs is asserted only where the log is all that a user gets,
-//! which is a refused configuration.
-//!
-//! The fake notes what no correct filter does, such as replying twice, and fails the test at the
-//! end; so no test here repeats that.
+//! The tests work under the ABI (see [`fake_host`]), so the code that runs is the code that ships.
+//! They assert effects: actions, headers written, calls made, replies sent, timers armed. Log lines
+//! are asserted only where a user sees nothing else, as for a refused configuration. The fake
+//! records what no correct filter does, such as replying twice, and fails the test at its end. So
+//! no test here checks that again.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,7 +16,7 @@
 #[path = "../support/fake_host/mod.rs"]
 mod fake_host;
 
-// It needs no host, and the library itself has no tests: those of this file run here.
+// It needs no host. The library is built without tests, so the tests of this file run here.
 #[path = "../../src/admin/operator_request.rs"]
 mod operator_request;
 
@@ -30,10 +27,10 @@ mod hostcalls;
 mod steering;
 
 mod classifying;
-mod cooling;
+mod cool_downs;
+mod endpoint_limits;
 mod hedging;
-mod limiting;
-mod limits;
+mod retry_limits;
 mod retrying;
 mod sending;
 

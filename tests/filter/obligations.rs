@@ -1,5 +1,5 @@
-//! Whatever is begun is ended: every pause by one timer or one call, every exchange by its
-//! deadline, every attempt when its stream goes.
+//! Everything that begins also ends: every pause by one timer or one call, every exchange by its
+//! deadline, every attempt with its stream.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::scene::{
 
 type Begin = fn(&Host) -> Stream;
 
-/// A stream in each phase in which the client has no answer yet, and how it gets there.
+/// Each phase in which the client has no answer yet, and how a stream gets there.
 const PHASES: [(&str, Begin); 4] = [
     ("routed", get),
     ("waiting", waiting),
@@ -33,7 +33,7 @@ fn a_pause_has_exactly_one_thing_that_will_end_it() {
 
     host.advance(DELAY);
     assert_eq!(host.pending_calls().len(), 1);
-    // The timer now stands for the deadline, should the host never report the call.
+    // The timer is now armed for the deadline, in case the host never reports the call.
     assert!(host.tick_in() <= Some(TOTAL - DELAY));
 
     fail(&host, &host.pending_call());
@@ -53,8 +53,8 @@ fn the_deadline_ends_an_exchange_in_every_phase() {
         let arrived = host.now();
         let stream = begin(&host);
         let calls = host.calls().len();
-        // The host is busy elsewhere until the deadline has passed, so that all that is due is due
-        // at once. What the filter does first must be to see that it is too late.
+        // The host is busy elsewhere until the deadline has passed, so that everything is due at
+        // once. The filter must notice first that it is too late.
         host.stall(arrived + TOTAL - host.now());
         assert_eq!(stream.sent(), None, "{phase}");
         host.advance(Duration::ZERO);
@@ -159,7 +159,7 @@ fn an_answer_that_has_begun_streams_on_without_a_limit() {
         assert_eq!(stream.sent(), None, "{method}");
         stream.finish();
     }
-    // The same for an answer that was paused and let go.
+    // The same for an answer that was paused and released.
     let stream = waiting(&host);
     for name in ["a", "b", "c"] {
         host.drain_cluster(name);
@@ -202,8 +202,12 @@ fn a_stream_that_closes_leaves_nothing_behind_in_any_phase() {
             let calls = host.calls().len();
             close(stream);
             host.advance(DELAY);
-            assert_eq!(host.calls().len(), calls, "{phase}: a retry for nobody");
-            // The host cannot cancel a call: it is answered, and nobody is there.
+            assert_eq!(
+                host.calls().len(),
+                calls,
+                "{phase}: a retry without a client"
+            );
+            // The host cannot cancel a call: its answer comes after the stream is gone.
             for call in host.pending_calls() {
                 fail(&host, &call);
             }
@@ -249,7 +253,7 @@ fn an_attempt_counts_as_active_until_its_answer_has_ended() {
     assert_idle(&host);
 }
 
-/// Ticks in twice the deadline if nothing but the rounds makes them.
+/// Ticks in twice the deadline if only the rounds cause them.
 const ROUNDS_OF_TWO_TOTALS: u64 = 12;
 
 #[test]
@@ -275,7 +279,7 @@ fn exchanges_that_no_longer_wait_set_no_timer() {
             leave(get(&host));
             host.advance(Duration::from_secs(1));
         }
-        // Only the rounds come.
+        // Only rounds cause ticks.
         let ticks = host.count_hostcalls(|| host.advance(2 * TOTAL));
         assert!(ticks.of("proxy_set_tick_period_milliseconds") <= ROUNDS_OF_TWO_TOTALS);
     }

@@ -1,4 +1,5 @@
-//! Requests that cannot be sent a second time: they are steered, and their failure passes by.
+//! Requests that cannot be sent a second time: they are steered, and their failure reaches the
+//! client.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ fn refused(stream: Stream) {
     stream.router_failed(503, "no_healthy_upstream", b"no healthy upstream");
 }
 
-/// The request is steered, its failure passes by in every form, and nothing stays behind.
+/// The request is steered, its failure of every kind reaches the client, and nothing stays behind.
 #[track_caller]
 fn check(what: &str, open: impl Fn(&Host) -> Stream) {
     let fail: [fn(Stream); 2] = [refused, |stream| {
@@ -82,7 +83,7 @@ fn bodies_that_are_too_large_stream_through_and_are_not_retried() {
         let stream = host.request(&head("PUT", &[]), false);
         stream.request_body(&[7; 65_536], false);
         stream.request_body(b"7", false);
-        // What comes after it must not look like the whole.
+        // The parts after it must not be taken for the whole body.
         stream.request_body(b"7", true);
         stream
     });

@@ -1,4 +1,4 @@
-//! The admin surface, written: how an operator's word arrives.
+//! Writes to the admin surface: how an override arrives.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// From one round to the next.
 pub(crate) const ROUND: Duration = Duration::from_millis(100);
 
-/// From one look at a body that is awaited to the next.
+/// The interval between two looks for a body that is awaited.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// How long a body is awaited.
@@ -33,7 +33,7 @@ fn begin(host: &Host, path: &str, length: &str) -> Stream {
     host.request(&head_of("POST", path, &more), false)
 }
 
-/// Posts a word as a client does, and gives the answer's status and document.
+/// Posts an override as a client does, and returns the answer's status and document.
 #[track_caller]
 fn post(host: &Host, path: &str, body: &str) -> (u32, Value) {
     let stream = begin(host, path, &body.len().to_string());
@@ -44,7 +44,7 @@ fn post(host: &Host, path: &str, body: &str) -> (u32, Value) {
     (sent.status, serde_json::from_slice(&sent.body).unwrap())
 }
 
-/// Posts a word that is obeyed.
+/// Posts an override that must be accepted.
 #[track_caller]
 pub(crate) fn change(host: &Host, path: &str, body: &str) -> Value {
     let (status, document) = post(host, &format!("/steerage/endpoints/{path}"), body);
@@ -68,7 +68,7 @@ pub(crate) fn next(host: &Host) -> String {
     served.concat()
 }
 
-/// What is told of an endpoint.
+/// The document of an endpoint.
 #[track_caller]
 pub(crate) fn endpoint_document(host: &Host, cluster: &str) -> Value {
     let sent = ask(host, "GET", "/steerage/endpoints", &[TOKEN]);
@@ -77,19 +77,19 @@ pub(crate) fn endpoint_document(host: &Host, cluster: &str) -> Value {
 }
 
 #[test]
-fn a_body_is_waited_for_and_only_that_there_is_one_goes_on() {
+fn a_body_is_awaited_and_only_its_presence_reaches_the_router() {
     let host = start(GUARDED);
     let stream = begin(&host, "/steerage/endpoints/b/circuit", "17");
     stream.request_body(&OPEN.as_bytes()[..5], false);
     host.advance(50 * LOOK);
     assert!(stream.sent().is_none(), "not all has come");
     stream.request_body(&OPEN.as_bytes()[5..], true);
-    assert!(stream.sent().is_none(), "and nobody has said so");
+    assert!(stream.sent().is_none(), "there is no answer yet");
     host.advance(LOOK);
     let sent = stream.sent().unwrap();
     assert_eq!(sent.status, 200, "{}", text(&sent.body));
     assert_eq!(next(&host), "aaaccc");
-    // What the router has seen, and so what an upstream may see.
+    // The headers that the router has seen, and so an upstream may see.
     let names = ["authorization", "cookie", "x-own", "content-length"];
     assert!(
         names
@@ -143,7 +143,7 @@ fn trailers_end_a_body_too() {
         let stream = begin(&host, "/steerage/endpoints/b/circuit", "17");
         stream.request_body(OPEN.as_bytes(), false);
         if !by_itself {
-            // It has been let go before they come, or with them.
+            // It has been released before they come, or with them.
             host.advance(LOOK);
         }
         stream.request_trailers(&[("t", "1")]);
@@ -232,7 +232,7 @@ fn a_body_that_cannot_be_read_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_given_up_and_then_nothing_is_left() {
+fn a_body_that_does_not_come_is_given_up_and_leaves_nothing_behind() {
     let host = start(GUARDED);
     for sent in [0, 16] {
         let stream = begin(&host, "/steerage/endpoints/b/circuit", "17");
@@ -246,7 +246,7 @@ fn a_body_that_does_not_come_is_given_up_and_then_nothing_is_left() {
     assert_nothing_pending(&host);
 }
 
-/// Nothing is awaited any more: only rounds.
+/// No body is awaited any more: only rounds remain.
 #[track_caller]
 fn assert_nothing_pending(host: &Host) {
     host.advance(ROUND);
@@ -254,7 +254,7 @@ fn assert_nothing_pending(host: &Host) {
     assert_eq!(
         calls.of("proxy_set_effective_context"),
         0,
-        "somebody is looked at"
+        "a body is still awaited"
     );
     assert_eq!(next(host), "aabbcc");
 }

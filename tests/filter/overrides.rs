@@ -1,4 +1,4 @@
-//! What an operator's word does once it is heard.
+//! What an operator's override does once the workers apply it.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn overrides_of_the_health_apply() {
         assert_eq!(document[0], endpoint_document(&host, "b"));
         assert_eq!(next(&host), served, "{value}");
     }
-    // Both words hold at once, each on its own matter.
+    // Both overrides hold at once, one of the health and one of the circuit.
     change(&host, "b/health", r#"{"health": "healthy"}"#);
     change(&host, "b/circuit", OPEN);
     assert_eq!(next(&host), "aaaccc");
@@ -79,7 +79,7 @@ fn overrides_of_the_health_apply() {
 }
 
 #[test]
-fn closed_lets_traffic_flow_to_what_the_breaker_or_a_cool_down_keeps_it_from() {
+fn closed_admits_traffic_in_spite_of_breaker_and_cool_down() {
     let config = GUARDED.replace(
         "\"admin\"",
         r#""circuit_breaker": {"failure_threshold": 1}, "retry_policy": {"max_attempts": 1}, "admin""#,

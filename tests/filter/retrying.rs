@@ -1,4 +1,4 @@
-//! The life of a retry in time: when it is made, where it goes, and when there are no more.
+//! When a retry is made, where it goes, and when there are no more.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ fn a_delay_between_two_milliseconds_ends_with_the_second() {
 }
 
 #[test]
-fn a_delay_of_nothing_does_not_stop_the_timer() {
+fn a_delay_of_0_does_not_stop_the_timer() {
     let host = start(&with_retry_policy(
         r#""strategy": "custom", "custom_retry_function": [0]"#,
     ));

@@ -1,4 +1,4 @@
-//! What most tests begin with: a configuration, a request, a failed attempt.
+//! The common beginning of tests: a configuration, a request, a failed attempt.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::fake_host::{Call, Headers, Host, Setup, Stream};
 /// The delay before every retry in [`PLAIN`] and [`BY_LOAD`].
 pub(crate) const DELAY: Duration = Duration::from_millis(100);
 
-/// From one round, in which the worker publishes and reads what is shared, to the next, in
-/// [`PLAIN`] and [`BY_LOAD`]: long, so that it does not stand between a test and what it looks at.
+/// The interval between two rounds in [`PLAIN`] and [`BY_LOAD`], in which the worker publishes and
+/// merges what is shared. It is long, so that no round disturbs a test.
 pub(crate) const ROUND: Duration = Duration::from_secs(10);
 
 /// The deadline of an exchange unless a configuration says otherwise.
@@ -24,8 +24,8 @@ pub(crate) const PLAIN: &str = r#"{
 }"#;
 
 /// Like [`PLAIN`], but the endpoint with the fewest attempts under way is chosen, so that
-/// [`assert_idle`] can tell how many there are. The weights are such that nothing is ever drawn,
-/// and no breaker opens.
+/// [`assert_idle`] can see how many there are. The weights leave no ties to draw, and no breaker
+/// opens.
 pub(crate) const BY_LOAD: &str = r#"{
     "endpoints": ["a", {"cluster": "b", "weight": 0.9}, {"cluster": "c", "weight": 0.35}],
     "load_balancer": {"strategy": "least_connections"},
@@ -34,8 +34,7 @@ pub(crate) const BY_LOAD: &str = r#"{
     "sync_interval": 10
 }"#;
 
-/// [`BY_LOAD`] with a log line for every attempt, and interceptors that look at everything, add,
-/// set and remove.
+/// [`BY_LOAD`] with a log line for every attempt, and interceptors that read, add, set and remove.
 pub(crate) fn intercepted() -> String {
     let every = r#"
         {"add_header": {"x-added": "{attempt} {endpoint} {pool}"}},
@@ -94,14 +93,13 @@ pub(crate) fn get(host: &Host) -> Stream {
 pub(crate) const OK: &[(&str, &str)] = &[(":status", "200")];
 pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[(":status", "503")];
 
-/// Where the router was told to send the first attempt.
+/// The cluster in the routing header of the first attempt.
 #[track_caller]
 pub(crate) fn cluster_of(stream: Stream) -> String {
     text(&stream.request_header("x-steerage-cluster").unwrap())
 }
 
-/// Fails the first attempt with an upstream's 503 whose body says which attempt it was. What
-/// follows is up to the filter.
+/// Fails the first attempt with an upstream's 503 whose body says which attempt it was.
 pub(crate) fn fail_first(stream: Stream) {
     stream.response(UNAVAILABLE, false);
     stream.response_body(b"answer 1", true);
@@ -134,7 +132,7 @@ pub(crate) fn calling(host: &Host) -> (Stream, Call) {
     (stream, host.pending_call())
 }
 
-/// The client got the filter's own answer, for this reason.
+/// Asserts that the client got the filter's own answer, for this reason.
 #[track_caller]
 pub(crate) fn assert_refused(stream: Stream, status: u32, reason: &str) {
     let sent = stream.sent().unwrap();
@@ -149,17 +147,20 @@ pub(crate) fn assert_refused(stream: Stream, status: u32, reason: &str) {
     assert!(!sent.body.is_empty() && !sent.details.is_empty());
 }
 
-/// The streams so far have left nothing behind: no attempt counts as active, and nothing happens
-/// any more, however long one waits. Needs [`BY_LOAD`].
-///
-/// With nothing under way a, b and c cost 1, 1.1 and 2.9, and each stream on a or b makes it dearer
-/// by as much again. An attempt that still counted on any of them would change who comes when.
+/// Asserts that the streams so far have left nothing behind: no attempt counts as active, and
+/// nothing happens any more, however long one waits. Needs [`BY_LOAD`]. With nothing under way a, b
+/// and c cost 1, 1.1 and 2.9, and each stream on a or b adds as much again to its cost. An attempt
+/// that still counted on any of them would change the order of the choices.
 #[track_caller]
 pub(crate) fn assert_idle(host: &Host) {
     let calls = host.calls().len();
     host.advance(2 * TOTAL);
     assert!(host.tick_in() <= Some(ROUND), "the rounds go on");
-    assert_eq!(host.calls().len(), calls, "a call was made for nobody");
+    assert_eq!(
+        host.calls().len(),
+        calls,
+        "a call was made without a client"
+    );
 
     let streams: Vec<_> = (0..5).map(|_| get(host)).collect();
     let chosen: Vec<_> = streams.iter().map(|stream| cluster_of(*stream)).collect();

@@ -1,11 +1,11 @@
-//! What a retry carries: the client's request again, and nothing of the first attempt's.
+//! What a retry carries: the client's request again, and nothing of the first attempt.
 
 use std::time::Duration;
 
 use crate::fake_host::{Call, Host, headers};
 use crate::scene::{DELAY, PLAIN, calling, fail_first, head, start, text, values};
 
-/// Sends a request with this body, lets the first attempt fail, and gives the retry.
+/// Sends a request with this body, lets the first attempt fail, and returns the retry.
 #[track_caller]
 fn retry<V: AsRef<[u8]>>(host: &Host, headers: &[(&str, V)], body: &[&[u8]]) -> Call {
     let stream = host.request(headers, body.is_empty());
@@ -115,7 +115,7 @@ fn the_body_is_sent_again_whole_in_any_parts() {
         &[b"", b"hello"],
         &[b""],
         &[&bytes],
-        // As many bytes as may be kept.
+        // Exactly as many bytes as may be kept.
         &[&[7; 65_536]],
     ] {
         let host = start(PLAIN);

@@ -1,5 +1,4 @@
-//! The documents of the admin surface, field by field, after a scene that is known to the
-//! millisecond.
+//! The documents of the admin surface, field by field, after a scene with known times.
 
 use std::time::Duration;
 
@@ -33,7 +32,7 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// Answers the newest call, which goes to `cluster`.
+/// Answers the newest call, which must go to `cluster`.
 #[track_caller]
 fn answer(host: &Host, cluster: &str, answer: &[(&str, &str)]) {
     let call = host.pending_calls().pop().unwrap();
@@ -51,7 +50,7 @@ fn answered(host: &Host, cluster: &str, millis: u32, answer: &[(&str, &str)]) ->
     stream
 }
 
-/// Four requests, beginning a millisecond after noon, the last of which is under way for ever.
+/// Four requests, beginning a millisecond after noon; the last one never ends.
 #[track_caller]
 fn scene() -> Host {
     let host = start(SHOP);
@@ -65,11 +64,11 @@ fn scene() -> Host {
     answered(&host, "b", 20, &[(":status", "503")]);
     host.advance(130 * MILLISECOND);
     answer(&host, "c", OK);
-    // At .211 a asks for 40 s of quiet; the retry is at once, and ends at .251.
+    // At .211 a begins to cool down for 40 s; the retry is at once, and ends at .251.
     answered(&host, "a", 10, &[(":status", "429"), ("retry-after", "40")]);
     host.advance(40 * MILLISECOND);
     answer(&host, "c", &[(":status", "404")]);
-    // Not repeated, for it is a POST.
+    // Not repeated, because it is a POST.
     let post = host.request(&head_of("POST", "/", &[]), true);
     host.advance(100 * MILLISECOND);
     post.response(&[(":status", "500")], true);

@@ -1,4 +1,4 @@
-//! The first attempt: which cluster the router is told, and what else reaches it.
+//! The first attempt: its cluster, and which other headers reach the router.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use steerage_policy::balance::StrategyName;
 use crate::fake_host::{Host, NO_HEADERS, Stream, headers};
 use crate::scene::{OK, PLAIN, cluster_of, get, head, start, text, values};
 
-/// The request's headers that were not there before, or changed.
+/// The request's headers that were added or changed.
 fn added(stream: Stream, before: &[(&str, &str)]) -> Vec<(String, String)> {
     let before = headers(before);
     stream
@@ -65,7 +65,7 @@ fn every_strategy_chooses_one_of_the_endpoints() {
 }
 
 #[test]
-fn what_a_client_sends_to_steer_retries_is_removed() {
+fn a_clients_headers_that_steer_retries_are_removed() {
     let host = start(PLAIN);
     let control = [
         "x-steerage-cluster",
@@ -86,7 +86,7 @@ fn what_a_client_sends_to_steer_retries_is_removed() {
     ];
     let harmless = ["x-envoy-original-path", "x-envoy", "x-steerage", "x-other"];
     let mut request = head("GET", &[]);
-    // Twice each: a removal that stops at the first value would leave the second.
+    // Each one twice: a removal that stops at the first value would leave the second.
     for name in control.into_iter().chain(harmless) {
         request.extend([(name, "evil"), (name, "evil too")]);
     }
@@ -118,7 +118,7 @@ fn an_unmatched_request_loses_a_routing_header_and_nothing_else() {
     let stream = host.request(&forged, true);
     assert_eq!(stream.request_headers(), headers(&request));
 
-    // Nothing that happens to it later concerns the filter.
+    // Later events of this request do not concern the filter.
     stream.response(&[(":status", "503")], true);
     assert!(!stream.is_paused());
 }
@@ -183,7 +183,7 @@ fn a_read_timeout_longer_than_what_is_left_is_cut() {
     for (timeout, milliseconds) in [
         (r#"{"connect": 1, "read": 2, "total": 3}"#, "2000"),
         (r#"{"connect": 0.001, "read": "1.5s"}"#, "1500"),
-        // What the router counts is whole, and never less than was asked for.
+        // The router counts whole milliseconds, and never fewer than configured.
         (
             r#"{"connect": 0.001, "read": 0.0104, "total": 0.0114}"#,
             "11",
@@ -271,7 +271,7 @@ fn the_client_gets_the_endpoint_and_attempts_if_the_pool_says_so() {
     let host =
         start(r#"{"endpoints": [{"cluster": "a", "name": "east"}], "response_headers": true}"#);
     let stream = get(&host);
-    // An upstream's own copies must not stand beside ours.
+    // An upstream's own copies must be removed.
     stream.response(&[(":status", "200"), ("x-steerage-attempts", "9")], true);
     let sent = stream.response_headers();
     assert_eq!(values(&sent, "x-steerage-endpoint"), ["east"]);

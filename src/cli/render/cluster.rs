@@ -1,7 +1,7 @@
 //! What the clusters of a configuration's endpoints need.
 //!
-//! A cluster may be an endpoint of several pools. It then has room for all of them together, and
-//! the shortest of their connect timeouts.
+//! A cluster may be an endpoint of several pools. It then has the sum of their limits, and the
+//! shortest of their connect timeouts.
 //!
 //! Both the filter and Envoy enforce the limits of `connection_pool`: the filter counts attempts,
 //! Envoy connections.

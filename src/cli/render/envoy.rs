@@ -54,7 +54,7 @@ pub(super) fn document(
         ADMIN_ONLY.to_owned()
     };
     let (host, port) = &arguments.listen;
-    // The policy last: it is the only part that may hold the name of a place.
+    // The policy last: it is the only part that may contain the name of a place.
     TEMPLATE
         .replace("@LISTEN_HOST@", &quoted(host))
         .replace("@LISTEN_PORT@", &port.to_string())

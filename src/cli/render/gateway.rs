@@ -3,17 +3,17 @@
 //! | resource | why |
 //! |---|---|
 //! | EnvoyExtensionPolicy | brings the module and its configuration |
-//! | HTTPRoute | a rule for each cluster, chosen by the header that the filter writes, and one for all else |
+//! | HTTPRoute | a rule for each cluster, matched by the filter's header, and one for the rest |
 //! | BackendTrafficPolicy | the limits and timeouts of the clusters |
 //!
 //! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`.
 //! The configuration is therefore written with these clusters, and each endpoint keeps its old name
 //! as its label. The filter runs on routes of the policy only, so that there must be a rule that
-//! takes a request which has no header yet.
+//! takes requests without the header.
 //!
 //! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is
-//! checked against its definition and the routing on an Envoy that is configured in the same way,
-//! not by an Envoy Gateway.
+//! checked against its definition, and the routing on an Envoy that is configured in the same way,
+//! but not by an Envoy Gateway.
 //!
 //! Example: `{"endpoints": ["east"]}` becomes an endpoint `east` with the cluster
 //! `httproute/default/steerage/rule/0`.
@@ -27,13 +27,13 @@ use super::cluster::Cluster;
 use super::yaml::{self, envoy_span, printable, quoted};
 use crate::arguments::RenderGateway;
 
-/// Most rules of a HTTPRoute, less the one for all else.
+/// Most rules of a HTTPRoute, without the last one.
 const MOST_CLUSTERS: usize = 15;
 
 /// All resources, one document each.
 ///
 /// # Errors
-/// What keeps the configuration from being rendered.
+/// Why the configuration cannot be rendered.
 pub(super) fn documents(
     arguments: &RenderGateway,
     config: &Config,
@@ -88,7 +88,7 @@ fn backend(arguments: &RenderGateway, cluster: &str) -> Result<String, String> {
     Ok(format!("{{name: {}, port: {port}}}", quoted(name)))
 }
 
-/// What the gateway calls the clusters.
+/// The gateway's names of the clusters.
 fn names(arguments: &RenderGateway, clusters: &[Cluster]) -> Vec<String> {
     let (namespace, name) = (&arguments.namespace, &arguments.name);
     (0..clusters.len())
@@ -171,7 +171,7 @@ fn extension(arguments: &RenderGateway, policy: &Value) -> Result<String, String
     Ok(extension)
 }
 
-/// A rule for each cluster, and one for all else.
+/// A rule for each cluster, and one for all other requests.
 fn route(
     documents: &mut String,
     arguments: &RenderGateway,
@@ -218,7 +218,7 @@ fn route(
     Ok(())
 }
 
-/// Off, because it would go on counting while Steerage retries.
+/// Off, because it would include the time of Steerage's retries.
 const NO_TIMEOUT: &str = "    timeouts: {request: 0s}
 ";
 

@@ -54,7 +54,7 @@ fn at_most(limit: Duration) -> String {
         let mut fractions = vec![zeros];
         for (position, digit) in fraction.iter().enumerate() {
             let before = digits(fraction.get(..position).unwrap_or_default());
-            // Cut short it is less, too; with nothing after the point it is no number.
+            // A prefix of the fraction is less, too; an empty one is no number.
             if position > 0 {
                 fractions.push(before.clone());
             }
@@ -118,8 +118,8 @@ fn digits(digits: &[u8]) -> String {
     digits.iter().map(ToString::to_string).collect()
 }
 
-/// Patterns of the whole numbers below `number`, without leading zeros. At least one digit must
-/// stand there: a lone zero is one of the leading ones, so that nothing may stand for it here.
+/// Patterns of the whole numbers below `number`, without leading zeros, which the whole pattern
+/// allows in front. 0 has a pattern too, because there must be at least one digit.
 fn less(number: u128) -> Vec<String> {
     let text = number.to_string();
     let mut patterns = Vec::new();
@@ -178,7 +178,7 @@ mod tests {
         jsonschema::is_valid(schema, &json!(text))
     }
 
-    /// The schemas of the test below, which take longer to be read than to be asked.
+    /// The schemas of the test below. Compiling them takes longer than using them.
     struct Schemas {
         span_or_zero: Validator,
         span: Validator,

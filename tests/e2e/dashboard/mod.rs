@@ -1,9 +1,9 @@
 //! The dashboard in a real browser, beside a real Envoy under load:
-//! - the page runs under its own policy, asks for the token, and shows what the documents say;
+//! - the page runs under its own policy, asks for the token, and shows the values of the documents;
 //! - a click or a key moves the traffic, and gives it back;
-//! - it fits a narrow window, and a dark room.
+//! - it fits a narrow window, and has a dark scheme.
 //!
-//! The [`scene`] is also that of the picture in the documentation, which `make screenshot` renews.
+//! The [`scene`] is also that of the documentation's picture, which `make screenshot` renews.
 
 mod scene;
 
@@ -17,13 +17,13 @@ use scene::{Scene, signed_in};
 
 use crate::support::assert_unharmed;
 
-/// How often workers tell each other what they know, by default.
+/// How often workers publish and merge their state, by default.
 const SYNC: Duration = Duration::from_millis(100);
 
 /// What a busy machine may add.
 const NOISE: Duration = Duration::from_millis(300);
 
-/// Columns of what does not change with every attempt.
+/// Columns whose values do not change with every attempt.
 const STANDING: [&str; 8] = [
     "health",
     "available",
@@ -35,10 +35,10 @@ const STANDING: [&str; 8] = [
     "cooling_until",
 ];
 
-/// Columns of what only grows.
+/// Columns whose values only grow.
 const COUNTERS: [&str; 2] = ["total_requests", "failed_requests"];
 
-/// Columns of what an attempt may change to anything.
+/// Columns whose values an attempt may change to anything.
 const MOVING: [&str; 5] = [
     "success_rate",
     "average_response_time",
@@ -59,19 +59,19 @@ async fn shown(browser: &Browser, endpoint: &str, field: &str, value: &str) {
     browser.wait_for(&wanted).await.unwrap();
 }
 
-/// What the rows say, one object each.
+/// The values of the rows, one object each.
 const ROWS: &str = "[...document.querySelectorAll('tr[data-endpoint]')].map(row => ({
     pool: row.dataset.pool,
     url: row.dataset.endpoint,
     ...Object.fromEntries([...row.querySelectorAll('[data-field]')].map(node => [node.dataset.field, node.dataset.value])),
 }))";
 
-/// What the header and the totals say.
+/// The values of the header and the totals.
 const TOTALS: &str =
     "Object.fromEntries([...document.querySelectorAll('header [data-field], #totals [data-field]')]
     .map(node => [node.dataset.field, node.dataset.value]))";
 
-/// The value that the page has for a field. It has text as it is, and all else as JSON.
+/// The page's value of a field. Text is there unchanged, everything else as JSON.
 fn value_of(values: &Value, field: &str) -> Value {
     let text = values[field].as_str().unwrap();
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
@@ -85,7 +85,7 @@ fn same(one: &Value, other: &Value) -> bool {
             .is_some_and(|number| Some(number) == other.as_f64())
 }
 
-/// That the page shows a field as it was in the document before or after, or a number between.
+/// Asserts that the page shows a field as in the document before or after, or a number between.
 #[track_caller]
 fn assert_shown(page: &Value, field: &str, before: &Value, after: &Value) {
     let (shown, before, after) = (value_of(page, field), &before[field], &after[field]);
@@ -96,13 +96,13 @@ fn assert_shown(page: &Value, field: &str, before: &Value, after: &Value) {
     );
 }
 
-/// That the page shows what the documents say.
+/// Asserts that the page shows the values of the documents.
 async fn assert_faithful(scene: &Scene, browser: &Browser) {
     let [before, totals_before] = [
         scene.document("endpoints").await,
         scene.document("metrics").await,
     ];
-    // All of a poll that begins when one has been shown was asked since then.
+    // The next poll begins after this one is shown, so all of its values are newer.
     let mut requests = totals_before["total_requests"].to_string();
     for _ in 0..2 {
         let shown = "document.querySelector('[data-field=total_requests]').dataset.value";
@@ -164,7 +164,7 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
         shown(&browser, "search_north", "exclusion", "cooling_down").await;
         assert_faithful(&scene, &browser).await;
 
-        let button = |word: &str| in_row("api_west", &format!("data-action=circuit-{word}"));
+        let button = |value: &str| in_row("api_west", &format!("data-action=circuit-{value}"));
         browser.click(&button("open")).await.unwrap();
         let message = browser.wait_for("document.getElementById('said').textContent");
         let message = message.await.unwrap();
@@ -187,7 +187,7 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
         assert!(header.contains("3 of 6 endpoints available"), "{header}");
         assert_faithful(&scene, &browser).await;
 
-        // With nothing but keys, from the top of the page.
+        // With the keyboard alone, from the top of the page.
         browser.click("h1").await.unwrap();
         let reached = format!("document.activeElement.matches('{}')", button("auto"));
         let mut presses = 0;
@@ -224,7 +224,7 @@ fn an_operator_sees_and_moves_the_traffic_in_a_browser() {
             );
         }
 
-        // What the browser had to complain of: the token that was missing, then wrong.
+        // The browser's complaints: the token that was missing, then wrong.
         let mut complaints = browser.console().await.unwrap();
         complaints.retain(|complaint| {
             let message = complaint["message"].as_str().unwrap();

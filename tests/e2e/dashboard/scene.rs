@@ -1,5 +1,5 @@
-//! What the dashboard shows in its tests and in the picture of the documentation: two pools and six
-//! endpoints, of which one comes to an open circuit and one asks for quiet.
+//! The scene of the dashboard's tests and of the documentation's picture: two pools and six
+//! endpoints, of which one comes to an open circuit and one cools down.
 
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::{envoy_of, request_of};
 
 const TOKEN: &str = "s3cret-t0ken";
 
-/// An Envoy of four workers, and what is behind it.
+/// An Envoy of four workers, and its upstreams.
 pub(crate) struct Scene {
     pub(crate) envoy: Envoy,
     upstreams: Vec<(&'static str, Upstream)>,
@@ -98,7 +98,7 @@ impl Scene {
         received.iter().filter(|got| got.path != "/health").count()
     }
 
-    /// One of the documents that the page is made from.
+    /// One of the page's documents.
     pub(crate) async fn document(&self, name: &str) -> Value {
         let bearer = format!("Bearer {TOKEN}");
         let path = format!("/steerage/{name}");

@@ -1,6 +1,6 @@
 //! Streams under any order of events that a host may let happen.
 //!
-//! Whatever it is, the filter keeps its promises: no more attempts than allowed, none for a client
+//! In every order the filter keeps its promises: no more attempts than allowed, none for a client
 //! that has left, nothing repeated that must not be, no pause without something that ends it, and
 //! nothing left behind.
 
@@ -14,8 +14,7 @@ use proptest::{collection, option, sample};
 use crate::scene::{BY_LOAD, intercepted};
 use world::World;
 
-/// Something that happens. An index picks among what it can happen to; if there is nothing, it does
-/// not happen.
+/// An event. An index picks one of the streams or calls that it fits; without one it is skipped.
 #[derive(Clone, Debug)]
 enum Event {
     Arrives {
@@ -106,8 +105,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The same cases in every run, so that a failure seen once is seen again, even one that aborts the
-/// process; the variable `PROPTEST_RNG_SEED` asks for others, `PROPTEST_CASES` for more.
+/// The same cases in every run, so that every failure can be reproduced, even one that aborts the
+/// process. `PROPTEST_RNG_SEED` sets another seed, `PROPTEST_CASES` the number of cases.
 fn config() -> ProptestConfig {
     let given = ProptestConfig::default();
     ProptestConfig {

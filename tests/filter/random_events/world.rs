@@ -1,4 +1,4 @@
-//! What the events happen to, and what must hold after each of them.
+//! The streams and calls that events apply to, and what must hold after each event.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ const ATTEMPTS: usize = 3;
 /// A stream, and how far its client and its router have come.
 struct Exchange {
     stream: Stream,
-    /// In the request's `x-id`, so that its calls can be told.
+    /// In the request's `x-id`, which identifies its calls.
     id: String,
     may_be_repeated: bool,
     arrived: Duration,
     sent: bool,
     answered: bool,
     answer_ended: bool,
-    /// How many calls there may be: none if the request cannot be sent again, else as many as there
-    /// were when its upstream may first have done something, or its client was gone or answered.
+    /// The most calls allowed: 0 if the request cannot be sent again. Else it is the number of
+    /// calls when the request may first have had an effect, or its client was gone or answered.
     last_call: Option<usize>,
 }
 
 pub(super) struct World {
     host: Host,
-    /// How many calls of a stream may be under way together.
+    /// How many calls of a stream may be under way at a time.
     at_a_time: usize,
     exchanges: Vec<Exchange>,
 }
@@ -38,8 +38,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(configuration: &str, at_a_time: usize) -> Self {
         let host = start(configuration);
-        // A reply goes out and its stream lives on for a while: what comes then must change
-        // nothing.
+        // A reply goes out and its stream lives on for a while: later events must change nothing.
         host.finish_replied(false);
         Self {
             host,
@@ -48,14 +47,14 @@ impl World {
         }
     }
 
-    /// One of the exchanges that go on between client and router and that this can happen to.
+    /// One of the exchanges still under way between client and router that fits.
     fn pick(&mut self, index: &Index, fits: impl Fn(&Exchange) -> bool) -> Option<&mut Exchange> {
         self.pick_open(index, |exchange| {
             exchange.stream.sent().is_none() && fits(exchange)
         })
     }
 
-    /// One of the exchanges that are not over and that this can happen to.
+    /// One of the exchanges that are not over and that fits.
     fn pick_open(
         &mut self,
         index: &Index,
@@ -239,7 +238,11 @@ impl World {
                 .count();
             prop_assert!(pending <= self.at_a_time, "too many at a time: {:?}", calls);
             if let Some(most) = exchange.last_call {
-                prop_assert!(calls.len() <= most, "repeated or for nobody: {:?}", calls);
+                prop_assert!(
+                    calls.len() <= most,
+                    "repeated or without a client: {:?}",
+                    calls
+                );
             }
             if exchange.stream.is_paused() {
                 let timer = self.host.tick_in().is_some();
@@ -275,7 +278,7 @@ impl World {
 
     /// Every attempt was counted when it began and when it ended, and every request once.
     fn every_attempt_is_counted_once(&self) -> Result<(), TestCaseError> {
-        // The host is told with the next round.
+        // The next round publishes the counts.
         self.host.advance(ROUND);
         let metrics = self.host.metrics();
         let sum = |parts: &[&str]| {

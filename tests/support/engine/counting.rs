@@ -1,9 +1,9 @@
-//! Writes into a module that it counts the instructions it runs.
+//! Rewrites a module so that it counts the instructions that it runs.
 //!
-//! Code between two places where control may go elsewhere runs as a whole or, but for a trap, not
-//! at all; so each such run begins with adding its length to a global variable. The count is exact
-//! and no engine has a say in it. `block`, `loop`, `else` and `end` are no instructions: they only
-//! say where others are. An instruction that copies memory counts once, however much it copies.
+//! Code between two branches or targets of branches runs completely or, without a trap, not at all.
+//! So each such run begins with adding its length to a global variable. The count is exact and does
+//! not depend on the engine. `block`, `loop`, `else` and `end` are no instructions: they only mark
+//! places. An instruction that copies memory counts once, however much it copies.
 //!
 //! `local.get 0; br_if 0; i32.const 1; drop; end` is two runs of two instructions: 2 run if the
 //! branch is taken, and 4 if it is not.
@@ -29,11 +29,11 @@ struct Counting {
     first: u32,
     /// How many functions have globals of their own.
     functions: u32,
-    /// The function that comes next.
+    /// The next function's number.
     next: u32,
 }
 
-/// The module with the counting written in; for each function too if that is wanted.
+/// The module with the counting added; for each function too if `functions`.
 pub(crate) fn instrumented(module: &[u8], functions: bool) -> Vec<u8> {
     let mut counting = Counting {
         first: 0,
@@ -57,7 +57,7 @@ fn count(module: &[u8]) -> u32 {
         .unwrap()
 }
 
-/// Whether control may go elsewhere here, or come from elsewhere to what follows.
+/// Whether control may leave here, or enter behind it.
 fn ends_run(operator: &Operator<'_>) -> bool {
     matches!(
         operator,

@@ -1,9 +1,8 @@
-//! What the module imports: the fake host's functions, with the module's memory in place of their
-//! own.
+//! The module's imports: the fake host's functions, with the module's memory in place of their own.
 //!
-//! A pointer of the module is an offset into its memory. What the module passes is shown to the
-//! fake host where it lies; what the fake host hands back is copied into memory that the module's
-//! own allocator gives, which is what Envoy does. Both are counted here.
+//! A pointer of the module is an offset into its memory. The fake host reads the module's arguments
+//! in place. Its results are copied into memory from the module's own allocator, as Envoy does.
+//! Both are counted here.
 //!
 //! `proxy_set_property(m, path, length, value, size)` with a path of 8 bytes and a value of 5 is
 //! one hostcall and 13 bytes.
@@ -135,7 +134,7 @@ fn note(module: &Module<'_>, name: &'static str) {
     *cost.by_name.entry(name).or_default() += 1;
 }
 
-/// What the module passes, where it lies. It is read before the module runs again.
+/// An argument of the module, in place. It is read before the module runs again.
 fn slice(module: &Module<'_>, place: u32, size: u32) -> (*const u8, usize) {
     let (memory, _) = module.data().exports.as_ref().unwrap();
     let (place, size) = (place as usize, size as usize);
@@ -150,7 +149,7 @@ fn put(module: &mut Module<'_>, place: u32, value: &[u8]) {
     memory.write(module, place as usize, value).unwrap();
 }
 
-/// Takes what the fake host hands over, if it does, into memory of the module.
+/// Copies the fake host's result, if there is one, into memory of the module.
 fn take(
     module: &mut Module<'_>,
     places: (u32, u32),
@@ -178,7 +177,7 @@ fn take(
     status
 }
 
-/// Calls the fake host for a number that the module wants at a place.
+/// Calls the fake host for a number, and writes it to a place of the module.
 macro_rules! number {
     ($module:ident, $place:ident, $kind:ty, |$out:ident| $call:expr) => {{
         let mut value: $kind = 0;
@@ -288,7 +287,7 @@ pub(super) fn define(linker: &mut Linker<Border>) {
     define_standard(linker);
 }
 
-/// What the standard library and the filter's clock import of WASI.
+/// The WASI imports of the standard library and the filter's clock.
 fn define_standard(linker: &mut Linker<Border>) {
     const WASI: &str = "wasi_snapshot_preview1";
     linker

@@ -1,13 +1,13 @@
 //! The shipped module in an engine, as the guest of the fake host.
 //!
-//! The fake host stands where Envoy stands; usually its guest is the filter as it is linked into
-//! the test. Here it is `target/steerage.wasm` in an interpreter, so what is counted is what ships:
-//! the instructions that run, the calls that leave the VM and the bytes that are copied over its
-//! border. None of it depends on the machine, its load or the time.
+//! The fake host takes the place of Envoy; usually its guest is the filter that is linked into the
+//! test. Here the guest is `target/steerage.wasm` in an interpreter, so the counts are those of the
+//! module that ships: the instructions that run, the calls that leave the VM and the bytes that are
+//! copied over its border. They do not depend on the machine, its load or the time.
 //!
-//! Instructions are counted by the module itself, into which `counting` writes that; the engine's
-//! own measure, fuel, charges for more than what runs. Envoy's V8 compiles them to machine code, so
-//! they tell how much work there is and not how long it takes.
+//! The module itself counts its instructions, with code that `counting` adds; the engine's own
+//! measure, fuel, charges for more than what runs. Envoy's V8 compiles them to machine code, so
+//! they say how much work there is and not how long it takes.
 //!
 //! # Example
 //! ```ignore
@@ -33,22 +33,22 @@ mod imports;
 /// What something has cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
-    /// Hostcalls, the looks at the clock left out.
+    /// Hostcalls, without the reads of the clock.
     pub(crate) hostcalls: u64,
-    /// Looks at the clock, WASI's or the ABI's.
+    /// Reads of the clock, WASI's or the ABI's.
     pub(crate) clock: u64,
     /// Hostcalls by name.
     pub(crate) by_name: BTreeMap<&'static str, u64>,
     /// Bytes that the host has copied into the module, and out of it.
     pub(crate) bytes: u64,
-    /// Memory that the host has asked the module for, one for each thing handed over.
+    /// Allocations of the host in the module, one for each value that it hands over.
     pub(crate) handed: u64,
     pub(crate) instructions: u64,
     /// Instructions by the callback that they were for.
     pub(crate) by_callback: BTreeMap<&'static str, u64>,
 }
 
-/// Tells what the module of this thread costs.
+/// Measures the cost of this thread's module.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     cost: Rc<RefCell<Cost>>,
@@ -59,7 +59,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// What this work costs.
+    /// The cost of this work.
     pub(crate) fn of(&self, work: impl FnOnce()) -> Cost {
         *self.cost.borrow_mut() = Cost::default();
         work();
@@ -77,7 +77,7 @@ impl Meter {
     }
 }
 
-/// What the imported functions work with.
+/// The data of the imported functions.
 #[derive(Debug)]
 struct Border {
     cost: Rc<RefCell<Cost>>,
@@ -109,7 +109,7 @@ pub(crate) fn load_counting(functions: bool) -> Meter {
     let engine = Engine::default();
     let module = Module::new(&engine, counting::instrumented(&file(), functions)).unwrap();
     let mut linker = Linker::new(&engine);
-    // What is linked and never called traps if it is called after all.
+    // Imports that are linked and should never be called trap.
     linker.allow_shadowing(true);
     for import in module.imports() {
         if let Some(kind) = import.ty().func() {

@@ -10,7 +10,7 @@ use super::{Host, drive, replies};
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) token: u32,
-    /// The root that owns the call and is told of its answer.
+    /// The root that owns the call and gets its answer.
     pub(crate) root: u32,
     pub(crate) cluster: String,
     /// As the filter gave them, but for the case of their names.
@@ -25,16 +25,16 @@ pub(crate) struct Call {
     pub(crate) outcome: Outcome,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// No answer yet.
     Pending,
     /// An answer was delivered, the upstream's or Envoy's own.
     Answered,
-    /// The call was reset, which the filter hears of as an answer without headers.
+    /// The call was reset, which the filter sees as an answer without headers.
     Reset,
-    /// Its root was deleted, and nobody hears of it.
+    /// Its root was deleted, and its answer is dropped.
     Cancelled,
 }
 
@@ -94,8 +94,8 @@ impl Host {
         drive::answer(token, Outcome::Answered, answer);
     }
 
-    /// Resets the call after its headers, or because the answer was too long: the filter hears of
-    /// no headers.
+    /// Resets the call after its headers, or because the answer was too long: the filter sees no
+    /// headers.
     pub(crate) fn answer_reset(&self, token: u32) {
         let answer = Answer {
             reset: true,
@@ -125,5 +125,5 @@ impl Host {
     }
 }
 
-/// Says that an upstream, and not Envoy, answered.
+/// The header that shows that an upstream, and not Envoy, answered.
 const SERVICE_TIME: &str = "x-envoy-upstream-service-time";

@@ -1,8 +1,8 @@
 //! Calls into the filter, in the order and under the rules of Envoy.
 //!
-//! What a callback asks for (a reply, a resume) happens after it has returned, as in
-//! Envoy. Each function that calls the filter therefore first notes the callback's answer and then
-//! settles what was put off.
+//! What a callback requests (a reply, a resume) happens after it has returned, as in Envoy. So each
+//! function that calls the filter first records the callback's answer and then does the deferred
+//! work.
 
 use super::headers::Headers;
 use super::numbers::Action;
@@ -22,7 +22,7 @@ fn call<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Calls into the filter where its answer steers the stream. A callback that asked for a reply
+/// Calls into the filter where its answer steers the stream. A callback that requested a reply
 /// counts as paused.
 fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
     let action = Action::of(call(context, callback));
@@ -30,7 +30,7 @@ fn ask(context: u32, callback: impl FnOnce() -> u32) -> Action {
     if stopped { Action::Pause } else { action }
 }
 
-/// Calls into the filter where there is no answer, and does what was put off.
+/// Calls into the filter where there is no answer, and does the deferred work.
 fn notify<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     let result = call(context, callback);
     with(|state| state.stop_iteration = false);
@@ -38,7 +38,7 @@ fn notify<R>(context: u32, callback: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Does what was put off, and what comes of that.
+/// Does the deferred work, and what follows from it.
 fn settle() {
     while let Some(deferred) = with(|state| state.deferred.pop_front()) {
         match deferred {
@@ -208,7 +208,7 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     action
 }
 
-/// Ends a stream: `on_delete`, as Envoy does whatever the reason.
+/// Ends a stream: `on_delete`, as Envoy does for any reason.
 pub(super) fn end(id: u32, why: &str) {
     if with(|state| state.living(id).is_none()) {
         return;
@@ -294,7 +294,7 @@ fn resume(id: u32, side: Side) {
     };
     let leads_nowhere = with(|state| state.living(id).is_some_and(|stream| stream.leads_nowhere));
     if side == Side::Request && leads_nowhere {
-        // The router answers what it has of a request, and nothing more of it comes by.
+        // The router answers the incomplete request, and its remaining parts are dropped.
         let map = replies::prepared(503, b"", &Headers::new());
         replies::local_response(id, map, b"", "cluster_not_found");
         return;

@@ -1,11 +1,11 @@
-//! The filter's side of the ABI: what it exports and a host calls, in one of two guests.
+//! The filter's side of the ABI: the exports that a host calls, in one of two guests.
 //!
-//! Unless told otherwise the guest is the filter that is linked into the test. After [`stand_in`]
-//! the guest of this thread is another one, such as a module in an engine.
+//! By default the guest is the filter that is linked into the test. After [`stand_in`] this thread
+//! has another guest, such as a module in an engine.
 //!
-//! Whether the linked filter is running is noted here too, so that an allocator can tell its
-//! allocations from those of the host: a callback begins it, and what the host does meanwhile is
-//! [`outside`].
+//! This module also records whether the linked filter is running, so that an allocator can
+//! distinguish its allocations from those of the host: a callback begins it, and the host's work
+//! meanwhile is [`outside`].
 
 use std::cell::{Cell, RefCell};
 
@@ -46,7 +46,7 @@ fn run<R>(inside: bool, work: impl FnOnce() -> R) -> R {
 }
 
 /// Memory for something that is handed to the guest. It is the guest's own, or, for a guest that
-/// has a memory apart, a leaked box that the stand-in moves there and frees.
+/// has its own memory, a leaked box that the stand-in moves there and frees.
 pub(super) fn allocate(size: usize) -> *mut u8 {
     if STOOD_IN.get() {
         let bytes: Box<[u8]> = vec![0; size].into();

@@ -1,8 +1,7 @@
 //! Header maps, and the wire format in which they cross the ABI.
 //!
-//! Values are bytes, because Envoy lets a client send bytes that are not UTF-8 and a filter must
-//! live with that. Names are lower-case, because Envoy lowers them on the way in and on every
-//! write.
+//! Values are bytes, because Envoy lets a client send bytes that are not UTF-8, and a filter must
+//! handle them. Names are lower-case, because Envoy lowers them on the way in and on every write.
 //!
 //! On the wire a map is a little-endian `u32` count, then a `u32` name length and a `u32` value
 //! length for each pair, then each name and each value, both closed by a zero byte that the lengths
@@ -14,8 +13,7 @@ pub(crate) type Headers = Vec<(String, Vec<u8>)>;
 /// An empty list of headers, spelt out because a bare `&[]` has no type.
 pub(crate) const NO_HEADERS: &[(&str, &str)] = &[];
 
-/// Builds a map from whatever a test writes down: `&[("a", "b")]`, byte values, or a map it already
-/// has.
+/// Builds a map from a test's value: `&[("a", "b")]`, byte values, or a map that it already has.
 pub(crate) fn headers<N: AsRef<str>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Headers {
     pairs
         .iter()

@@ -9,7 +9,7 @@ use super::numbers::{MetricType, Status};
 /// All metrics of the process.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
-    /// What each id stands for; the id is the place in this list, plus one.
+    /// The metric of each id; the id is the place in this list, plus one.
     defined: Vec<(MetricType, String)>,
     values: BTreeMap<(MetricType, String), u64>,
     samples: BTreeMap<String, Vec<u64>>,

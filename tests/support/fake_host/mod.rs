@@ -1,4 +1,4 @@
-//! A fake host under the ABI: it stands where Envoy stands, so that the whole filter runs natively
+//! A fake host under the ABI: it takes the place of Envoy, so that the whole filter runs natively
 //! in a test.
 //!
 //! It defines the 22 `proxy_*` functions that the filter imports, and drives the filter through the
@@ -9,10 +9,10 @@
 //! its mock would answer what its author believed, and the wire formats and the order of callbacks
 //! would stay untested. Here the very code that ships runs, and no wasm engine is needed.
 //!
-//! Whether the fake has the ABI right is tested by another filter, one that is written with the SDK
+//! Another filter, written with the SDK, tests whether the fake has the ABI right
 //! (`tests/fake_host`).
 //!
-//! # What it holds the filter to
+//! # The rules that it enforces
 //! - A stream: request headers, body, trailers; response headers; then `on_delete`. The response's
 //!   body and trailers come by without a callback.
 //! - While headers are paused no body callback is made; what arrives is held and handed over on a
@@ -32,8 +32,7 @@
 //!
 //! # Limits
 //! - A panic in the filter crosses `extern "C"` and aborts the whole test process, as it would trap
-//!   a VM. The message goes straight to standard error before that, whatever the test runner
-//!   captures.
+//!   a VM. The message goes straight to standard error before that, past the test runner's capture.
 //! - One [`Host`] at a time on a thread: the filter keeps its contexts in a thread-local. Tests run
 //!   in threads of their own.
 //! - Not modelled: callbacks and hostcalls that the filter does not use, the rewriting of replies
@@ -226,8 +225,8 @@ impl Host {
         with(|state| state.shared.set(key, value, 0));
     }
 
-    /// Lets another worker win: its write of `value` lands just before the filter's next write of
-    /// `key`.
+    /// Lets another worker win a race: its write of `value` lands just before the filter's next
+    /// write of `key`.
     ///
     /// Called several times, the filter loses as many races.
     pub(crate) fn race_shared(&self, key: &str, value: &[u8]) {
@@ -249,7 +248,7 @@ impl Host {
         with(|state| state.metrics.samples(name).map(<[u64]>::to_vec))
     }
 
-    /// What the filter logged, in order, whatever the log level.
+    /// What the filter logged, in order, at every log level.
     pub(crate) fn logs(&self) -> Vec<(LogLevel, String)> {
         with(|state| state.logs.clone())
     }
@@ -260,16 +259,15 @@ impl Host {
         with(|state| state.properties.insert(owned(path), value.to_vec()));
     }
 
-    /// Says whether a stream ends by itself once its local reply is out, which it does unless told
-    /// otherwise.
+    /// Sets whether a stream ends by itself once its local reply is out, which is the default.
     ///
     /// Turned off, a test ends it with [`Stream::finish`], and can look at the time between.
     pub(crate) fn finish_replied(&self, yes: bool) {
         with(|state| state.finish_replied = yes);
     }
 
-    /// Says whether a body is handed over while its headers are paused, which it is not unless told
-    /// otherwise: Envoy's `allow_on_headers_stop_iteration`.
+    /// Sets whether a body is handed over while its headers are paused: Envoy's
+    /// `allow_on_headers_stop_iteration`, off by default.
     pub(crate) fn pass_bodies_by_paused_headers(&self, yes: bool) {
         with(|state| state.bodies_pass_paused_headers = yes);
     }
@@ -326,7 +324,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // While a test unwinds nothing more may run in the filter: a second panic would abort, and
+        // While a test unwinds the filter must not run any more: a second panic would abort, and
         // the message of the first would be lost.
         if !std::thread::panicking() {
             for stream in self.open_streams() {

@@ -1,10 +1,10 @@
 //! The ABI's numbers, by name.
 //!
-//! Written down here once more, and not taken from the filter or the SDK: a wrong number of theirs
-//! must be seen. What a filter may pass is listed in full.
+//! They are repeated here, and not taken from the filter or the SDK, so that a wrong number there
+//! shows. All numbers that a filter may pass are listed.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 
-/// What becomes of the headers, the body or the trailers that a callback was shown.
+/// What happens to the headers, the body or the trailers of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Action {
@@ -23,7 +23,7 @@ impl Action {
     }
 }
 
-/// How much a line of the log matters.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum LogLevel {
@@ -35,7 +35,7 @@ pub(crate) enum LogLevel {
     Critical = 5,
 }
 
-/// What became of a hostcall; those that the fake gives.
+/// The status of a hostcall; those that the fake returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Status {

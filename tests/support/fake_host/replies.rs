@@ -5,7 +5,7 @@ use super::numbers::Action;
 use super::state::{Side, Stage, StreamState, with};
 use super::{drive, owned};
 
-/// A local reply, as the filter asked for it.
+/// A local reply, as the filter requested it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) status: u32,
@@ -23,13 +23,13 @@ impl Sent {
         first(&self.headers, name)
     }
 
-    /// What the client's side of Envoy makes of it.
+    /// The reply as Envoy sends it to the client.
     pub(crate) fn as_envoy_sends_it(&self) -> Headers {
         prepared(self.status, &self.body, &self.headers)
     }
 }
 
-/// Carries out a local reply that the filter asked for.
+/// Sends a local reply that the filter requested.
 pub(super) fn carry_out(id: u32) {
     let Some((stage, map, body, details)) = with(|state| {
         let stream = state.living(id)?;

@@ -59,7 +59,7 @@ impl Root {
         Stream::new(id)
     }
 
-    /// Runs code as if a callback of the root ran it, so that a test can make hostcalls of its own.
+    /// Runs code as if a callback of the root ran it, so that a test can make its own hostcalls.
     pub(crate) fn inside<R>(self, work: impl FnOnce() -> R) -> R {
         with(|state| state.current = self.id);
         let result = work();

@@ -1,4 +1,4 @@
-//! The world that a VM starts in.
+//! The environment that a VM starts in.
 
 use std::io::Write as _;
 use std::panic;
@@ -8,7 +8,7 @@ use super::numbers::LogLevel;
 use super::state::{self, Cluster, with};
 use super::{Host, Root, drive, owned};
 
-/// What is there before the filter is: clusters, shared data of other workers, properties.
+/// What exists before the filter starts: clusters, shared data of other workers, properties.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     clusters: Vec<(String, bool)>,
@@ -47,7 +47,7 @@ impl Setup {
         self
     }
 
-    /// Sets the level that `proxy_get_log_level` tells.
+    /// Sets the level that `proxy_get_log_level` returns.
     pub(crate) fn log_level(mut self, level: LogLevel) -> Self {
         self.log_level = Some(level);
         self
@@ -105,8 +105,8 @@ fn register_alone(register: impl FnOnce()) {
     *wrapped = true;
     panic::set_hook(Box::new(move |panic| {
         if state::inside_filter() {
-            // Past the runner's capture, for the process is about to abort and all that is captured
-            // would be lost.
+            // Past the runner's capture: the process is about to abort, and captured output would
+            // be lost.
             let _ = writeln!(std::io::stderr(), "a panic in the filter: {panic}");
         }
         hook(panic);

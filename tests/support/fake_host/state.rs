@@ -1,4 +1,4 @@
-//! All that the fake knows, one copy for each thread, and the two ways into it: from a test and
+//! The state of the fake, one copy for each thread, and the two ways to access it: from a test and
 //! from a hostcall.
 //!
 //! The filter keeps its contexts in a thread-local too, so each `#[test]` thread is a fresh VM with
@@ -18,24 +18,25 @@ use super::{Call, Sent, guest};
 /// The fake's memory.
 #[derive(Debug)]
 pub(super) struct State {
-    /// Whether a [`Host`](super::Host) exists. Without one nothing is held against the filter.
+    /// Whether a [`Host`](super::Host) exists. Without one no violation is recorded.
     pub(super) live: bool,
     /// Whether the filter is registering itself, when Envoy traps all hostcalls but the log.
     pub(super) registering: bool,
-    /// What the filter did that no correct filter does, first things first.
+    /// What the filter did that no correct filter does, in order.
     pub(super) violations: Vec<String>,
     /// Virtual time since the Unix epoch.
     pub(super) now: Duration,
-    /// Ids are never reused on a thread, not even by a second host: what the first left behind must
-    /// not be taken for the second's.
+    /// Ids are never reused on a thread, not even by a second host: remains of the first must not
+    /// be taken for the second's.
     pub(super) last_context: u32,
     pub(super) last_token: u32,
-    /// Whose callback is running, and whom the filter chose to act for instead; 0 is nobody.
+    /// The context whose callback is running, and the one that the filter chose to act for instead;
+    /// 0 is none.
     pub(super) current: u32,
     pub(super) effective: u32,
-    /// A reply was asked for, so Envoy will treat this callback's answer as Pause.
+    /// A reply was requested, so Envoy will treat this callback's answer as Pause.
     pub(super) stop_iteration: bool,
-    /// What Envoy does once the running callback has returned.
+    /// What Envoy does after the running callback has returned.
     pub(super) deferred: VecDeque<Deferred>,
     pub(super) roots: BTreeMap<u32, RootState>,
     pub(super) streams: BTreeMap<u32, StreamState>,
@@ -70,7 +71,7 @@ pub(super) struct RootState {
     pub(super) tick: Option<(Duration, Duration)>,
 }
 
-/// A stream, kept after its end so that tests can look at what became of it.
+/// A stream, kept after its end so that tests can look at its outcome.
 #[derive(Debug)]
 pub(super) struct StreamState {
     pub(super) root: u32,
@@ -103,7 +104,7 @@ pub(super) struct Flow {
     pub(super) held_trailers: Option<Headers>,
     /// The end of the stream has arrived, if only in what is held.
     pub(super) complete: bool,
-    /// The body that the filter let by.
+    /// The body that the filter has passed on.
     pub(super) passed: Vec<u8>,
     pub(super) resumed: bool,
 }
@@ -119,7 +120,8 @@ pub(super) enum Stage {
     Paused,
     /// The headers went on.
     Open,
-    /// The filter paused a body or trailers callback: Envoy keeps the data and goes on asking.
+    /// The filter paused a body or trailers callback: Envoy keeps the data and repeats the
+    /// callback.
     Buffering,
 }
 
@@ -130,7 +132,7 @@ pub(super) enum Side {
     Response,
 }
 
-/// What Envoy puts off until a callback has returned.
+/// What Envoy defers until a callback has returned.
 #[derive(Debug)]
 pub(super) enum Deferred {
     Reply(u32),
@@ -150,7 +152,7 @@ pub(super) struct Answer {
     pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
     pub(super) trailers: Headers,
-    /// The call was reset: in Envoy there is no answer to look at then, not even an empty one.
+    /// The call was reset: in Envoy there is no answer to read then, not even an empty one.
     pub(super) reset: bool,
 }
 
@@ -195,7 +197,7 @@ impl State {
         };
     }
 
-    /// Notes a mistake of the filter. It cannot panic here: a panic inside a hostcall would abort
+    /// Records a mistake of the filter. It cannot panic here: a panic inside a hostcall would abort
     /// the process.
     pub(super) fn violation(&mut self, what: impl Into<String>) {
         if self.live {
@@ -308,15 +310,15 @@ thread_local! {
     static STATE: &'static RefCell<State> = Box::leak(Box::new(RefCell::new(State::new())));
 }
 
-/// A test's way in. Never held across a call into the filter.
+/// A test's access. Never held across a call into the filter.
 pub(super) fn with<R>(look: impl FnOnce(&mut State) -> R) -> R {
     STATE.with(|state| look(&mut state.borrow_mut()))
 }
 
-/// A hostcall's way in: counts the call, and holds it against a filter that makes it outside any
+/// A hostcall's access: counts the call, and records a violation if it is made outside any
 /// callback.
 ///
-/// It never panics. Should the fake itself call into the filter while it looks at its state, which
+/// It never panics. If the fake itself calls into the filter while it borrows its state, which
 /// would be a mistake of the fake, the hostcall fails.
 pub(super) fn hostcall(name: &'static str, answer: impl FnOnce(&mut State) -> Status) -> Status {
     STATE.with(|state| match state.try_borrow_mut() {
@@ -342,5 +344,5 @@ pub(super) fn inside_filter() -> bool {
         .unwrap_or(false)
 }
 
-/// When every test begins: 2025-06-15 12:00:00 UTC, a time of no meaning that never changes.
+/// When every test begins: 2025-06-15 12:00:00 UTC, an arbitrary constant.
 pub(crate) const EPOCH: Duration = Duration::from_secs(1_749_988_800);

@@ -28,10 +28,10 @@ impl Stream {
         self.id
     }
 
-    // What happens to it.
+    // Events.
 
-    /// The client sends a part of the body. Pause also stands for a part that is held while the
-    /// headers are paused.
+    /// The client sends a part of the body. Pause also means that a part is held while the headers
+    /// are paused.
     #[track_caller]
     pub(crate) fn request_body(self, part: &[u8], end_of_stream: bool) -> Action {
         self.expect_more(Side::Request);
@@ -84,7 +84,7 @@ impl Stream {
         }
     }
 
-    /// The upstream sends a part of its body. Pause also stands for a part that is held while the
+    /// The upstream sends a part of its body. Pause also means that a part is held while the
     /// headers are paused.
     #[track_caller]
     pub(crate) fn response_body(self, part: &[u8], end_of_stream: bool) -> Action {
@@ -135,7 +135,8 @@ impl Stream {
         drive::end(self.id, "Envoy's timeout struck");
     }
 
-    /// Its request, once resumed, is answered by the router before its body goes on: no cluster.
+    /// The router answers its request after the resume, before the body goes on: there is no
+    /// cluster.
     #[track_caller]
     pub(crate) fn lead_nowhere(self) {
         self.alter(|stream| stream.leads_nowhere = true);
@@ -147,7 +148,7 @@ impl Stream {
         self.alter(|stream| stream.properties.insert(owned(path), value.to_vec()));
     }
 
-    // What became of it.
+    // Results.
 
     /// The filter's answer to the request's headers, or Continue once it has resumed the request.
     pub(crate) fn request_action(self) -> Action {
@@ -178,12 +179,12 @@ impl Stream {
         headers::first(&self.response_headers(), name).map(<[u8]>::to_vec)
     }
 
-    /// The part of the request's body that the filter has let by.
+    /// The part of the request's body that the filter has passed on.
     pub(crate) fn request_passed(self) -> Vec<u8> {
         self.look(|stream| stream.request.passed.clone())
     }
 
-    /// The part of the response's body that the filter has let by.
+    /// The part of the response's body that the filter has passed on.
     pub(crate) fn response_passed(self) -> Vec<u8> {
         self.look(|stream| stream.response.passed.clone())
     }

@@ -3,7 +3,7 @@
 //! | file | resource | why |
 //! |---|---|---|
 //! | `plugin` | WasmPlugin, or TrafficExtension | brings the module and its configuration |
-//! | `routing` | VirtualService, and perhaps an EnvoyFilter | routes to the cluster that the filter chose |
+//! | `routing` | VirtualService, perhaps an EnvoyFilter | routes to the filter's cluster |
 //! | this | DestinationRule, one a host | the limits and timeouts of the clusters |
 //!
 //! There are three kinds of proxies. What differs:
@@ -42,7 +42,7 @@ use rendering::{Destination, Rendering};
 /// All resources, one document each.
 ///
 /// # Errors
-/// What keeps the configuration from being rendered.
+/// Why the configuration cannot be rendered.
 pub(super) fn documents(
     arguments: &RenderIstio,
     config: &Config,

@@ -1,4 +1,4 @@
-//! What all resources for Istio are made from.
+//! The common data of all resources for Istio.
 //!
 //! Example: the cluster `outbound|80|v2|api` is the [`Destination`] with the host `api`, the port
 //! 80 and the subset `v2`.
@@ -9,7 +9,7 @@ use super::super::cluster::Cluster;
 use super::super::yaml;
 use crate::arguments::{IstioTarget, RenderIstio};
 
-/// What a cluster of Istio stands for.
+/// The destination of a cluster of Istio.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Destination<'a> {
     pub(super) host: &'a str,

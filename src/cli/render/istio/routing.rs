@@ -3,7 +3,7 @@
 //! | `--routing` | VirtualService | EnvoyFilter |
 //! |---|---|---|
 //! | `routes` | a route for each cluster, chosen by the header's value | none |
-//! | `cluster-header` | one route, chosen by the header's presence | takes that route's cluster from the header |
+//! | `cluster-header` | one route, if the header is there | takes its cluster from the header |
 //!
 //! Both end with a route without a condition on the header. A steered request does not need it:
 //! Envoy runs its filters even if it finds no route, and chooses the route again when a filter
@@ -39,7 +39,7 @@ impl Rendering<'_> {
             IstioTarget::Gateway => {
                 writeln!(documents, "  gateways: [{}]", quoted(&arguments.gateway))?;
             }
-            // For the others these are the mesh's, which is the default.
+            // Without `gateways` the routes are those of the mesh, which the other proxies need.
             IstioTarget::Sidecar => documents.push_str(
                 "  # Other namespaces have no filter that writes the header, and need none of this.
   exportTo: [\".\"]
@@ -125,7 +125,7 @@ impl Rendering<'_> {
     }
 }
 
-/// What a route does, behind its condition or, as a route of its own, behind a hyphen.
+/// The actions of a route, after its condition or, in a route without one, after a hyphen.
 fn route_to(
     documents: &mut String,
     before: &str,

@@ -32,7 +32,7 @@ fn the_schema_takes_every_sample() {
     }
 }
 
-/// What a schema cannot say, as the documentation of `steerage_cli::schema` has it.
+/// Whether a schema cannot express this rule, see the documentation of `steerage_cli::schema`.
 fn is_beyond_a_schema(error: &ConfigError) -> bool {
     match &error.problem {
         Problem::Duplicate { .. }

@@ -78,7 +78,7 @@ fn check_takes_every_sample() {
 }
 
 #[test]
-fn presets_give_no_reason_for_a_warning() {
+fn presets_have_no_warnings() {
     let readme = document("envoy/presets/README.md");
     for name in PRESETS {
         let run = steerage(
@@ -262,7 +262,7 @@ fn completions_know_the_commands() {
 }
 
 #[test]
-fn what_cannot_be_done_is_reported() {
+fn failures_are_reported() {
     check_failure(&[], "", 2, "Usage: steerage");
     check_failure(
         &["chekc"],

@@ -1,5 +1,5 @@
-//! What Kubernetes would say of a resource: its custom resource definition, in which nothing is
-//! allowed that is not described.
+//! Whether Kubernetes would accept a resource, by its custom resource definition. Fields that are
+//! not described are refused.
 //!
 //! The definitions are no part of this repository: `STEERAGE_CRDS` names a folder of them, as YAML,
 //! and without it these tests say that they are skipped. Istio publishes its own as
@@ -26,8 +26,8 @@ use steerage_config::duration;
 /// All definitions that are known.
 pub(crate) struct Definitions {
     all: Vec<Value>,
-    /// The schemas that were asked for, by version and kind: compiling one takes longer than all
-    /// that it is for.
+    /// The schemas used so far, by version and kind: compiling one takes longer than all of its
+    /// uses.
     compiled: RefCell<BTreeMap<String, Compiled>>,
 }
 
@@ -167,7 +167,7 @@ fn durations(schema: &Value, value: &Value) -> Result<(), String> {
 }
 
 #[test]
-fn what_is_refused_is_refused_for_its_reason() {
+fn resources_are_refused_for_the_right_reason() {
     let Some(definitions) = Definitions::load() else {
         return;
     };

@@ -142,7 +142,7 @@ fn an_envoy_gateway_gets_clusters_of_its_own_names() {
 }
 
 #[test]
-fn what_an_envoy_gateway_cannot_have_is_refused() {
+fn what_an_envoy_gateway_does_not_support_is_refused() {
     let many: Vec<_> = (0..16).map(|number| format!("a{number}")).collect();
     let many = json!({"endpoints": many}).to_string();
     let two = r#"{"endpoints": ["a_b", "c"]}"#;
@@ -182,7 +182,7 @@ fn for_one_host(endpoints: [&str; 2]) -> Value {
 }
 
 #[test]
-fn sidecars_and_waypoints_get_what_is_theirs() {
+fn sidecars_and_waypoints_get_their_own_resources() {
     let sidecar = [
         "--target",
         "sidecar",
@@ -206,7 +206,7 @@ fn sidecars_and_waypoints_get_what_is_theirs() {
         (&spec["hosts"], &spec["exportTo"]),
         (&json!(["api"]), &json!(["."]))
     );
-    // What no pool takes goes where it would have gone.
+    // A request of no pool goes to its own host.
     let last = json!({
         "route": [{"destination": {"host": "api", "port": {"number": 80}}}],
         "retries": {"attempts": 0},
@@ -265,7 +265,7 @@ fn a_route_may_take_its_cluster_from_the_header() {
 }
 
 #[test]
-fn what_would_steer_other_requests_or_cannot_be_had_is_refused() {
+fn pools_for_other_hosts_and_unsupported_targets_are_refused() {
     let meant = for_one_host(["outbound|80||a", "outbound|80||b"]);
     let all = json!({"endpoints": ["outbound|80||a"]});
     let sidecar = ["--target", "sidecar", "--selector", "app=a"];

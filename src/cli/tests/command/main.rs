@@ -1,4 +1,4 @@
-//! The program `steerage`, run as a user runs it, and the documents made by it.
+//! The program `steerage`, run as a user runs it, and the documents that it generates.
 //!
 //! | file | what holds |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `kubernetes` | what is rendered for Istio and Envoy Gateway |
 //! | `manifests` | the resources in `envoy/istio` and `envoy/gateway` |
-//! | `definitions` | what Kubernetes would say of a resource |
+//! | `definitions` | whether Kubernetes would accept a resource |
 //! | `agreement` | program, parser and schema agree on which configurations are good |
 //! | `mutation`, `samples` | where its thousands of configurations come from |
 
@@ -29,7 +29,7 @@ mod samples;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What a run has come to.
+/// The result of a run.
 struct Run {
     output: String,
     complaint: String,

@@ -1,7 +1,7 @@
 //! The resources in `envoy/istio` and `envoy/gateway`: they are what the program writes, their
 //! configurations are good, and Kubernetes would take each of them and none with a misspelt field.
 //!
-//! Limits: without the definitions (see `definitions`) nothing is said of fields. HTTPRoute and
+//! Limits: without the definitions (see `definitions`) fields are not checked. HTTPRoute and
 //! BackendTrafficPolicy are checked by none that is commonly at hand; what is written into them is
 //! tested in `kubernetes`, and their routing on an Envoy.
 
@@ -137,8 +137,8 @@ fn misspelt(resource: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// Whether this part of a resource is free: labels, names of headers, and what is not Kubernetes'
-/// to know.
+/// Whether this part of a resource may have any content: labels, names of headers, and parts that
+/// Kubernetes does not know.
 fn is_free(path: &str) -> bool {
     let within = ["/pluginConfig/", "/wasm/0/config/", "/patch/value/"];
     let below = ["/matchLabels", "/labels", "/headers"];

@@ -56,7 +56,7 @@ fn complete() -> Value {
     {
         retry.remove("custom_retry_function");
     }
-    // What an answer tells is not for requests.
+    // Conditions on answers are not for requests.
     if let Some(request) = pool.pointer_mut("/interceptors/request/0/when") {
         *request = json!({"attempt": [1, 2]});
     }

@@ -1,12 +1,12 @@
-//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`: the resources
-//! are read from their files and turned into Envoy's configuration as Istio and Envoy Gateway do
-//! it, so that a test of the result is one of the files.
+//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`. The files are
+//! turned into Envoy's configuration as Istio and Envoy Gateway do it, so that a test of the result
+//! is a test of the files.
 //!
 //! | of a resource | Istio makes |
 //! |---|---|
-//! | WasmPlugin, TrafficExtension | a filter `NAMESPACE.NAME` without a `vm_id`, delivered by discovery |
+//! | WasmPlugin, TrafficExtension | a discovered filter `NAMESPACE.NAME` without a `vm_id` |
 //! | its `pluginConfig` | a string of JSON in which every number has been a double |
-//! | VirtualService | routes with `timeout: 0s`, and with retries of Istio's own unless these are off |
+//! | VirtualService | routes with `timeout: 0s`, and Istio's own retries unless they are off |
 //! | EnvoyFilter | the route of that name, with the value merged into it |
 //!
 //! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and
@@ -32,7 +32,7 @@ const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wa
 
 const MODULE: &str = "steerage.wasm";
 
-/// A service of the mesh that no resource speaks of.
+/// A service of the mesh that no resource names.
 pub(crate) const OTHER: &str = "other.default.svc.cluster.local";
 
 /// The resources of one file.
@@ -254,7 +254,7 @@ pub(crate) struct Discovery {
 }
 
 impl Discovery {
-    /// One of its own for each test.
+    /// A separate one for each test.
     pub(crate) fn new(test: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("discovery")
@@ -367,7 +367,7 @@ pub(crate) fn gateway(resources: &Resources) -> EnvoyBuilder {
             })
         })
         .collect();
-    // Whatever the order of the rules, those that ask for more come first.
+    // Rules with more conditions come first, in any order of the file.
     routes.sort_by_key(|route| route["match"]["headers"] == json!([]));
     let hosts = json!([{"name": "all", "domains": ["*"], "routes": routes}]);
     Envoy::builder()

@@ -1,9 +1,9 @@
-//! What `steerage render` writes, an Envoy takes: the real one, with the real filter in it.
+//! A real Envoy with the real filter loads what `steerage render` writes.
 //!
 //! | file | what holds |
 //! |---|---|
 //! | this | an Envoy loads what `render envoy` writes of any configuration |
-//! | `manifests`, `control_plane` | the resources for Istio and Envoy Gateway steer, as those would run them |
+//! | `manifests`, `control_plane` | the resources for Istio and Envoy Gateway steer |
 //!
 //! `--mode validate` loads the module and hands the configuration to it, so that a configuration
 //! which the filter refuses is refused here too.
@@ -29,8 +29,8 @@ use std::{fs, thread};
 
 use samples::{document, root, samples};
 
-/// What an Envoy says of the rendered form of this configuration, if it does not take it. `number`
-/// tells files of tests apart that run at once.
+/// Envoy's error about the rendered form of this configuration, if it refuses it. `number` keeps
+/// the files of concurrent tests separate.
 fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = scratch.join(format!("policy-{number}.json"));
@@ -43,20 +43,20 @@ fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
     assert!(steerage.status.success(), "{policy}");
     let rendered = scratch.join(format!("envoy-{number}.yaml"));
     fs::write(&rendered, steerage.stdout).expect("the folder is there");
-    let said = Command::new(envoy)
+    let output = Command::new(envoy)
         .args(["--mode", "validate", "-l", "warning", "-c"])
         .arg(&rendered)
         .current_dir(root())
         .output()
         .expect("Envoy runs");
-    if said.status.success() {
+    if output.status.success() {
         return None;
     }
-    let log = String::from_utf8_lossy(&said.stderr).into_owned();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
     Some(format!("{}: {log}", rendered.display()))
 }
 
-/// Asks two Envoys at a time.
+/// Runs two Envoys at a time.
 fn check(policies: &[String], first_number: usize) {
     let envoy: PathBuf = steerage_harness::envoy_binary().expect("an Envoy");
     let next = AtomicUsize::new(0);
@@ -68,8 +68,8 @@ fn check(policies: &[String], first_number: usize) {
                     let Some(policy) = policies.get(index) else {
                         return;
                     };
-                    if let Some(said) = refusal(&envoy, policy, first_number + index) {
-                        panic!("{policy}\n{said}");
+                    if let Some(output) = refusal(&envoy, policy, first_number + index) {
+                        panic!("{policy}\n{output}");
                     }
                 }
             });
@@ -94,7 +94,7 @@ fn envoy_takes_what_is_rendered_of_random_policies() {
         .collect();
     policies.sort();
     policies.dedup();
-    // Every so many-th, so that all samples are among them.
+    // At regular steps, so that all samples are among them.
     let step = policies.len() / wanted;
     let policies: Vec<_> = policies.into_iter().step_by(step).take(wanted).collect();
     assert_eq!(policies.len(), wanted);
@@ -107,15 +107,15 @@ fn a_policy_that_the_filter_refuses_is_refused_here_too() {
     let text = document("envoy/envoy.yaml").replace("\"max_attempts\": 3", "\"max_attempts\": 33");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refused.yaml");
     fs::write(&file, text).expect("the folder is there");
-    let said = Command::new(envoy)
+    let output = Command::new(envoy)
         .args(["--mode", "validate", "-c"])
         .arg(&file)
         .current_dir(root())
         .output()
         .expect("Envoy runs");
-    let log = String::from_utf8_lossy(&said.stderr);
+    let log = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !said.status.success() && log.contains("retry_policy.max_attempts"),
+        !output.status.success() && log.contains("retry_policy.max_attempts"),
         "{log}"
     );
 }

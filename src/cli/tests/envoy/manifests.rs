@@ -1,8 +1,8 @@
 //! The resources in `envoy/istio` and `envoy/gateway` at work: what control planes make of them, on
 //! a real Envoy with the real filter.
 //!
-//! Each file is tried with a pool for `/api` in place of everything, so that there are requests
-//! that no pool takes.
+//! In each file the pool is changed to take `/api` only, so that there are requests that no pool
+//! takes.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const EAST: &str = "api-east.default.svc.cluster.local";
 const WEST: &str = "api-west.default.svc.cluster.local";
 const SERVICE: &str = "api.default.svc.cluster.local";
 
-/// GET with a header that a client has no say in.
+/// GET with a routing header of the client, which must have no effect.
 async fn ask(envoy: &Envoy, host: &str, path: &str) -> Result<Answer, HarnessError> {
     let request = Request::builder()
         .uri(path)
@@ -33,7 +33,7 @@ fn seen(answer: &Answer) -> (u16, String) {
     (answer.status.as_u16(), answer.text())
 }
 
-/// The file's pool, for `/api` only, which tells of its attempts.
+/// The file's pool, for `/api` only and with `response_headers`.
 fn for_api_only(file: &str) -> Resources {
     let mut resources = Resources::read(file);
     let pool = &mut resources.policy()["pools"][0];
@@ -43,8 +43,7 @@ fn for_api_only(file: &str) -> Resources {
     resources
 }
 
-/// East fails, west is well: the filter moves on from one to the other, and Istio's own retries
-/// stay off.
+/// East fails, west is well: the filter fails over, and Istio's own retries stay off.
 async fn moves_on(file: &str) -> Result<(), HarnessError> {
     let proxy = match file.rsplit_once('/') {
         Some((_, "gateway.yaml")) => Proxy::Gateway,
@@ -84,7 +83,7 @@ async fn moves_on(file: &str) -> Result<(), HarnessError> {
     assert!(moved > 0, "{file}");
     assert_eq!((east.count(), west.count()), (moved, 6), "{file}");
 
-    // What no pool takes: by the last route, once, and the client's header has no say.
+    // A request of no pool goes by the last route, once, and the client's header has no effect.
     let answer = ask(&envoy, host, "/other").await?;
     let (at, there) = match proxy {
         Proxy::Gateway => (&east, "east"),
@@ -157,8 +156,7 @@ fn a_request_without_a_route_reaches_the_filter_and_is_steered() {
     .expect("an Envoy");
 }
 
-/// What an operator does to a WasmPlugin: one that is good, one that is not, and its metrics
-/// meanwhile.
+/// An operator's changes of a WasmPlugin: a good one and a bad one, with its metrics meanwhile.
 #[test]
 fn a_changed_plugin_is_taken_over_and_a_bad_one_refused() {
     run(async {
@@ -213,7 +211,7 @@ fn a_changed_plugin_is_taken_over_and_a_bad_one_refused() {
     .expect("an Envoy");
 }
 
-/// The module of this test traps when it is told to.
+/// The module of this test traps on request.
 #[test]
 fn a_crashed_filter_is_replaced_as_the_plugin_says() {
     run(async {
@@ -247,8 +245,8 @@ fn a_crashed_filter_is_replaced_as_the_plugin_says() {
 }
 
 /// Without a `vm_id`, as Istio has it, all filters of a proxy write into one store. Pools of
-/// different names do not meet there. Each plugin has a header of its own: it removes what others
-/// have written into it.
+/// different names stay separate. Each plugin has its own header: it removes what others have
+/// written into it.
 #[test]
 fn two_plugins_of_a_proxy_keep_their_pools_apart() {
     run(async {
@@ -290,7 +288,7 @@ fn two_plugins_of_a_proxy_keep_their_pools_apart() {
             .cluster(format!("outbound|80||{WEST}"), west.addr())
             .start()
             .await?;
-        // b gives up the endpoint that fails it, in all workers.
+        // b's breaker opens for the endpoint that fails, in all workers.
         eventually("b's breaker", Duration::from_secs(10), async || {
             let mut first = 0;
             for _ in 0..6 {
@@ -301,8 +299,7 @@ fn two_plugins_of_a_proxy_keep_their_pools_apart() {
             (first == 6).then_some(())
         })
         .await?;
-        // a has the same endpoint, and nothing against it, after as long as workers need to tell
-        // each other.
+        // a has the same endpoint, and uses it, even after the workers have published.
         tokio::time::sleep(Duration::from_millis(500)).await;
         for _ in 0..8 {
             let answer = ask(&envoy, "a.example.com", "/").await?;

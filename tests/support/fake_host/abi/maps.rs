@@ -72,8 +72,8 @@ extern "C" fn proxy_get_header_map_pairs(
     hostcall("proxy_get_header_map_pairs", |state| {
         let (wire, gone) = match seen(state, map_type) {
             Some(map) => (headers::encode(map), false),
-            // Envoy gives an empty map here and says Ok. That is hardly what the filter wants of
-            // its own stream.
+            // Envoy gives an empty map here and says Ok. For the filter's own stream that is
+            // probably a mistake.
             None => (Vec::new(), true),
         };
         let own = matches!(

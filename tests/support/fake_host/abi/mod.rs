@@ -1,9 +1,8 @@
-//! The 22 functions that the filter imports, in four files by what they are about, and how memory
-//! crosses over.
+//! The 22 functions that the filter imports, in four files by subject, and how memory crosses the
+//! border.
 //!
-//! The functions below take raw pointers and are not marked unsafe, for the sake of the many that
-//! call them. They are private to this folder, where they are used for one thing only: for the
-//! arguments of the hostcall that is running.
+//! The functions below take raw pointers and are not marked unsafe, because many functions call
+//! them. They are private to this folder, and used only for the arguments of the running hostcall.
 
 mod http;
 mod maps;
@@ -37,8 +36,8 @@ fn put<T>(place: *mut T, value: T) {
     unsafe { place.write(value) };
 }
 
-/// Hands bytes to the filter in memory that its own allocator gave, for it frees it as a `Vec` of
-/// exactly this size. Nothing is handed over as null, as in Envoy.
+/// Hands bytes to the filter in memory from its own allocator, because the filter frees it as a
+/// `Vec` of exactly this size. Nothing is handed over as null, as in Envoy.
 fn give(value: &[u8], data: *mut *mut u8, size: *mut usize) {
     let mut memory = std::ptr::null_mut();
     if !value.is_empty() {

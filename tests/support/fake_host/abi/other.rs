@@ -13,7 +13,7 @@ extern "C" fn proxy_log(level: LogLevel, message_data: *const u8, message_size: 
         state.logs.push((level, message));
         Status::Ok
     });
-    // Whatever came of it: a log has nobody to complain to, and the SDK panics on anything else.
+    // `Ok` in every case: a failed log cannot be reported, and the SDK panics on any other status.
     Status::Ok
 }
 

@@ -122,7 +122,7 @@ extern "C" fn proxy_set_property(
             stream.filter_state.insert(path, value);
             Status::Ok
         }
-        // A root has no stream to keep it on.
+        // A root has no stream that could keep it.
         None => Status::NotFound,
     })
 }

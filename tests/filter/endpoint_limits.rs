@@ -1,4 +1,5 @@
-//! An endpoint at its limit is not chosen; when all are, the client hears so at once.
+//! An endpoint at its limit is not chosen. When all are at their limits, the client gets 503 at
+//! once.
 
 use crate::fake_host::{Host, Stream};
 use crate::scene::{
@@ -23,7 +24,7 @@ fn answer(stream: Stream) {
 }
 
 #[test]
-fn one_too_many_is_refused_at_once_and_room_is_used_again() {
+fn a_request_over_the_limit_is_refused_at_once_and_freed_room_is_used() {
     let host = start(TWO_EACH);
     let streams = gets(&host, 6);
     let refused = get(&host);
@@ -56,7 +57,7 @@ fn the_keys_of_an_endpoint_that_is_full_go_elsewhere_meanwhile() {
 }
 
 #[test]
-fn a_retry_that_finds_them_full_ends_with_the_answer_that_there_was() {
+fn a_retry_that_finds_all_endpoints_full_ends_with_the_last_answer() {
     let host = start(&TWO_EACH.replace(r#"["a", "b", "c"]"#, r#"["a", "b"]"#));
     let stream = waiting(&host);
     // Others take all the room while it waits.
@@ -100,7 +101,7 @@ fn a_cool_down_gives_no_retry_after_while_others_are_full() {
     gets(&host, 4);
     let refused = get(&host);
     assert_refused(refused, 503, "overloaded");
-    // There may be room long before the one that asked for quiet has had it.
+    // There may be room long before the cool-down ends.
     let headers = refused.sent().unwrap().headers;
     assert!(headers.iter().all(|(name, _)| name != "retry-after"));
 }

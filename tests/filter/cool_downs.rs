@@ -1,5 +1,5 @@
-//! An endpoint that asks for quiet gets it: from requests that begin, from retries, and from the
-//! other workers, until the time that it gave is over.
+//! `Retry-After` is honoured by new requests, retries and the other workers, until its time is
+//! over.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn answered(stream: Stream) -> String {
     cluster
 }
 
-/// `a` asks for quiet, and the retry succeeds.
+/// `a` answers with `Retry-After`, and the retry succeeds.
 fn throttle(host: &Host, answer: &[(&str, &str)]) {
     let stream = get(host);
     assert_eq!(cluster_of(stream), "a");
@@ -38,7 +38,7 @@ fn throttle(host: &Host, answer: &[(&str, &str)]) {
 }
 
 #[test]
-fn it_is_left_alone_for_as_long_as_it_asks_and_no_longer() {
+fn an_endpoint_cools_down_for_its_retry_after_and_no_longer() {
     let host = start(PLAIN);
     throttle(&host, TWO_SECONDS);
     assert_eq!(next_three(&host), ["c", "b", "c"]);
@@ -49,11 +49,11 @@ fn it_is_left_alone_for_as_long_as_it_asks_and_no_longer() {
 }
 
 #[test]
-fn other_workers_merge_it() {
+fn other_workers_merge_the_cool_down() {
     let host = start(PLAIN);
     let other = host.add_root(Some(PLAIN.as_bytes()));
     throttle(&host, TWO_SECONDS);
-    // Their next round is due within ten seconds, so another quiet, for longer.
+    // Their next round is due within ten seconds, so the cool-down is longer than that.
     host.advance(3 * SECOND);
     assert_eq!(next_three(&host), ["c", "a", "b"]);
     let stream = get(&host);
@@ -67,7 +67,7 @@ fn other_workers_merge_it() {
 }
 
 #[test]
-fn a_limit_and_a_switch() {
+fn max_retry_after_and_respect_retry_after() {
     let quiet_for = |fields: &str| {
         let host = start(&with_retry_policy(fields));
         let stream = get(&host);
@@ -85,7 +85,7 @@ fn a_limit_and_a_switch() {
     assert_eq!(quiet_for(r#""respect_retry_after": false"#), 0);
 }
 
-/// All three endpoints ask for this in turn; gives the stream, which has had three answers.
+/// All three endpoints send this `Retry-After` in turn; returns the stream after three answers.
 fn throttled_by_all(host: &Host, seconds: &str) -> Stream {
     let answer = [(":status", "429"), ("retry-after", seconds)];
     let stream = get(host);
@@ -104,7 +104,7 @@ const FOUR_ATTEMPTS: &str = r#"{
 }"#;
 
 #[test]
-fn if_all_of_them_cool_the_soonest_is_waited_for() {
+fn if_all_are_cooling_down_the_retry_waits_for_the_first() {
     let host = start(FOUR_ATTEMPTS);
     let stream = throttled_by_all(&host, "2");
     assert!(stream.is_paused());
@@ -117,7 +117,7 @@ fn if_all_of_them_cool_the_soonest_is_waited_for() {
 }
 
 #[test]
-fn if_that_takes_too_long_the_last_answer_says_how_long() {
+fn if_that_is_too_late_the_client_gets_the_last_answer() {
     let host = start(FOUR_ATTEMPTS);
     let stream = throttled_by_all(&host, "70");
     let sent = stream.sent().unwrap();
@@ -125,7 +125,7 @@ fn if_that_takes_too_long_the_last_answer_says_how_long() {
     let wait = sent.headers.iter().find(|(name, _)| name == "retry-after");
     assert_eq!(wait.unwrap().1, b"70");
     assert_eq!(sent.body, b"later");
-    // A new request finds nobody, and is told when to come back.
+    // A new request finds no endpoint, and its answer says when to come back.
     let refused = get(&host);
     assert_refused(refused, 503, "no_endpoint_available");
     let headers = refused.sent().unwrap().headers;
@@ -134,11 +134,11 @@ fn if_that_takes_too_long_the_last_answer_says_how_long() {
 }
 
 #[test]
-fn a_retry_that_finds_all_of_them_cooling_waits_on() {
+fn a_retry_waits_on_if_all_endpoints_are_cooling_down() {
     let host = start(FOUR_ATTEMPTS);
     let stream = get(&host);
     stream.response(UNAVAILABLE, true);
-    // While its delay passes, all endpoints ask for quiet.
+    // During its delay, all endpoints begin to cool down.
     let others: Vec<_> = (0..3).map(|_| get(&host)).collect();
     for other in others {
         other.response(TWO_SECONDS, true);

@@ -1,5 +1,5 @@
-//! What keeps retries from doing harm: the budget, conditions, the client's own deadline, and
-//! retries that others make already. Each denial is counted by its reason.
+//! Limits on retries: the budget, conditions, the client's own deadline, and other proxies'
+//! retries. Each denial is counted by its reason.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn steady(fields: &str) -> String {
     )
 }
 
-/// How often a retry was denied for this reason, told with the last round.
+/// How often a retry was denied for this reason, as published in the last round.
 fn denied(host: &Host, reason: &str) -> Option<u64> {
     host.advance(SECOND);
     host.metric(&format!(
@@ -116,7 +116,7 @@ fn a_retry_of_another_proxy_is_not_retried_if_so_configured() {
     assert!(is_retried(&host, "GET", second, UNAVAILABLE));
 }
 
-/// After how long a request with these headers is given up if nobody answers.
+/// After how long a request with these headers is given up if no endpoint answers.
 fn given_up_after(more: &[(&str, &str)]) -> Duration {
     let host = start(r#"{"endpoints": ["a"], "timeout": {"connect": 1, "read": 1, "total": 5}}"#);
     let stream: Stream = host.request(&head("GET", more), true);
@@ -153,7 +153,7 @@ fn a_client_can_shorten_its_own_time_and_not_lengthen_it() {
 }
 
 #[test]
-fn what_is_exhausted_is_counted() {
+fn exhausted_attempts_are_counted() {
     let host = start(&with_retry_policy(r#""max_attempts": 1"#));
     assert!(!is_retried(&host, "GET", &[], UNAVAILABLE));
     assert!(!is_retried(&host, "GET", &[], OK));
