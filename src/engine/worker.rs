@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use slab::Slab;
-use steerage_policy::exchange::Attempt;
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::PoolState;
 use steerage_policy::time::Instant;
@@ -224,6 +224,12 @@ impl Worker {
     pub fn pool_state(&self, index: PoolIndex) -> Option<&PoolState> {
         let pool = self.pools.get(index.position())?;
         Some(&pool.steered.state)
+    }
+
+    /// The exchange of a stream, for simulations and tests.
+    #[must_use]
+    pub fn exchange(&self, key: StreamKey) -> Option<&Exchange> {
+        self.stream(key).map(Stream::exchange)
     }
 
     fn call_ended(

@@ -110,7 +110,7 @@ impl Driver {
             ..Answer::head(outcome)
         };
         self.event(millis, |worker, turn| {
-            worker.call_answered(id, answer, turn)
+            worker.call_answered(id, answer, turn);
         })
         .1
     }
