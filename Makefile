@@ -104,7 +104,7 @@ test: test-native test-core prometheus-check test-e2e matrix-oldest ## run every
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
 	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
-		--test filter --test fake_host --test tidy --test wasm --test cost --test exchange --test command --example demo \
+		--test filter --test fake_host --test tidy --test wasm --test cost --test exchange --test walk --test command --example demo \
 		--bin steerage-bench
 	cargo test --locked --workspace --doc
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use slab::Slab;
-use steerage_policy::exchange::Attempt;
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::PoolState;
 use steerage_policy::time::Instant;
@@ -232,6 +232,12 @@ impl Worker {
     #[must_use]
     pub fn awaits_answer(&self, key: StreamKey) -> bool {
         self.stream(key).is_some_and(Stream::awaits_answer)
+    }
+
+    /// The exchange of a stream, for simulations and tests.
+    #[must_use]
+    pub fn exchange(&self, key: StreamKey) -> Option<&Exchange> {
+        self.stream(key).map(Stream::exchange)
     }
 
     fn call_ended(
