@@ -79,6 +79,8 @@ pub struct Sending {
     pub number: u8,
     /// How long the endpoint may take to begin its answer.
     pub timeout: Duration,
+    /// Whether it holds a permit to try an endpoint whose breaker is half open.
+    pub is_trial: bool,
 }
 
 /// The first attempt.

@@ -143,7 +143,13 @@ impl SteeredPool {
     /// An attempt has been overtaken by another, and is given up.
     pub(crate) fn overtaken(&mut self, attempt: Attempt, request: &mut Kept, turn: &mut Turn<'_>) {
         self.log_end(&attempt, Some(request), OVERTAKEN, turn);
-        self.state.overtaken(&self.settings.pool, attempt, turn.now);
+        let now = turn.now;
+        let judgement = self.state.overtaken(&self.settings.pool, attempt, now);
+        if let Some(judgement) = judgement {
+            self.change(judgement.endpoint, turn, |pool, agreed| {
+                judgement.apply(pool, agreed, now);
+            });
+        }
     }
 
     /// Takes in what an upstream's answer says of its endpoint: its health, and a request to be left

@@ -91,6 +91,8 @@ impl Timers {
     /// The period to give to the host's timer, if it must change: it fires too late for what is now
     /// `due`.
     pub(crate) fn rearm(&mut self, due: Instant, now: Instant) -> Option<Duration> {
+        // What is overdue is as early as can be: to set the timer anew would postpone it.
+        let due = due.max(now + LEAST);
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }
@@ -110,9 +112,11 @@ impl Timers {
     }
 
     fn arm(&mut self, due: Instant, now: Instant) -> Duration {
-        // The host counts in milliseconds, and 0 would stop its timer.
-        let period = due.since(now).max(Duration::from_millis(1));
+        let period = due.since(now).max(LEAST);
         self.armed = Some(now + period);
         period
     }
 }
+
+/// The host counts in milliseconds, and 0 would stop its timer.
+const LEAST: Duration = Duration::from_millis(1);

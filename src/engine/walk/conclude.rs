@@ -140,6 +140,7 @@ impl Walk<'_> {
             endpoint: attempt.endpoint(),
             number: attempt.number(),
             timeout: attempt.timeout(),
+            is_trial: attempt.pass().trial().is_some(),
         }
     }
 

@@ -80,6 +80,11 @@ impl Stream {
         self.phase.routed().is_some()
     }
 
+    /// Its exchange.
+    pub(crate) const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     /// Its request, while the client's body may still matter.
     pub(crate) fn arriving(&mut self) -> Option<&mut Kept> {
         self.awaits_answer().then_some(&mut self.request)

@@ -8,7 +8,7 @@
 //!
 //! **Why a draw**, and not the smallest product: what a worker knows of the others is up to 100 ms
 //! old, and until then all workers would choose the same endpoint. In the simulation
-//! (`shared/tests/simulation/scenarios`), 32 workers that chose the smallest product sent up to 80
+//! (`engine/tests/simulation/scenarios`), 32 workers that chose the smallest product sent up to 80
 //! % of the requests of a tenth of a second to one of three equal endpoints; with a draw 42 %,
 //! which is chance. The smallest product does not give endpoints their share either: of 10, 20 and
 //! 40 ms, with little load, the last got 3 % of the requests and not 14 %. A draw by 1 / (time ×

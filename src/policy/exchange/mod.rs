@@ -235,6 +235,12 @@ impl Exchange {
         self.denial = Some(denial);
     }
 
+    /// The delay before the newest attempt, or before the one that is decided on.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// Why no other attempt was made, if one was wanted.
     #[must_use]
     pub const fn denial(&self) -> Option<Denial> {

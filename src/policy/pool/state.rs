@@ -163,16 +163,26 @@ impl PoolState {
     }
 
     /// The attempt is over because another was faster. All that is known of it is that it took at
-    /// least until `now`.
-    pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) {
-        if let Some(state) = self.endpoint_mut(attempt.endpoint()) {
-            let took = now.since(attempt.sent());
-            state
-                .totals_mut()
-                .ended(Outcome::Neutral(Neutral::Overtaken), took);
-            state.overtaken(took, now, pool.decay);
-        }
+    /// least until `now`. If it was a trial, its permit is free again by what is returned.
+    #[must_use = "the breaker changes only if the judgement is applied"]
+    pub fn overtaken(&mut self, pool: &Pool, attempt: Attempt, now: Instant) -> Option<Judgement> {
+        let judgement = Judgement {
+            endpoint: attempt.endpoint(),
+            pass: attempt.pass(),
+            verdict: Verdict::Neutral,
+            exceeded: false,
+        };
+        let state = self.endpoint_mut(attempt.endpoint())?;
+        let took = now.since(attempt.sent());
+        state
+            .totals_mut()
+            .ended(Outcome::Neutral(Neutral::Overtaken), took);
+        state.overtaken(took, now, pool.decay);
+        let is_trial = state
+            .breaker()
+            .would_change(judgement.pass, judgement.verdict, false);
         self.end(attempt);
+        is_trial.then_some(judgement)
     }
 
     /// The attempt is over and no longer counts as active.

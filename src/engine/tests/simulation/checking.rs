@@ -36,7 +36,7 @@ fn pauses(checks: &[Instant]) -> Vec<Duration> {
 fn health_is(world: &World, endpoint: usize, health: Health) -> bool {
     let index = EndpointIndex::new(endpoint).unwrap();
     let now = world.now();
-    world.all_workers(|worker| worker.state.endpoint(index).unwrap().health(now) == health)
+    world.all_workers(|worker| worker.state().endpoint(index).unwrap().health(now) == health)
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What holds of every exchange, whatever the policy and whatever becomes of its attempts.
 //!
 //! Each case is a stretch of a proxy's life: a random pool, some requests that overlap, and for
-//! each attempt a random end. They are driven through the public interface as the filter does it,
-//! in virtual time, and everything decided on the way is written down. Each test then looks through
-//! these records for one promise. The rules are stated anew here, from the contract.
+//! each attempt a random end. They are played by workers of the engine in virtual time, and
+//! everything decided on the way is written down. Each test then looks through these records for
+//! one promise. The rules are stated anew here, from the contract.
 //!
 //! The promises here hold with and without breakers that open; those about breakers are in
 //! `breakers.rs`, those about the budget in `budgets.rs`.

@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::outcome::Outcome;
+use steerage_engine::action::CallId;
+use steerage_engine::headers::HeaderMap;
+use steerage_engine::request::Request;
+use steerage_engine::settings::{PoolSettings, Settings};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
-use steerage_shared::memory::Memory;
 use steerage_shared::store::{NotWritten, Store, Version, Versioned};
 
 use crate::log::Log;
-use crate::upstream::Upstream;
-use crate::worker::Worker;
+use crate::proxy::Proxy;
+use crate::upstream::{Reply, Upstream};
+use crate::worker::{Ended, Worker};
 use crate::{at, span};
 
 /// From one round of a worker to the next.
@@ -32,40 +34,50 @@ pub(crate) struct Place {
 /// What happens to a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// It publishes and reads.
-    Round,
+    /// It starts, and the host's timer fires so much later for the first time.
+    Start { late: Duration },
+    /// The host's timer fires.
+    Tick,
     /// A client's request arrives.
     Arrival,
-    /// The delay of a retry is over.
-    Retry { stream: u64 },
-    /// An attempt is answered, or has taken too long.
-    Ended { stream: u64, outcome: Outcome },
+    /// A client that has no answer yet leaves.
+    Leave { stream: u64 },
+    /// The router reports how a first attempt has ended.
+    Answered { stream: u64, ended: Ended },
+    /// A call is answered, or has taken too long.
+    Called { id: CallId, ended: Ended },
     /// A health check is answered.
-    Checked {
-        endpoint: EndpointIndex,
-        status: u16,
-    },
+    Checked { id: CallId, status: u16 },
 }
+
+/// When something is to happen, and its number among all that is.
+pub(crate) type Due = (Instant, u64);
 
 /// Proxies with their workers, and upstreams.
 pub(crate) struct World {
-    pub(crate) pool: Pool,
+    /// What every client asks for.
+    pub(crate) request: Request,
+    settings: Settings,
     pub(crate) log: RefCell<Log>,
     upstreams: Vec<Upstream>,
     workers: Vec<RefCell<Worker>>,
     /// Whether the worker of each place is alive.
     alive: Vec<Cell<bool>>,
     /// By time, and by the order in which they came up.
-    events: RefCell<BTreeMap<(Instant, u64), (Place, Event)>>,
+    events: RefCell<BTreeMap<Due, (Place, Event)>>,
     scheduled: Cell<u64>,
     now: Cell<Instant>,
+    /// Until when time passes at the moment.
+    end: Cell<Instant>,
     rng: RefCell<Xoshiro256PlusPlus>,
-    /// What the workers of each proxy share. Workers are dealt out to the proxies in turn.
-    stores: Vec<Memory>,
+    /// Workers are dealt out to them in turn.
+    proxies: Vec<Proxy>,
     /// Requests a second and worker.
     rate: Cell<f64>,
     /// How often a write is overtaken by another, besides those that are by chance.
     conflicts: f64,
+    /// The share of clients that leave, and how long these wait.
+    leaving: Option<(f64, Duration)>,
 }
 
 impl World {
@@ -80,11 +92,18 @@ impl World {
         assert_eq!(pool.endpoints.len(), upstreams.len());
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let place = |number| Place { number, life: 0 };
+        let settings = Settings {
+            sync_interval: SYNC,
+            ..Settings::new([PoolSettings::of(pool)].into())
+        };
         let all = (0..workers)
-            .map(|number| RefCell::new(Worker::new(place(number), &pool, SYNC, rng.random())))
+            .map(|number| RefCell::new(Worker::new(place(number), &settings, rng.random())))
             .collect();
+        let head = [(":method", "GET"), (":path", "/"), (":authority", "shop")];
         let world = Self {
-            pool,
+            request: Request::arrived(HeaderMap::of(&head), &settings.cluster_header, true),
+            proxies: [Proxy::new(pool_of(&settings))].into(),
+            settings,
             log: RefCell::default(),
             upstreams,
             workers: all,
@@ -92,10 +111,11 @@ impl World {
             events: RefCell::default(),
             scheduled: Cell::new(0),
             now: Cell::new(at(0.0)),
+            end: Cell::new(at(0.0)),
             rng: RefCell::new(rng),
-            stores: vec![Memory::default()],
             rate: Cell::new(rate),
             conflicts: 0.0,
+            leaving: None,
         };
         (0..workers).for_each(|number| world.begin(place(number)));
         world
@@ -103,8 +123,9 @@ impl World {
 
     /// The same with the workers in so many proxies, which know nothing of each other.
     pub(crate) fn with_proxies(self, proxies: usize) -> Self {
-        let stores = (0..proxies).map(|_| Memory::default()).collect();
-        Self { stores, ..self }
+        let pool = pool_of(&self.settings);
+        let proxies = (0..proxies).map(|_| Proxy::new(pool)).collect();
+        Self { proxies, ..self }
     }
 
     /// The same with this share of writes overtaken, whatever else happens.
@@ -112,12 +133,19 @@ impl World {
         Self { conflicts, ..self }
     }
 
+    /// The same with this share of clients leaving if they have no answer within `patience`.
+    pub(crate) fn with_leaving(self, share: f64, patience: Duration) -> Self {
+        let leaving = Some((share, patience));
+        Self { leaving, ..self }
+    }
+
     /// Lets time pass until `seconds` after the beginning.
     pub(crate) fn run_until(&self, seconds: f64) {
         let end = at(seconds);
+        self.end.set(end);
         while let Some((time, place, event)) = self.pop(end) {
             self.now.set(self.now.get().max(time));
-            self.happen(place, event);
+            self.happen(place, event, time);
         }
         self.now.set(end);
     }
@@ -150,7 +178,7 @@ impl World {
         let life = worker.place.life + 1;
         let place = Place { number, life };
         let seed = self.rng.borrow_mut().random();
-        *worker = Worker::new(place, &self.pool, SYNC, seed);
+        *worker = Worker::new(place, &self.settings, seed);
         drop(worker);
         self.begin(place);
     }
@@ -171,31 +199,39 @@ impl World {
         all
     }
 
-    pub(crate) fn schedule(&self, time: Instant, place: Place, event: Event) {
-        let number = self.scheduled.get();
-        self.scheduled.set(number + 1);
-        let mut events = self.events.borrow_mut();
-        events.insert((time, number), (place, event));
+    pub(crate) fn schedule(&self, time: Instant, place: Place, event: Event) -> Due {
+        let due = (time, self.scheduled.get());
+        self.scheduled.set(due.1 + 1);
+        self.events.borrow_mut().insert(due, (place, event));
+        due
+    }
+
+    /// What was to happen does not.
+    pub(crate) fn cancel(&self, due: Due) {
+        self.events.borrow_mut().remove(&due);
     }
 
     /// What an endpoint makes of a request that arrives `now`.
-    pub(crate) fn answer(&self, endpoint: usize, now: Instant) -> (u16, Duration) {
-        self.upstreams[endpoint].answer(now, &mut *self.rng.borrow_mut())
+    pub(crate) fn reply(&self, endpoint: usize, now: Instant) -> Reply {
+        self.upstreams[endpoint].reply(now, &mut *self.rng.borrow_mut())
+    }
+
+    /// How long the next client waits; `None`: to the end.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let (share, patience) = self.leaving?;
+        (self.draw() < share).then_some(patience)
     }
 
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
     }
 
-    /// Rounds and requests of a worker that has just started. Workers do not tick together.
+    /// A worker starts, and requests arrive. Workers do not tick together.
     fn begin(&self, place: Place) {
-        let first = SYNC.as_secs_f64() * self.draw();
-        self.schedule(self.now() + span(first), place, Event::Round);
-        self.schedule(
-            self.now() + self.until_next_request(),
-            place,
-            Event::Arrival,
-        );
+        let late = span(SYNC.as_secs_f64() * self.draw());
+        self.schedule(self.now(), place, Event::Start { late });
+        let first = self.now() + self.until_next_request();
+        self.schedule(first, place, Event::Arrival);
     }
 
     fn until_next_request(&self) -> Duration {
@@ -213,7 +249,8 @@ impl World {
         Some((time, place, event))
     }
 
-    fn happen(&self, place: Place, event: Event) {
+    /// An event that is due at `due` happens, perhaps a little early.
+    fn happen(&self, place: Place, event: Event, due: Instant) {
         if !self.alive[place.number].get() {
             return;
         }
@@ -221,33 +258,46 @@ impl World {
         if worker.place != place {
             return;
         }
-        let now = self.now();
+        let mut now = worker.clock(self.now());
         match event {
-            Event::Round => self.schedule(now + SYNC, place, event),
+            // Nothing would be due before.
+            Event::Tick => now = now.max(due),
             Event::Arrival if self.rate.get() == 0.0 => return,
-            Event::Arrival => self.schedule(now + self.until_next_request(), place, event),
+            Event::Arrival => {
+                self.schedule(now + self.until_next_request(), place, event);
+            }
             _ => {}
         }
-        let store = &self.stores[place.number % self.stores.len()];
-        worker.handle(event, self, &Interleaved { world: self, store }, now);
+        let proxy = &self.proxies[place.number % self.proxies.len()];
+        let store = Interleaved {
+            world: self,
+            proxy,
+            now,
+        };
+        worker.handle(event, self, &store, now);
     }
 
     /// Another worker runs between what the running one has read and what it is about to write: one
     /// to which something happens within [`AT_ONCE`].
     fn let_another_run(&self) {
-        let soon = self.now() + AT_ONCE;
+        let soon = self.end.get().min(self.now() + AT_ONCE);
         let idle = |place: Place| self.workers[place.number].try_borrow_mut().is_ok();
         let mut events = self.events.borrow_mut();
         let next = events
             .range(..(soon, 0))
             .find(|(_, (place, _))| idle(*place))
             .map(|(key, _)| *key);
-        let Some((place, event)) = next.and_then(|key| events.remove(&key)) else {
+        let Some((due, (place, event))) = next.and_then(|key| events.remove_entry(&key)) else {
             return;
         };
         drop(events);
-        self.happen(place, event);
+        self.happen(place, event, due.0);
     }
+}
+
+/// The pool of the simulation.
+fn pool_of(settings: &Settings) -> &Pool {
+    &settings.pools[0].pool
 }
 
 impl fmt::Debug for World {
@@ -261,25 +311,31 @@ impl fmt::Debug for World {
 /// The store as one of several workers sees it that run at the same time.
 struct Interleaved<'a> {
     world: &'a World,
-    store: &'a Memory,
+    proxy: &'a Proxy,
+    /// The time of the worker that runs.
+    now: Instant,
 }
 
 impl Store for Interleaved<'_> {
     fn read(&self, key: &str) -> Option<Versioned> {
-        self.store.read(key)
+        self.proxy.store.read(key)
     }
 
     fn write(&self, key: &str, bytes: &[u8], version: Option<Version>) -> Result<(), NotWritten> {
-        let Self { world, store } = self;
+        let Self { world, proxy, now } = *self;
         if world.draw() < OVERTAKEN {
             world.let_another_run();
         }
         if world.draw() < world.conflicts {
-            store.touch(key);
+            proxy.store.touch(key);
         }
-        let written = store.write(key, bytes, version);
-        let conflict = written == Err(NotWritten::Conflict);
-        world.log.borrow_mut().conflicts += u32::from(conflict);
+        let written = proxy.store.write(key, bytes, version);
+        let mut log = world.log.borrow_mut();
+        match written {
+            Ok(()) => proxy.written(key, pool_of(&world.settings), &mut log, now),
+            Err(NotWritten::Conflict) => log.conflicts += 1,
+            Err(NotWritten::Refused) => {}
+        }
         written
     }
 }

@@ -12,6 +12,7 @@ use proptest::{collection, option, sample};
 use steerage_policy::balance::{HashOn, Strategy};
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
 use steerage_policy::endpoint::{Endpoint, Weight};
+use steerage_policy::health::CheckPolicy;
 use steerage_policy::outcome::{Kind, Neutral, Outcome};
 use steerage_policy::pool::{Pool, Timeouts};
 use steerage_policy::retry::backoff::Delays;
@@ -26,6 +27,8 @@ use steerage_policy::retry::{RetryPolicy, Statuses};
 pub(crate) struct Request {
     pub(crate) arrives: Duration,
     pub(crate) key: Option<u64>,
+    /// Whether it may be sent again: its method, and what stands against it.
+    pub(crate) repeatability: Repeatability,
     /// What becomes of its attempts, in order; the last one repeats.
     pub(crate) fates: Vec<Fate>,
 }
@@ -36,8 +39,6 @@ pub(crate) struct Fate {
     pub(crate) outcome: Outcome,
     /// Unless the attempt's timeout is shorter.
     pub(crate) took: Duration,
-    /// What is known of repeating the request when it ends: a request still arrives meanwhile.
-    pub(crate) repeatability: Repeatability,
 }
 
 #[derive(Clone, Debug)]
@@ -46,9 +47,10 @@ pub(crate) struct Case {
     /// The statuses that the pool's policy lists.
     pub(crate) statuses: Vec<u16>,
     pub(crate) requests: Vec<Request>,
-    /// Health checks that end: when, of which endpoint, and whether they are good.
-    pub(crate) checks: Vec<(Duration, usize, bool)>,
-    /// Requests and checks go to one after the other.
+    /// What becomes of health checks, in the order in which they are made, over and over: how long
+    /// they take, and whether they are good. There are none if this is empty.
+    pub(crate) checks: Vec<(Duration, bool)>,
+    /// Requests go to one after the other.
     pub(crate) workers: usize,
     pub(crate) seed: u64,
 }
@@ -228,6 +230,10 @@ fn fate(took: impl Generator<Value = Duration>) -> impl Generator<Value = Fate> 
         1 => Just(Outcome::Timeout),
         1 => Just(Outcome::Neutral(Neutral::Unknown)),
     ];
+    (outcome, took).prop_map(|(outcome, took)| Fate { outcome, took })
+}
+
+fn repeatability() -> impl Generator<Value = Repeatability> {
     let obstacle = prop_oneof![
         4 => Just(None),
         1 => sample::select(&[
@@ -239,11 +245,7 @@ fn fate(took: impl Generator<Value = Duration>) -> impl Generator<Value = Fate> 
         ]).prop_map(Some),
     ];
     let allowed = prop_oneof![4 => Just(true), 1 => Just(false)];
-    (outcome, took, allowed, obstacle).prop_map(|(outcome, took, allowed, obstacle)| Fate {
-        outcome,
-        took,
-        repeatability: Repeatability { allowed, obstacle },
-    })
+    (allowed, obstacle).prop_map(|(allowed, obstacle)| Repeatability { allowed, obstacle })
 }
 
 fn requests(
@@ -255,14 +257,25 @@ fn requests(
     let request = (
         arrives,
         option::of(any::<u64>()),
+        repeatability(),
         collection::vec(fate(took), 1..=attempts),
     )
-        .prop_map(|(arrives, key, fates)| Request {
+        .prop_map(|(arrives, key, repeatability, fates)| Request {
             arrives,
             key,
+            repeatability,
             fates,
         });
     collection::vec(request, 1..=most)
+}
+
+/// Checks that close breakers, and by themselves take no endpoint away.
+fn seldom() -> CheckPolicy {
+    CheckPolicy {
+        interval: Duration::from_secs(2),
+        unhealthy_threshold: u32::MAX,
+        ..CheckPolicy::default()
+    }
 }
 
 /// A worker whose endpoints are always available.
@@ -297,19 +310,28 @@ pub(crate) fn guarded() -> impl Generator<Value = Case> {
     (
         pool(touchy(), duration().boxed()),
         requests(duration(), took, 4, 40),
-        collection::vec((duration(), 0_usize..6, any::<bool>()), 0..10),
+        collection::vec(
+            ((0_u64..500).prop_map(Duration::from_millis), any::<bool>()),
+            0..10,
+        ),
         1_usize..=4,
         any::<u64>(),
     )
-        .prop_map(|((pool, statuses), requests, mut checks, workers, seed)| {
-            checks.sort_unstable();
-            Case {
-                pool,
-                statuses,
-                requests,
-                checks,
-                workers,
-                seed,
-            }
-        })
+        .prop_map(
+            |((mut pool, statuses), mut requests, checks, workers, seed)| {
+                // Within a nanosecond, and still one after the other: an event is of one exchange.
+                for (request, nanos) in requests.iter_mut().zip(1..) {
+                    request.arrives += Duration::from_nanos(nanos);
+                }
+                pool.checks = (!checks.is_empty()).then(seldom);
+                Case {
+                    pool,
+                    statuses,
+                    requests,
+                    checks,
+                    workers,
+                    seed,
+                }
+            },
+        )
 }

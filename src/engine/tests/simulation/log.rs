@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use steerage_engine::action::Reason;
 use steerage_policy::breaker::StateName;
 use steerage_policy::time::Instant;
 
@@ -20,6 +21,10 @@ pub(crate) struct Log {
     pub(crate) served: u32,
     /// Exchanges that ended with a failure, or for which there was no endpoint.
     pub(crate) failed: u32,
+    /// Clients that left without an answer.
+    pub(crate) left: u32,
+    /// Calls that the host did not send.
+    pub(crate) refused_calls: u32,
     /// Changes of what the workers agree on that were to be written.
     pub(crate) changes: u32,
     /// Those that were not.
@@ -38,6 +43,8 @@ pub(crate) struct Answer {
     /// How long it has taken.
     pub(crate) took: Duration,
     pub(crate) good: bool,
+    /// Why the filter answered by itself, if it did.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// An attempt.
@@ -50,6 +57,8 @@ pub(crate) struct Sent {
     pub(crate) endpoint: usize,
     /// Whether it holds a permit for a trial.
     pub(crate) trial: bool,
+    /// Whether the router still had the first attempt.
+    pub(crate) hedge: bool,
 }
 
 /// A breaker has entered a state.

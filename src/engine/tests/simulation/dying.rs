@@ -18,7 +18,7 @@ fn what_a_dead_worker_had_under_way_is_forgotten() {
         let mut own = [0; 4];
         world.each_worker(|worker| {
             let reports = worker
-                .state
+                .state()
                 .endpoints()
                 .map(|(_, state)| state.report(world.now()));
             own[worker.place.number] = reports.map(|report| report.active).sum();

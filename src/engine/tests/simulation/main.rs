@@ -1,9 +1,9 @@
 //! Several workers and endpoints in virtual time: what a user of the proxy would see.
 //!
-//! Everything that decides is what ships: exchanges, balancers, breakers and health of
-//! `steerage-policy`, the records of this crate, and a store with the host's rules. Only the host
-//! and the upstreams are simulated, by a script with a seed. Workers are interleaved where the real
-//! ones are: other workers run between one's read and its write, so writes do conflict.
+//! Everything that decides is what ships: each worker is a [`steerage_engine::Worker`], and the
+//! store has the host's rules. Only the host, the clients and the upstreams are simulated, by a
+//! script with a seed. Workers are interleaved where the real ones are: other workers run between
+//! one's read and its write, so writes do conflict.
 //!
 //! A run depends on its seed alone. On failure the seed is printed; to run only that one, change
 //! [`SEEDS`].
@@ -15,6 +15,11 @@
 //! | [`balancing`] | the load of slow and fast endpoints |
 //! | [`dying`] | workers that are gone |
 //! | [`contending`] | changes under contention |
+//! | [`hedging`] | answers that stall, and hedges |
+//! | [`cooling`] | an endpoint that asks to be left alone |
+//! | [`limiting`] | endpoints at their limits |
+//! | [`leaving`] | deadlines, clients that leave, calls that are not sent |
+//! | [`speed`] | (how long a run takes) |
 //! | [`scenarios`] | a bad day, a file each: what clients get, by second |
 
 #![expect(
@@ -27,10 +32,16 @@ mod balancing;
 mod breaking;
 mod checking;
 mod contending;
+mod cooling;
 mod dying;
+mod hedging;
+mod leaving;
+mod limiting;
 mod scenarios;
+mod speed;
 
 mod log;
+mod proxy;
 mod upstream;
 mod view;
 mod worker;

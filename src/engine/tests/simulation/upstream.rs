@@ -3,12 +3,14 @@
 //! An endpoint answers after a time that varies by a half; or it has a number of servers and a
 //! queue before them, so that answers take longer the more requests there are. Each server works on
 //! one request at a time, in the order of arrival, and does not notice that a client has given up.
-//! A request that would wait too long is refused.
+//! A request that would wait too long is refused. An endpoint may also ask to be left alone, or not
+//! listen at all.
 
 use core::cell::RefCell;
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
+use steerage_policy::outcome::Outcome;
 use steerage_policy::time::Instant;
 
 use crate::at;
@@ -34,6 +36,37 @@ struct Behaviour {
     servers: Option<usize>,
     /// The longest wait for a server.
     queue: Duration,
+    /// It answers everything with 429 and asks to be left alone for so many seconds.
+    throttling: Option<u32>,
+    /// Whether nothing listens.
+    down: bool,
+}
+
+/// What becomes of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply {
+    pub(crate) outcome: Outcome,
+    pub(crate) takes: Duration,
+    /// Seconds that it asks to be left alone for.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl Reply {
+    const fn of(outcome: Outcome, takes: Duration) -> Self {
+        Self {
+            outcome,
+            takes,
+            retry_after: None,
+        }
+    }
+
+    /// The status that a health check sees.
+    pub(crate) const fn status(&self) -> u16 {
+        match self.outcome {
+            Outcome::Answered(status) => status,
+            _ => 503,
+        }
+    }
 }
 
 impl Upstream {
@@ -45,6 +78,8 @@ impl Upstream {
             stalling: 0.0,
             servers: None,
             queue: Duration::MAX,
+            throttling: None,
+            down: false,
         };
         Self {
             script: [(Instant::ORIGIN, behaviour)].to_vec(),
@@ -82,6 +117,16 @@ impl Upstream {
         self.then(seconds, |behaviour| behaviour.servers = Some(servers))
     }
 
+    /// From `seconds` on it asks to be left alone for so many seconds, and does nothing else.
+    pub(crate) fn throttling(self, retry_after: Option<u32>, seconds: f64) -> Self {
+        self.then(seconds, |behaviour| behaviour.throttling = retry_after)
+    }
+
+    /// From `seconds` on nothing listens, or something does again.
+    pub(crate) fn down(self, down: bool, seconds: f64) -> Self {
+        self.then(seconds, |behaviour| behaviour.down = down)
+    }
+
     fn then(mut self, seconds: f64, change: impl Fn(&mut Behaviour)) -> Self {
         let newest = self.script.last();
         let (_, mut behaviour) = *newest.unwrap();
@@ -90,18 +135,28 @@ impl Upstream {
         self
     }
 
-    /// The status of a request that arrives `now`, and how long it takes.
-    pub(crate) fn answer(&self, now: Instant, rng: &mut dyn Rng) -> (u16, Duration) {
+    /// What becomes of a request that arrives `now`.
+    pub(crate) fn reply(&self, now: Instant, rng: &mut dyn Rng) -> Reply {
         let begun = self.script.iter().rev().find(|(from, _)| *from <= now);
         let (_, behaviour) = begun.unwrap();
+        if behaviour.down {
+            return Reply::of(Outcome::ConnectFailure, REFUSAL);
+        }
+        if let Some(seconds) = behaviour.throttling {
+            return Reply {
+                retry_after: Some(seconds),
+                ..Reply::of(Outcome::Answered(429), REFUSAL)
+            };
+        }
         let failing = rng.random::<f64>() < behaviour.failing;
         let stalls = behaviour.stalling > 0.0 && rng.random::<f64>() < behaviour.stalling;
         let factor = (0.5 + rng.random::<f64>()) * if stalls { 20.0 } else { 1.0 };
         let takes = Duration::try_from_secs_f64(behaviour.takes.as_secs_f64() * factor).unwrap();
         let Some(waits) = self.wait(behaviour, takes, now) else {
-            return (503, REFUSAL);
+            return Reply::of(Outcome::Answered(503), REFUSAL);
         };
-        (if failing { 503 } else { 200 }, waits + takes)
+        let status = if failing { 503 } else { 200 };
+        Reply::of(Outcome::Answered(status), waits + takes)
     }
 
     /// How long a request waits for a server that then `takes` its time; `None` if that is too

@@ -1,0 +1,252 @@
+//! Hands events to one worker, and writes its actions down as short lines.
+
+use core::time::Duration;
+
+use steerage_engine::action::{Account, CallId};
+use steerage_engine::answer::Answer;
+use steerage_engine::headers::HeaderMap;
+use steerage_engine::request::Request;
+use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
+use steerage_engine::{Action, Actions, Flow, StreamId, StreamKey, Turn, Worker};
+use steerage_policy::endpoint::{Endpoint, EndpointIndex};
+use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::{Pool, PoolState, Timeouts};
+use steerage_policy::retry::backoff::Delays;
+use steerage_policy::retry::hedge::{HedgeDelay, HedgePolicy};
+use steerage_policy::retry::jitter::Jitter;
+use steerage_policy::time::Instant;
+use steerage_shared::memory::Memory;
+
+/// So long that no round comes between the events of a test. Where the timer is set to this,
+/// nothing else is due.
+pub(crate) const ROUND: Duration = Duration::from_secs(3_600);
+
+pub(crate) const NOTHING: [&str; 0] = [];
+
+/// A worker, and what surrounds it.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) worker: Worker,
+    settings: Settings,
+    store: Memory,
+    actions: Actions,
+    /// Calls under way, in the order in which they were asked for.
+    pub(crate) calls: Vec<CallId>,
+    /// The bodies that they carry.
+    pub(crate) bodies: Vec<Vec<u8>>,
+}
+
+impl Driver {
+    /// A worker that has made its first round.
+    pub(crate) fn new(pool: Pool, seed: u64) -> Self {
+        let settings = Settings {
+            sync_interval: ROUND,
+            ..Settings::new([PoolSettings::of(pool)].into())
+        };
+        let mut driver = Self {
+            worker: Worker::new(&settings, seed),
+            settings,
+            store: Memory::default(),
+            actions: Actions::new(),
+            calls: Vec::new(),
+            bodies: Vec::new(),
+        };
+        let started = driver.event(0, |worker, turn| worker.start(turn));
+        assert_eq!(started.1, ["timer 1 ms"]);
+        assert_eq!(driver.tick(0), ["timer 3600000 ms"]);
+        driver
+    }
+
+    /// An event at so many milliseconds: what the worker answers, and the actions.
+    pub(crate) fn event<T>(
+        &mut self,
+        millis: u64,
+        event: impl FnOnce(&mut Worker, &mut Turn<'_>) -> T,
+    ) -> (T, Vec<String>) {
+        let mut turn = Turn::new(at(millis), &self.store, &mut self.actions);
+        let answer = event(&mut self.worker, &mut turn);
+        let mut lines = Vec::new();
+        while let Some(action) = self.actions.pop_front() {
+            lines.extend(self.line(action));
+        }
+        (answer, lines)
+    }
+
+    /// A request without a body arrives, and is routed.
+    pub(crate) fn get(&mut self, millis: u64, stream: u64) -> (StreamKey, Vec<String>) {
+        let (key, lines) = self.request(millis, stream, get());
+        (key.unwrap(), lines)
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        millis: u64,
+        stream: u64,
+        request: Request,
+    ) -> (Option<StreamKey>, Vec<String>) {
+        self.event(millis, |worker, turn| {
+            worker.request_head(StreamId(stream), only_pool(), request, None, turn)
+        })
+    }
+
+    /// The router's answer.
+    pub(crate) fn response(
+        &mut self,
+        millis: u64,
+        key: StreamKey,
+        outcome: Outcome,
+    ) -> (Flow, Vec<String>) {
+        let answer = Answer::head(outcome);
+        self.event(millis, |worker, turn| {
+            worker.response_head(key, answer, turn)
+        })
+    }
+
+    /// The oldest call is answered.
+    pub(crate) fn called(&mut self, millis: u64, outcome: Outcome) -> Vec<String> {
+        let id = self.calls.remove(0);
+        let answer = Answer {
+            headers: Some(HeaderMap::default()),
+            ..Answer::head(outcome)
+        };
+        self.event(millis, |worker, turn| {
+            worker.call_answered(id, answer, turn);
+        })
+        .1
+    }
+
+    /// The host has not sent the newest call.
+    pub(crate) fn not_called(&mut self, millis: u64) -> Vec<String> {
+        let id = self.calls.pop().unwrap();
+        self.event(millis, |worker, turn| worker.call_refused(id, turn))
+            .1
+    }
+
+    pub(crate) fn tick(&mut self, millis: u64) -> Vec<String> {
+        self.event(millis, |worker, turn| worker.tick(turn)).1
+    }
+
+    /// The client leaves: the host reports that, if the answer has not begun, and closes the stream.
+    pub(crate) fn leave(&mut self, millis: u64, key: StreamKey) -> Vec<String> {
+        let lines = self.event(millis, |worker, turn| worker.client_left(key, turn));
+        lines.1
+    }
+
+    pub(crate) fn state(&self) -> &PoolState {
+        self.worker.pool_state(only_pool()).unwrap()
+    }
+
+    /// Attempts under way at each endpoint.
+    pub(crate) fn active(&self) -> Vec<u32> {
+        let states = self.state().endpoints();
+        states.map(|(_, state)| state.active()).collect()
+    }
+
+    /// Nothing is under way, and nothing is due but the next round.
+    #[track_caller]
+    pub(crate) fn assert_idle(&mut self, millis: u64) {
+        assert!(self.active().iter().all(|active| *active == 0));
+        assert_eq!(self.calls, []);
+        let remaining = at(0) + ROUND;
+        let remaining = remaining.since(at(millis)).as_millis();
+        assert_eq!(self.tick(millis), [format!("timer {remaining} ms")]);
+    }
+
+    fn line(&mut self, action: Action) -> Option<String> {
+        Some(match action {
+            Action::Route(route) => {
+                let sending = route.sending;
+                let to = self.name(sending.endpoint);
+                format!(
+                    "route {} to {to}, {} ms",
+                    sending.stream.0,
+                    sending.timeout.as_millis()
+                )
+            }
+            Action::Call(call) => {
+                let sending = call.sending;
+                self.calls.push(call.id);
+                self.bodies.push(call.request.body().to_vec());
+                assert!(
+                    call.patience > sending.timeout,
+                    "the engine's timer is first"
+                );
+                let to = self.name(sending.endpoint);
+                format!(
+                    "call {} to {to}, {} ms, attempt {}",
+                    sending.stream.0,
+                    sending.timeout.as_millis(),
+                    sending.number
+                )
+            }
+            Action::Pass(account) => format!("pass {}", told(&account)),
+            Action::Resume(account) => format!("resume {}", told(&account)),
+            Action::Give(given) => {
+                let outcome = given.answer.outcome;
+                format!("give {outcome:?} to {}", told(&given.account))
+            }
+            Action::Refuse(refusal) => format!("refuse {}", told(&refusal.account)),
+            Action::SetTimer(period) => format!("timer {} ms", period.as_millis()),
+            Action::Publish(_) => return None,
+            other => format!("{other:?}"),
+        })
+    }
+
+    fn name(&self, endpoint: EndpointIndex) -> &str {
+        let pool = &self.settings.pool(only_pool()).unwrap().pool;
+        &pool.endpoint(endpoint).unwrap().name
+    }
+}
+
+/// What a client is told: the stream, the number of attempts, and why it gets no more.
+fn told(account: &Account) -> String {
+    let mut told = format!("{} after {}", account.stream.0, account.attempts);
+    if let Some(reason) = account.reason {
+        told = format!("{told}: {}", reason.name());
+    }
+    if let Some(denial) = account.denial {
+        told = format!("{told} ({})", denial.name());
+    }
+    told
+}
+
+pub(crate) fn only_pool() -> PoolIndex {
+    PoolIndex::new(0).unwrap()
+}
+
+pub(crate) fn at(millis: u64) -> Instant {
+    Instant::ORIGIN + Duration::from_secs(1_000) + Duration::from_millis(millis)
+}
+
+/// Endpoints `a`, `b` and `c` in turn; a retry after 100 ms, 1 s for an attempt, 3 s for all.
+pub(crate) fn pool() -> Pool {
+    let mut pool = Pool::new("default", ["a", "b", "c"].map(Endpoint::new).to_vec());
+    let [connect, read, total] = [100, 1_000, 3_000].map(Duration::from_millis);
+    pool.timeouts = Timeouts::new(connect, read, read, total).unwrap();
+    let delay = Duration::from_millis(100);
+    pool.retry.backoff = Delays::fixed(delay, delay);
+    pool.retry.jitter = Jitter::None;
+    pool.retry.budget = None;
+    pool
+}
+
+/// The same with a hedge after 50 ms, or two.
+pub(crate) fn hedged(most: u8) -> Pool {
+    let mut pool = pool();
+    pool.retry.hedge = Some(HedgePolicy {
+        delay: HedgeDelay::Fixed(Duration::from_millis(50)),
+        max: most,
+        ratio: f64::from(most),
+    });
+    pool
+}
+
+pub(crate) fn get() -> Request {
+    request("GET", &[], true)
+}
+
+pub(crate) fn request(method: &str, headers: &[(&str, &str)], complete: bool) -> Request {
+    let mut head = vec![(":method", method), (":path", "/"), (":authority", "shop")];
+    head.extend_from_slice(headers);
+    Request::arrived(HeaderMap::of(&head), "x-steerage-cluster", complete)
+}
