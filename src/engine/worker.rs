@@ -153,6 +153,13 @@ impl Worker {
         }
     }
 
+    /// Whether the router has a stream's first attempt and has not answered. Simulations and tests
+    /// ask; a shell has no need to.
+    #[must_use]
+    pub fn awaits_answer(&self, key: StreamKey) -> bool {
+        self.stream(key).is_some_and(Stream::awaits_answer)
+    }
+
     /// The head of an answer is on its way to the client of a stream. One that is not the answer to
     /// the first attempt is the filter's own and passes by.
     pub fn response_head(&mut self, key: StreamKey, answer: Answer, turn: &mut Turn<'_>) -> Flow {
@@ -226,12 +233,6 @@ impl Worker {
     pub fn pool_state(&self, index: PoolIndex) -> Option<&PoolState> {
         let pool = self.pools.get(index.position())?;
         Some(&pool.steered.state)
-    }
-
-    /// Whether a stream's first attempt is not answered yet, for simulations and tests.
-    #[must_use]
-    pub fn awaits_answer(&self, key: StreamKey) -> bool {
-        self.stream(key).is_some_and(Stream::awaits_answer)
     }
 
     /// The exchange of a stream, for simulations and tests.
