@@ -168,16 +168,15 @@ pub(super) fn check(plugin: &Plugin, check: Check) -> Result<Token, Refused> {
         return Err(Refused::NOT_FOUND); // What is checked is an endpoint of a pool that checks.
     };
     let path = endpoint.health_check_path.as_deref();
-    let host = endpoint.authority.as_deref().or(checks.host.as_deref());
     let mut headers: Vec<(&str, &str)> = vec![
         (":method", &checks.method),
         (":path", path.unwrap_or(&checks.path)),
-        (":authority", host.unwrap_or(&endpoint.cluster)),
+        (":authority", endpoint.checked_host(checks)),
         ("user-agent", USER_AGENT),
     ];
     let own = checks.headers.iter();
     headers.extend(own.map(|(name, value)| (&**name, &**value)));
-    host::call(&endpoint.cluster, &headers, &[], checks.timeout)
+    host::call(endpoint.checked_cluster(), &headers, &[], checks.timeout)
 }
 
 /// A number of attempts. There are hardly ever more than can be written down before.

@@ -47,6 +47,8 @@ mod nesting;
 mod obligations;
 mod obstacles;
 
+mod checking;
+
 mod admin;
 mod operating;
 mod status;
