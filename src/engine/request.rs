@@ -281,6 +281,11 @@ impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name)
     }
+
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let all = self.headers.iter();
+        all.filter_map(move |(key, value)| (key == name.as_bytes()).then_some(value))
+    }
 }
 
 /// A stream's request. Actions share it without a copy; before the first that does, sharing costs
