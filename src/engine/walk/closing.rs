@@ -17,7 +17,7 @@ impl Walk<'_> {
         let account = self.account(None, turn.now);
         turn.actions.push_back(match self.stream.best.take() {
             None => Action::Resume(account),
-            Some(answer) => Action::Give(Box::new(Given {
+            Some((answer, _)) => Action::Give(Box::new(Given {
                 account,
                 answer: *answer,
                 is_head: self.stream.request.method() == b"HEAD",

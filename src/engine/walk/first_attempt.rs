@@ -15,7 +15,7 @@ use steerage_policy::time::Instant;
 
 use super::conclude::{Next, Walk};
 use super::phase::Phase;
-use super::stream::{LastAttempt, Stream, Via};
+use super::stream::{LastAttempt, Stream, Via, Worth};
 use crate::action::{Account, Action, Flow, Reason, Refusal, Route};
 use crate::answer::Answer;
 use crate::names::StreamId;
@@ -53,7 +53,7 @@ pub(crate) fn arrive(
             request: Kept::Own(request),
             phase: Phase::Routed(attempt),
             best: None,
-            held_is_upstreams: false,
+            held: Worth::Hosts,
             calls: Vec::new(),
             hedge_at: None,
             due: None,
@@ -140,6 +140,10 @@ impl Walk<'_> {
                 self.wait_until(Some(turn.now + delay), turn);
                 Flow::Pause
             }
+            Next::Answer { .. } if self.stream.best.is_some() => {
+                self.finish(turn);
+                Flow::Pause
+            }
             Next::Answer { expired } => {
                 let reason = expired.then_some(Reason::DeadlineExceeded);
                 let account = self.account(reason, turn.now);
@@ -186,6 +190,13 @@ impl Walk<'_> {
                 Outcome::Timeout
             };
             self.give_up(first, outcome, turn);
+        }
+        if self.stream.has_final() {
+            let state = &mut self.steered.state;
+            self.stream
+                .exchange
+                .answered(state, Class::Success, turn.now);
+            return self.finish(turn);
         }
         if client_is_late && turn.now < self.stream.exchange.deadline() {
             self.refuse(Reason::WriteTimeout, Class::Neutral, turn);
