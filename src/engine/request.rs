@@ -97,7 +97,7 @@ impl Request {
                     let length = number(value);
                     request.content_length = length.and_then(|length| length.try_into().ok());
                 }
-                b"grpc-timeout" => request.shorten(grpc_timeout(value)),
+                b"grpc-timeout" => request.shorten(grpc_timeout(value).map(ahead_of)),
                 b"idempotency-key" => request.has_idempotency_key = !value.is_empty(),
                 _ if is_control(name) || name == cluster_header.as_bytes() => {
                     match name {
@@ -193,6 +193,12 @@ impl Request {
     #[must_use]
     pub fn is_stream(&self) -> bool {
         self.kind != Kind::Plain
+    }
+
+    /// Whether the client speaks gRPC.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        self.kind == Kind::Grpc
     }
 
     /// Why the request cannot be sent again now; `None` when it can.
@@ -353,6 +359,13 @@ fn is_grpc(content_type: &[u8]) -> bool {
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// How long an exchange may take whose client gives up after `deadline`: so much less that the client
+/// gets the answer that says so. A client whose own clock is first does not know whether it was heard.
+fn ahead_of(deadline: Duration) -> Duration {
+    const MOST: Duration = Duration::from_millis(50);
+    deadline - MOST.min(deadline / 20)
 }
 
 /// The number that a value is, if it is one.

@@ -42,6 +42,7 @@ mod attempt_log;
 mod interceptors;
 
 mod extending;
+mod grpc;
 
 mod nesting;
 mod obligations;

@@ -161,6 +161,7 @@ impl Walk<'_> {
             last: Some((last.endpoint, took)),
             reason,
             denial: self.stream.exchange.denial(),
+            grpc_status: None,
         }
     }
 }
