@@ -127,6 +127,7 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
     let authority = endpoint.authority.as_deref().map(str::as_bytes);
     let number = attempts(call.sending.number);
     let timeout = milliseconds(pool, &call.sending);
+    // The routing header is the router's and goes to no upstream.
     let cluster_header = plugin.settings.cluster_header.as_bytes();
     let mut headers: Vec<(&[u8], &[u8])> = vec![
         (b":path", &path),
@@ -134,7 +135,6 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
             b":authority",
             authority.unwrap_or_else(|| request.authority()),
         ),
-        (cluster_header, endpoint.cluster.as_bytes()),
         (ATTEMPT_COUNT.as_bytes(), number.as_bytes()),
         (TRY_TIMEOUT.as_bytes(), timeout.as_bytes()),
     ];

@@ -18,6 +18,8 @@ const TEMPLATE: &str = include_str!("envoy.yaml");
 
 /// A route for requests whose cluster the filter names.
 const STEERED: &str = "              - match: {prefix: /}
+                # The header has done its work when the cluster is chosen. Upstreams need not know of it.
+                request_headers_to_remove: [@HEADER@]
                 route:
                   # Steerage chooses the cluster of each request and names it in this header. A request that
                   # no pool takes has no such header: put routes for those in front of this one.

@@ -203,6 +203,11 @@ fn route(
             documents,
             "    - headers: [{{type: Exact, name: {header}, value: {name}}}]"
         )?;
+        writeln!(documents, "    filters:")?;
+        writeln!(
+            documents,
+            "    - {{type: RequestHeaderModifier, requestHeaderModifier: {{remove: [{header}]}}}}"
+        )?;
         writeln!(documents, "    backendRefs: [{backend}]")?;
         documents.push_str(NO_TIMEOUT);
     }

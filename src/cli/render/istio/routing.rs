@@ -61,6 +61,7 @@ impl Rendering<'_> {
                     writeln!(documents, "  - match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{exact: {exact}}}}}")?;
                     route_to(documents, "    ", destination)?;
+                    self.hide_headers(documents)?;
                 }
             }
             IstioRouting::ClusterHeader => {
@@ -73,6 +74,7 @@ impl Rendering<'_> {
                     writeln!(documents, "    match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{}}}}")?;
                     route_to(documents, "    ", first)?;
+                    self.hide_headers(documents)?;
                 }
             }
         }
@@ -89,6 +91,15 @@ impl Rendering<'_> {
                 route_to(documents, "  - ", &Destination { host, port, subset })
             }
         }
+    }
+
+    /// Has a route take its headers off the request. They have done their work when it is chosen.
+    fn hide_headers(&self, documents: &mut String) -> std::fmt::Result {
+        let header = quoted(&self.config.cluster_header);
+        writeln!(
+            documents,
+            "    headers: {{request: {{remove: [{header}]}}}}"
+        )
     }
 
     /// The EnvoyFilter, if the cluster is to be taken from the header.
