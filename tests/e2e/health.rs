@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use steerage_harness::tokio::time::sleep;
 use steerage_harness::serde_json::json;
+use steerage_harness::tokio::time::sleep;
 use steerage_harness::{Cluster, Received, Reply, Upstream, eventually, get, run};
 
 use crate::support::{assert_unharmed, envoy_of, tally};
@@ -190,14 +190,20 @@ fn a_cluster_of_a_mesh_is_checked_at_its_application() {
                 .start()
                 .await
                 .unwrap();
-            eventually("a check has come through", || async { !checks(&app).is_empty() })
-                .await
-                .unwrap();
+            let soon = Duration::from_secs(5);
+            eventually("a check has come through", soon, async || {
+                (!checks(&app).is_empty()).then_some(())
+            })
+            .await
+            .unwrap();
             let asked = checks(&app)[0].header("host");
             assert_eq!(asked.as_deref(), Some(host), "{protocol}");
-            eventually("the verdict is healthy", || async {
+            eventually("the verdict is healthy", soon, async || {
                 let status = get(envoy.addr(), "/steerage/endpoints").await.unwrap();
-                status.text().contains(r#""health":"healthy""#)
+                status
+                    .text()
+                    .contains(r#""health":"healthy""#)
+                    .then_some(())
             })
             .await
             .unwrap();

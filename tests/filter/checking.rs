@@ -12,8 +12,9 @@ fn asked(endpoints: &str, health_check: &str) -> Vec<(String, String, String)> {
         "outbound|80||api.ns",
         "outbound|15021|v1|probe.ns",
     ];
-    let config =
-        format!(r#"{{"endpoints": [{endpoints}], "health_check": {{"interval": 10{health_check}}}}}"#);
+    let config = format!(
+        r#"{{"endpoints": [{endpoints}], "health_check": {{"interval": 10{health_check}}}}}"#
+    );
     let host = clusters
         .into_iter()
         .fold(Setup::new(), Setup::cluster)

@@ -122,6 +122,11 @@ fn renamed(arguments: &RenderGateway, clusters: &[Cluster], mut policy: Value) -
             match endpoint {
                 Value::Object(fields) => {
                     fields.insert("cluster".into(), cluster);
+                    if let Some(Value::String(checked)) = fields.get_mut("health_check_cluster")
+                        && let Some(name) = name_of(checked)
+                    {
+                        checked.clone_from(name);
+                    }
                     fields.entry("name").or_insert_with(|| json!(label));
                 }
                 other => *other = json!({"cluster": cluster, "name": label}),

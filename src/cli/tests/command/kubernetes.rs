@@ -34,14 +34,18 @@ fn on_istio(mut document: Value) -> Value {
     for pool in pools {
         let endpoints = pool.get_mut("endpoints").and_then(Value::as_array_mut);
         for endpoint in endpoints.into_iter().flatten() {
-            let cluster = match endpoint {
-                Value::Object(endpoint) => endpoint.get_mut("cluster").expect("it is required"),
-                name => name,
+            let clusters = match endpoint {
+                Value::Object(endpoint) => endpoint
+                    .iter_mut()
+                    .filter(|(field, _)| matches!(&***field, "cluster" | "health_check_cluster"))
+                    .map(|(_, cluster)| cluster)
+                    .collect(),
+                name => vec![name],
             };
-            *cluster = json!(format!(
-                "outbound|80||{}",
-                cluster.as_str().expect("a name")
-            ));
+            for cluster in clusters {
+                let name = cluster.as_str().expect("a name");
+                *cluster = json!(format!("outbound|80||{name}"));
+            }
         }
     }
     document
