@@ -46,6 +46,11 @@ fn write(
     let request = route.request.as_deref();
     let written = Written {
         cluster_header: &plugin.settings.cluster_header,
+        authority_header: if plugin.route_rewrites_host {
+            AUTHORITY
+        } else {
+            ":authority"
+        },
         endpoint,
         path: endpoint
             .path_prefix
@@ -74,6 +79,7 @@ fn write(
 /// What is written into the router's request.
 struct Written<'a> {
     cluster_header: &'a str,
+    authority_header: &'static str,
     endpoint: &'a Endpoint,
     /// `None`: as it is.
     path: Option<Vec<u8>>,
@@ -85,7 +91,7 @@ impl Written<'_> {
     /// Each header with its value.
     fn each<'a>(&'a self, mut write: impl FnMut(&'a str, &'a [u8])) {
         if let Some(authority) = &self.endpoint.authority {
-            write(":authority", authority.as_bytes());
+            write(self.authority_header, authority.as_bytes());
         }
         if let Some(path) = &self.path {
             write(":path", path);
@@ -210,6 +216,11 @@ fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
         Cow::Owned(host::milliseconds(sending.timeout).to_string())
     }
 }
+
+/// Tells the router which host the endpoint is asked for, where its route rewrites the host by this
+/// header (`host_rewrite_header`). Writing `:authority` would have the router look for a virtual host
+/// of that name.
+pub(super) const AUTHORITY: &str = "x-steerage-authority";
 
 /// Announces the attempt's number to the upstream, from 1.
 const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";

@@ -40,6 +40,9 @@ pub(super) fn documents(
     clusters: &[Cluster],
     policy: Value,
 ) -> Result<String, String> {
+    if config.route_rewrites_host {
+        return Err("host_rewrite_header: an HTTPRoute cannot rewrite the host by a header".into());
+    }
     if clusters.len() > MOST_CLUSTERS {
         let count = clusters.len();
         return Err(format!(
