@@ -34,7 +34,7 @@ fn what_is_late_is_no_unavailability() {
         let envoy = pool(&clusters, &config).await;
         let call = |path, timeout| {
             let mut headers = vec![("content-type", "application/grpc")];
-            headers.extend(Some(("grpc-timeout", timeout)).filter(|_| timeout != ""));
+            headers.extend(Some(("grpc-timeout", timeout)).filter(|_| !timeout.is_empty()));
             request(envoy.addr(), request_of("POST", path, &headers, "hello"))
         };
         // The client's own deadline, and ahead of it.

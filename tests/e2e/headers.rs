@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use steerage_harness::{Answer, Received, Reply, Upstream, run};
+use steerage_harness::serde_json::json;
+use steerage_harness::{Answer, Cluster, Envoy, Received, Reply, Upstream, run};
 
-use crate::support::{ask, assert_unharmed, pool};
+use crate::support::{ask, assert_unharmed, pool, steady};
 
 #[test]
 fn every_attempt_tells_its_number_and_the_time_that_is_left() {
@@ -226,6 +227,79 @@ fn a_client_cannot_steer() {
                 }
             }
         }
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn rules_for_headers_hold_for_every_attempt_where_they_belong() {
+    run(async {
+        // On the route they would hold for first attempts only: a call does not take the route, and
+        // Envoy puts what the route adds to an answer in front of what a call has brought.
+        let reply = |status| {
+            move |_: &Received, _| {
+                Reply::status(status)
+                    .header("access-control-allow-origin", "https://internal.example")
+                    .header("x-internal", "1")
+            }
+        };
+        let near = Upstream::start(reply(200)).await.unwrap();
+        let far = Upstream::start(reply(200)).await.unwrap();
+        let config = r#"{"endpoints": ["near", {"cluster": "far", "priority": 1}],
+            "interceptors": {
+                "request": [{"remove_header": "x-internal-token"}],
+                "response": [{"set_header": {"access-control-allow-origin": "*"}},
+                             {"remove_header": "x-internal"}]
+            }}"#;
+        // A filter in front of the upstreams sees calls, too.
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let type_of = |name: &str| format!("type.googleapis.com/envoy.extensions.{name}");
+        let filters = json!({"typed_extension_protocol_options": {options: {
+            "@type": format!("type.googleapis.com/{options}"),
+            "explicit_http_config": {"http_protocol_options": {}},
+            "http_filters": [
+                {"name": "header_mutation", "typed_config": {
+                    "@type": type_of("filters.http.header_mutation.v3.HeaderMutation"),
+                    "mutations": {"request_mutations": [
+                        {"remove": "x-other-token"}, {"remove": "x-envoy-internal"},
+                    ]},
+                }},
+                {"name": "upstream_codec", "typed_config": {
+                    "@type": type_of("filters.http.upstream_codec.v3.UpstreamCodec"),
+                }},
+            ],
+        }}});
+        let cluster = |name, upstream: &Upstream| {
+            Cluster::new(name)
+                .host(upstream.addr())
+                .merge(filters.clone())
+        };
+        let envoy = Envoy::builder()
+            .config(steady(config))
+            .cluster_with(cluster("near", &near))
+            .cluster_with(cluster("far", &far))
+            .start()
+            .await
+            .unwrap();
+        let sent = [("x-internal-token", "1"), ("x-other-token", "1")];
+        let check = async || {
+            let answer = ask(&envoy, "GET", "/", &sent).await;
+            assert_eq!(answer.status, 200);
+            let cors = answer_values(&answer, "access-control-allow-origin");
+            assert_eq!(
+                (cors, answer.header("x-internal")),
+                (vec!["*".to_owned()], None)
+            );
+        };
+        check().await;
+        near.set(reply(503));
+        check().await;
+        for attempt in near.received().into_iter().chain(far.received()) {
+            for name in ["x-internal-token", "x-other-token", "x-envoy-internal"] {
+                assert_eq!(attempt.header(name), None, "{attempt:?}");
+            }
+        }
+        assert_eq!((near.count(), far.count()), (2, 1));
         assert_unharmed(&envoy).await;
     });
 }
