@@ -97,7 +97,7 @@ impl Request {
                     let length = number(value);
                     request.content_length = length.and_then(|length| length.try_into().ok());
                 }
-                b"grpc-timeout" => request.shorten(grpc_timeout(value).map(ahead_of)),
+                b"grpc-timeout" => request.shorten(grpc_timeout(value)),
                 b"idempotency-key" => request.has_idempotency_key = !value.is_empty(),
                 _ if is_control(name) || name == cluster_header.as_bytes() => {
                     match name {
@@ -361,24 +361,21 @@ fn is_grpc(content_type: &[u8]) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
-/// How long an exchange may take whose client gives up after `deadline`: so much less that the client
-/// gets the answer that says so. A client whose own clock is first does not know whether it was heard.
-fn ahead_of(deadline: Duration) -> Duration {
-    const MOST: Duration = Duration::from_millis(50);
-    deadline - MOST.min(deadline / 20)
-}
-
 /// The number that a value is, if it is one.
 fn number(value: &[u8]) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The time that a gRPC client gives its call: at most eight digits and a unit, e.g. `100m` for
-/// 100 ms. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+/// The time that an exchange may take whose gRPC client gives its call this one: at most eight digits
+/// and a unit, e.g. `100m` for 100 ms. It is so much less that the client gets the answer that says so:
+/// one whose own clock is first does not know whether it was heard.
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+#[inline(never)] // Or the scan of every head gets dearer.
 fn grpc_timeout(value: &[u8]) -> Option<Duration> {
+    const MARGIN: Duration = Duration::from_millis(50);
     let (unit, digits) = value.split_last()?;
     let count = number(digits).filter(|_| digits.len() <= 8)?;
-    Some(match unit {
+    let deadline = match unit {
         b'H' => Duration::from_secs(count * 3_600),
         b'M' => Duration::from_secs(count * 60),
         b'S' => Duration::from_secs(count),
@@ -386,5 +383,6 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
         b'u' => Duration::from_micros(count),
         b'n' => Duration::from_nanos(count),
         _ => return None,
-    })
+    };
+    Some(deadline - MARGIN.min(deadline / 20))
 }
