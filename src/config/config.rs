@@ -12,6 +12,8 @@ use crate::interceptors::Interceptors;
 pub struct Config {
     /// The request header in which the route looks for the cluster, in lower case.
     pub cluster_header: Box<str>,
+    /// Whether the route rewrites the host to what `x-steerage-authority` says.
+    pub route_rewrites_host: bool,
     /// How often a worker publishes and reads what is shared, 10 ms to 10 s.
     pub sync_interval: Duration,
     /// In the order in which requests are matched; none only if there is `admin`.

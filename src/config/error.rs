@@ -187,6 +187,8 @@ pub enum Problem {
         /// Where the other is.
         of: Box<str>,
     },
+    /// Health checks of an endpoint have no host that they could ask for.
+    NoHostToCheck,
     /// Given in both spellings.
     BothSpellings {
         /// The path of the other.
@@ -279,6 +281,10 @@ impl fmt::Display for Problem {
                 Decimal(*seconds)
             ),
             Self::Duplicate { of } => write!(f, "must be unique, is the same as {of}"),
+            Self::NoHostToCheck => f.write_str(
+                "must have `health_check_host` or `authority`, or the pool `health_check.host`, \
+                 since health checks cannot ask for a host of its name",
+            ),
             Self::BothSpellings { other } => {
                 write!(f, "must be given in one spelling only, is also {other}")
             }

@@ -71,7 +71,8 @@ fn complete() -> Value {
                 "endpoints": [
                     "a",
                     {"cluster": "b", "weight": 2.5, "priority": 1, "authority": "b.org",
-                     "path_prefix": "/v1", "health_check_path": "/up", "name": "beta"}
+                     "path_prefix": "/v1", "health_check_path": "/up", "name": "beta",
+                     "health_check_host": "probe.org", "health_check_cluster": "b-probe"}
                 ],
                 "load_balancer": {
                     "strategy": "consistent_hash", "decay": 5, "hash_on": {"header": "x-user"}

@@ -98,9 +98,10 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && some(text, |byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
-fn is_authority(text: &str) -> bool {
+/// Whether it may stand in `:authority`: what RFC 3986 §3.2 allows there, but for `userinfo@`.
+pub(crate) fn is_authority(text: &str) -> bool {
     some(text, |byte| {
-        byte.is_ascii_graphic() && !b"/?#@\\".contains(&byte)
+        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte)
     })
 }
 

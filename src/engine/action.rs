@@ -139,6 +139,9 @@ pub struct Account {
     pub reason: Option<Reason>,
     /// Why no other attempt was made, if one was wanted.
     pub denial: Option<Denial>,
+    /// What a client that speaks gRPC is told as `grpc-status`, where the host's own choice would be
+    /// another.
+    pub grpc_status: Option<u8>,
 }
 
 /// An answer of a call, for the client.
@@ -198,6 +201,16 @@ impl Reason {
         }
     }
 
+    /// The status of the answer to a client that speaks gRPC.
+    /// <https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>
+    #[must_use]
+    pub const fn grpc_status(self) -> u8 {
+        match self {
+            Self::NoEndpointAvailable | Self::Overloaded => 14,
+            Self::DeadlineExceeded | Self::WriteTimeout => GRPC_DEADLINE_EXCEEDED,
+        }
+    }
+
     /// What the access log says.
     #[must_use]
     pub const fn details(self) -> &'static str {
@@ -220,6 +233,9 @@ impl Reason {
         }
     }
 }
+
+/// gRPC's word for what was not finished in time.
+pub(crate) const GRPC_DEADLINE_EXCEEDED: u8 = 4;
 
 /// An attempt that has ended, for the log.
 #[derive(Debug)]

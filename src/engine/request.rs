@@ -143,10 +143,18 @@ impl Request {
         self.content_length
     }
 
-    /// The time that the client itself gives the request, if it says so.
+    /// The time that the client itself gives the request, if it says so. A client of gRPC watches its
+    /// clock, and if that is first it does not know whether it was heard: so much less for it that it
+    /// gets the answer that says so.
     #[must_use]
-    pub const fn limit(&self) -> Option<Duration> {
-        self.limit
+    pub fn limit(&self) -> Option<Duration> {
+        const MARGIN: Duration = Duration::from_millis(50);
+        let limit = self.limit?;
+        Some(if self.is_grpc() {
+            limit - MARGIN.min(limit / 20)
+        } else {
+            limit
+        })
     }
 
     /// Whether the next `size` bytes of its body would be kept.
@@ -193,6 +201,12 @@ impl Request {
     #[must_use]
     pub fn is_stream(&self) -> bool {
         self.kind != Kind::Plain
+    }
+
+    /// Whether the client speaks gRPC.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        self.kind == Kind::Grpc
     }
 
     /// Why the request cannot be sent again now; `None` when it can.
@@ -280,6 +294,11 @@ impl RequestHead for Request {
 
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.get(name)
+    }
+
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let all = self.headers.iter();
+        all.filter_map(move |(key, value)| (key == name.as_bytes()).then_some(value))
     }
 }
 

@@ -260,7 +260,7 @@ fn send(reply: &Reply) {
     let headers: Vec<(&[u8], &[u8])> = headers
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
-    if let Err(refused) = host::reply(reply.status, ADMIN, &headers, &reply.body) {
+    if let Err(refused) = host::reply(reply.status, ADMIN, &headers, &reply.body, None) {
         hostcall_refused("to answer an operator", refused);
     }
 }

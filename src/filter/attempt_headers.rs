@@ -46,6 +46,11 @@ fn write(
     let request = route.request.as_deref();
     let written = Written {
         cluster_header: &plugin.settings.cluster_header,
+        authority_header: if plugin.route_rewrites_host {
+            AUTHORITY
+        } else {
+            ":authority"
+        },
         endpoint,
         path: endpoint
             .path_prefix
@@ -74,6 +79,7 @@ fn write(
 /// What is written into the router's request.
 struct Written<'a> {
     cluster_header: &'a str,
+    authority_header: &'static str,
     endpoint: &'a Endpoint,
     /// `None`: as it is.
     path: Option<Vec<u8>>,
@@ -85,7 +91,7 @@ impl Written<'_> {
     /// Each header with its value.
     fn each<'a>(&'a self, mut write: impl FnMut(&'a str, &'a [u8])) {
         if let Some(authority) = &self.endpoint.authority {
-            write(":authority", authority.as_bytes());
+            write(self.authority_header, authority.as_bytes());
         }
         if let Some(path) = &self.path {
             write(":path", path);
@@ -127,6 +133,7 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
     let authority = endpoint.authority.as_deref().map(str::as_bytes);
     let number = attempts(call.sending.number);
     let timeout = milliseconds(pool, &call.sending);
+    // The routing header is the router's and goes to no upstream.
     let cluster_header = plugin.settings.cluster_header.as_bytes();
     let mut headers: Vec<(&[u8], &[u8])> = vec![
         (b":path", &path),
@@ -134,7 +141,6 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
             b":authority",
             authority.unwrap_or_else(|| request.authority()),
         ),
-        (cluster_header, endpoint.cluster.as_bytes()),
         (ATTEMPT_COUNT.as_bytes(), number.as_bytes()),
         (TRY_TIMEOUT.as_bytes(), timeout.as_bytes()),
     ];
@@ -168,16 +174,15 @@ pub(super) fn check(plugin: &Plugin, check: Check) -> Result<Token, Refused> {
         return Err(Refused::NOT_FOUND); // What is checked is an endpoint of a pool that checks.
     };
     let path = endpoint.health_check_path.as_deref();
-    let host = endpoint.authority.as_deref().or(checks.host.as_deref());
     let mut headers: Vec<(&str, &str)> = vec![
         (":method", &checks.method),
         (":path", path.unwrap_or(&checks.path)),
-        (":authority", host.unwrap_or(&endpoint.cluster)),
+        (":authority", endpoint.checked_host(checks)),
         ("user-agent", USER_AGENT),
     ];
     let own = checks.headers.iter();
     headers.extend(own.map(|(name, value)| (&**name, &**value)));
-    host::call(&endpoint.cluster, &headers, &[], checks.timeout)
+    host::call(endpoint.checked_cluster(), &headers, &[], checks.timeout)
 }
 
 /// A number of attempts. There are hardly ever more than can be written down before.
@@ -211,6 +216,11 @@ fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
         Cow::Owned(host::milliseconds(sending.timeout).to_string())
     }
 }
+
+/// Tells the router which host the endpoint is asked for, where its route rewrites the host by this
+/// header (`host_rewrite_header`). Writing `:authority` would have the router look for a virtual host
+/// of that name.
+pub(super) const AUTHORITY: &str = "x-steerage-authority";
 
 /// Announces the attempt's number to the upstream, from 1.
 const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";

@@ -17,17 +17,19 @@ use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::balance::Strategy;
 use steerage_policy::outcome::{Class, Neutral, Outcome};
-use steerage_policy::pool::Pool;
 use steerage_policy::retry::may_request_cool_down;
 
+use super::attempt_headers::AUTHORITY;
+use super::plugin::PoolShell;
 use crate::host::{self, Body, Map};
-use crate::metrics::hostcall_refused;
+use crate::metrics::{InternalError, hostcall_refused};
 
 /// Reads the head of the response at hand, of a stream of this pool, and its status as the client
 /// would get it. Only the status, or all of the headers if the pool wants to know what they say of
 /// health; who made the answer is asked only where it matters. `in_disguise` says that the host may
 /// hide a failure of its own in a 200, as it does to a client that speaks gRPC.
-pub(super) fn response(pool: &Pool, in_disguise: bool) -> (Answer, Option<u16>) {
+pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<u16>) {
+    let pool = shell.pool();
     let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
     let read = if weighs_health {
         host::header_map(Map::Response).map(|headers| (status_of(&headers), Some(headers)))
@@ -44,8 +46,12 @@ pub(super) fn response(pool: &Pool, in_disguise: bool) -> (Answer, Option<u16>) 
     };
     let mut answer = Answer::head(Outcome::Answered(status));
     let is_covered = pool.retry.covers(answer.outcome);
-    if answer.outcome.class() == Class::Failure || is_covered || in_disguise {
+    let may_be_hosts = answer.outcome.class() == Class::Failure || is_covered || in_disguise;
+    if may_be_hosts || status == NOT_FOUND {
         answer.outcome = routed(status, &host::property(&["response", "code_details"]));
+        if answer.outcome == NOT_ROUTED {
+            warn_of_route(shell);
+        }
     }
     if answer.is_upstreams() {
         let may_cool_down = may_request_cool_down(answer.outcome);
@@ -104,6 +110,7 @@ fn routed(status: u16, details: &[u8]) -> Outcome {
     const BEFORE_RESPONSE: &[u8] = b"upstream_reset_before_response_started{";
     match details {
         b"via_upstream" => Outcome::Answered(status),
+        b"route_not_found" => NOT_ROUTED,
         b"no_healthy_upstream" | b"cluster_not_found" | b"maintenance_mode" => {
             Outcome::ConnectFailure
         }
@@ -188,6 +195,31 @@ fn reset(reason: &[u8]) -> Outcome {
         Outcome::Reset
     }
 }
+
+/// The router found no route. It had one before the filter wrote the request's headers, or the filter
+/// would not have been asked; so it is said where an endpoint changes what routes are chosen by.
+fn warn_of_route(shell: &PoolShell) {
+    let pool = shell.pool();
+    let mut endpoints = pool.endpoints.iter();
+    if !endpoints.any(|endpoint| endpoint.authority.is_some() || endpoint.path_prefix.is_some()) {
+        return;
+    }
+    InternalError::AuthorityBreaksRoute.count();
+    if !shell.has_warned_of_route.replace(true) {
+        log::warn!(
+            "pool {}: the host finds no route for the `authority` or the `path_prefix` of an endpoint, so first \
+             attempts fail with 404 and calls follow: give the route `host_rewrite_header: {AUTHORITY}` and this \
+             configuration `\"host_rewrite_header\": true`, or the virtual host the domain `*`",
+            pool.name
+        );
+    }
+}
+
+/// The status that a router without a route answers with.
+const NOT_FOUND: u16 = 404;
+
+/// The router found no route: nothing was sent.
+const NOT_ROUTED: Outcome = Outcome::Neutral(Neutral::NotRouted);
 
 /// Another filter answered, or the host does not tell.
 const UNKNOWN: Outcome = Outcome::Neutral(Neutral::Unknown);

@@ -158,6 +158,15 @@ impl Performer<'_> {
         {
             hostcall_refused("to mark a response", refused);
         }
+        if let Some(grpc_status) = account.grpc_status
+            && let Err(refused) = host::set_header(
+                Map::Response,
+                "grpc-status",
+                grpc_status.to_string().as_bytes(),
+            )
+        {
+            hostcall_refused("to give a response its gRPC status", refused);
+        }
         note(pool, account);
         if pool.pool().response_headers {
             let attempts = attempts(account.attempts);
@@ -218,7 +227,7 @@ impl Performer<'_> {
             return host::resume_response();
         }
         replied(account.stream);
-        host::reply(status, RETRIED, &headers, &answer.body)
+        host::reply(status, RETRIED, &headers, &answer.body, None)
     }
 
     /// Answers in place of an upstream. Interceptors see the answer if there was an attempt.
@@ -239,7 +248,13 @@ impl Performer<'_> {
         edits.apply(&mut headers);
         let body = reason.text().as_bytes();
         replied(account.stream);
-        host::reply(reason.status(), reason.details(), &headers, body)
+        host::reply(
+            reason.status(),
+            reason.details(),
+            &headers,
+            body,
+            account.grpc_status,
+        )
     }
 }
 

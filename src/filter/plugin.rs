@@ -30,6 +30,8 @@ pub(super) struct Plugin {
     pub(super) settings: Settings,
     pub(super) pools: Vec<PoolShell>,
     pub(super) admin: Option<Admin>,
+    /// Whether the route rewrites the host by a header.
+    pub(super) route_rewrites_host: bool,
     pub(super) metrics: Metrics,
     /// `None` during an event.
     worker: Cell<Option<Box<Worker>>>,
@@ -65,6 +67,8 @@ pub(super) struct PoolShell {
     pub(super) chains: Chains,
     /// The read timeout in whole milliseconds, as the router is told with each request.
     pub(super) read_timeout: Box<str>,
+    /// Whether it has been said that what an endpoint changes loses the route.
+    pub(super) has_warned_of_route: Cell<bool>,
 }
 
 impl Plugin {
@@ -89,6 +93,7 @@ impl Plugin {
                     attempt_log: chains.log.is_some(),
                 }),
                 chains,
+                has_warned_of_route: Cell::new(false),
             });
         }
         let settings = Settings {
@@ -105,6 +110,7 @@ impl Plugin {
             settings,
             pools,
             admin: config.admin,
+            route_rewrites_host: config.route_rewrites_host,
             metrics: Metrics::default(),
             worker: Cell::new(Some(Box::new(worker))),
             spare: Cell::default(),

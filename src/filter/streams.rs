@@ -2,10 +2,10 @@
 
 use steerage_engine::request::{Chunk, Request};
 use steerage_engine::{Flow, StreamId};
-use steerage_policy::matching::RequestHead as _;
 use steerage_policy::time::Instant;
 
 use super::admin_requests;
+use super::attempt_headers::AUTHORITY;
 use super::classify;
 use super::contexts;
 use super::perform::Performer;
@@ -55,13 +55,18 @@ pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
 }
 
 /// The request belongs to no pool: it goes on as it came, except that a client must not choose its
-/// cluster.
+/// cluster, nor the host that the route rewrites it to.
 fn leave_alone(cluster_header: &str, request: &Request) {
-    if request.has_control_headers()
-        && request.header(cluster_header).is_some()
-        && let Err(refused) = host::remove_header(Map::Request, cluster_header.as_bytes())
-    {
-        hostcall_refused("to remove a client's routing header", refused);
+    if !request.has_control_headers() {
+        return;
+    }
+    for name in [cluster_header, AUTHORITY] {
+        let mut given = request.control_headers();
+        if given.any(|given| given == name.as_bytes())
+            && let Err(refused) = host::remove_header(Map::Request, name.as_bytes())
+        {
+            hostcall_refused("to remove a client's routing header", refused);
+        }
     }
 }
 
@@ -121,7 +126,7 @@ pub(super) fn response_headers(id: ContextId) -> Flow {
         return Flow::Continue; // An answer of our own passes by.
     };
     let now = host::now();
-    let (answer, status) = classify::response(pool.pool(), stream.in_disguise);
+    let (answer, status) = classify::response(pool, stream.in_disguise);
     let event = performer(&plugin, id, now, status)
         .event(|worker, turn| worker.response_head(key, answer, turn));
     event.unwrap_or(Flow::Continue)

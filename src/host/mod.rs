@@ -225,14 +225,17 @@ pub(crate) fn call<T: AsRef<[u8]>>(
     Ok(Token(token))
 }
 
-/// Answers the stream's request. `details` goes to the access log and must not contain spaces.
+/// Answers the stream's request. `details` goes to the access log and must not contain spaces. To a
+/// client that speaks gRPC the host makes a `grpc-status` of the status unless it is given one, and a
+/// `grpc-message` of the body.
 pub(crate) fn reply(
     status: u16,
     details: &str,
     headers: &[(&[u8], &[u8])],
     body: &[u8],
+    grpc_status: Option<u8>,
 ) -> Result<(), Refused> {
-    const NOT_GRPC: i32 = -1;
+    const NOT_GIVEN: i32 = -1;
     let headers = HeaderMap::of(headers);
     let headers = headers.as_block();
     let body_data = if body.is_empty() {
@@ -251,7 +254,7 @@ pub(crate) fn reply(
             body.len(),
             headers.as_ptr(),
             headers.len(),
-            NOT_GRPC,
+            grpc_status.map_or(NOT_GIVEN, i32::from),
         )
     })
 }

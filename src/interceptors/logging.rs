@@ -99,6 +99,7 @@ impl fmt::Display for Shown<'_> {
         let name = match self.0 {
             Outcome::Answered(status) => return write!(f, "status={status}"),
             Outcome::Neutral(Neutral::Unknown) => "unknown",
+            Outcome::Neutral(Neutral::NotRouted) => "not_routed",
             Outcome::Neutral(Neutral::Overtaken) => "overtaken",
             Outcome::Neutral(Neutral::ClientGone) => "client_gone",
             Outcome::Neutral(Neutral::WriteTimeout) => "write_timeout",

@@ -18,15 +18,18 @@ pub(crate) enum InternalError {
     NoSlot = 3,
     /// A hostcall failed.
     Hostcall = 4,
+    /// What an endpoint changes about its requests, its `authority` above all, loses them the route.
+    AuthorityBreaksRoute = 5,
 }
 
 impl InternalError {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::UnreadableRecord,
         Self::Contention,
         Self::SharedData,
         Self::NoSlot,
         Self::Hostcall,
+        Self::AuthorityBreaksRoute,
     ];
 
     const fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl InternalError {
             Self::SharedData => "shared_data",
             Self::NoSlot => "no_slot",
             Self::Hostcall => "hostcall",
+            Self::AuthorityBreaksRoute => "authority_breaks_route",
         }
     }
 

@@ -28,6 +28,14 @@ pub trait RequestHead {
     fn authority(&self) -> &[u8];
     /// The first value of the header `name`, which is in lower case.
     fn header(&self, name: &str) -> Option<&[u8]>;
+    /// All values of the header `name`, which is in lower case, in their order. A head that never
+    /// repeats a header need not say more than the first.
+    fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]>
+    where
+        Self: Sized,
+    {
+        self.header(name).into_iter()
+    }
 }
 
 /// The conditions of one pool; the default matches every request.

@@ -35,6 +35,8 @@ pub enum Outcome {
 pub enum Neutral {
     /// The proxy or another filter answered, or the answer could not be read.
     Unknown,
+    /// The proxy found no route for the attempt, so nothing was sent.
+    NotRouted,
     /// Another attempt of the same request was faster.
     Overtaken,
     /// The client left before the answer.

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use steerage_harness::{Answer, Received, Reply, Upstream, run};
+use steerage_harness::serde_json::json;
+use steerage_harness::{Answer, Cluster, Envoy, Received, Reply, Upstream, run};
 
-use crate::support::{ask, assert_unharmed, pool};
+use crate::support::{ask, assert_unharmed, pool, steady};
 
 #[test]
 fn every_attempt_carries_its_number_and_the_time_that_is_left() {
@@ -213,15 +214,15 @@ fn a_client_cannot_steer() {
         ];
         for (attempt, number) in attempts {
             assert_eq!(values(attempt, "x-envoy-attempt-count"), [number]);
-            let timeouts = values(attempt, "x-envoy-expected-rq-timeout-ms");
-            assert_eq!(timeouts.len(), 1, "{timeouts:?}");
-            assert!(timeouts[0].parse::<u64>().unwrap() > 1_000, "{timeouts:?}");
-            assert!(!values(attempt, "x-steerage-cluster").contains(&"trap".to_owned()));
-            let own = [
-                "x-steerage-cluster",
-                "x-envoy-attempt-count",
-                "x-envoy-expected-rq-timeout-ms",
-            ];
+            let told = values(attempt, "x-envoy-expected-rq-timeout-ms");
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].parse::<u64>().unwrap() > 1_000, "{told:?}");
+            let own = ["x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms"];
+            let names = attempt.headers.keys();
+            let ours: Vec<_> = names
+                .filter(|name| name.as_str().starts_with("x-steerage"))
+                .collect();
+            assert!(ours.is_empty(), "{ours:?} in attempt {number}");
             for (name, _) in hostile {
                 let name = name.to_ascii_lowercase();
                 if !own.contains(&&*name) {
@@ -229,6 +230,79 @@ fn a_client_cannot_steer() {
                 }
             }
         }
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn header_rules_in_the_right_place_apply_to_every_attempt() {
+    run(async {
+        // On the route they would hold for first attempts only: a call does not take the route, and
+        // Envoy puts what the route adds to an answer in front of what a call has brought.
+        let reply = |status| {
+            move |_: &Received, _| {
+                Reply::status(status)
+                    .header("access-control-allow-origin", "https://internal.example")
+                    .header("x-internal", "1")
+            }
+        };
+        let near = Upstream::start(reply(200)).await.unwrap();
+        let far = Upstream::start(reply(200)).await.unwrap();
+        let config = r#"{"endpoints": ["near", {"cluster": "far", "priority": 1}],
+            "interceptors": {
+                "request": [{"remove_header": "x-internal-token"}],
+                "response": [{"set_header": {"access-control-allow-origin": "*"}},
+                             {"remove_header": "x-internal"}]
+            }}"#;
+        // A filter in front of the upstreams sees calls, too.
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let type_of = |name: &str| format!("type.googleapis.com/envoy.extensions.{name}");
+        let filters = json!({"typed_extension_protocol_options": {options: {
+            "@type": format!("type.googleapis.com/{options}"),
+            "explicit_http_config": {"http_protocol_options": {}},
+            "http_filters": [
+                {"name": "header_mutation", "typed_config": {
+                    "@type": type_of("filters.http.header_mutation.v3.HeaderMutation"),
+                    "mutations": {"request_mutations": [
+                        {"remove": "x-other-token"}, {"remove": "x-envoy-internal"},
+                    ]},
+                }},
+                {"name": "upstream_codec", "typed_config": {
+                    "@type": type_of("filters.http.upstream_codec.v3.UpstreamCodec"),
+                }},
+            ],
+        }}});
+        let cluster = |name, upstream: &Upstream| {
+            Cluster::new(name)
+                .host(upstream.addr())
+                .merge(filters.clone())
+        };
+        let envoy = Envoy::builder()
+            .config(steady(config))
+            .cluster_with(cluster("near", &near))
+            .cluster_with(cluster("far", &far))
+            .start()
+            .await
+            .unwrap();
+        let sent = [("x-internal-token", "1"), ("x-other-token", "1")];
+        let check = async || {
+            let answer = ask(&envoy, "GET", "/", &sent).await;
+            assert_eq!(answer.status, 200);
+            let cors = answer_values(&answer, "access-control-allow-origin");
+            assert_eq!(
+                (cors, answer.header("x-internal")),
+                (vec!["*".to_owned()], None)
+            );
+        };
+        check().await;
+        near.set(reply(503));
+        check().await;
+        for attempt in near.received().into_iter().chain(far.received()) {
+            for name in ["x-internal-token", "x-other-token", "x-envoy-internal"] {
+                assert_eq!(attempt.header(name), None, "{attempt:?}");
+            }
+        }
+        assert_eq!((near.count(), far.count()), (2, 1));
         assert_unharmed(&envoy).await;
     });
 }

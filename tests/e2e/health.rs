@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use steerage_harness::serde_json::json;
 use steerage_harness::tokio::time::sleep;
-use steerage_harness::{Received, Reply, Upstream, eventually, get, run};
+use steerage_harness::{Cluster, Received, Reply, Upstream, eventually, get, run};
 
 use crate::support::{assert_unharmed, envoy_of, tally};
 
@@ -150,5 +151,63 @@ fn a_live_answer_can_take_its_endpoint_out_until_checks_say_otherwise() {
             .await
             .unwrap();
         assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn a_cluster_of_a_mesh_is_checked_at_its_application() {
+    run(async {
+        // Like an application in a mesh, it serves one host, and what is no host at all it refuses: by
+        // HTTP/1 with 400, by HTTP/2 with a reset.
+        let app = Upstream::named("app").await.unwrap();
+        let host = "api.ns.svc.cluster.local";
+        let front = steerage_harness::Envoy::builder()
+            .without_filter("app")
+            .cluster("app", app.addr())
+            .merge_manager(json!({"route_config": {"virtual_hosts": [{
+                "name": "api",
+                "domains": [host],
+                "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}],
+            }]}}))
+            .start()
+            .await
+            .unwrap();
+        for protocol in ["http_protocol_options", "http2_protocol_options"] {
+            app.clear();
+            let name = format!("outbound|80||{host}");
+            let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+            let speaks = json!({"typed_extension_protocol_options": {options: {
+                "@type": format!("type.googleapis.com/{options}"),
+                "explicit_http_config": {protocol: {}},
+            }}});
+            let config = format!(
+                r#"{{"endpoints": ["{name}"], "health_check": {{"interval": 0.2}},
+                    "admin": {{"path": "/steerage"}}}}"#
+            );
+            let envoy = steerage_harness::Envoy::builder()
+                .config(config)
+                .cluster_with(Cluster::new(&name).host(front.addr()).merge(speaks))
+                .start()
+                .await
+                .unwrap();
+            let soon = Duration::from_secs(5);
+            eventually("a check has come through", soon, async || {
+                (!checks(&app).is_empty()).then_some(())
+            })
+            .await
+            .unwrap();
+            let asked = checks(&app)[0].header("host");
+            assert_eq!(asked.as_deref(), Some(host), "{protocol}");
+            eventually("the verdict is healthy", soon, async || {
+                let status = get(envoy.addr(), "/steerage/endpoints").await.unwrap();
+                status
+                    .text()
+                    .contains(r#""health":"healthy""#)
+                    .then_some(())
+            })
+            .await
+            .unwrap();
+            assert_unharmed(&envoy).await;
+        }
     });
 }

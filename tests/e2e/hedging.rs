@@ -99,4 +99,45 @@ fn the_first_good_answer_wins_and_a_post_is_sent_once() {
     });
 }
 
+#[test]
+fn a_quick_answer_that_is_none_does_not_beat_the_right_one() {
+    run(async {
+        for quick in [404, 401, 301] {
+            for first_is_right in [true, false] {
+                let right = || Reply::ok().body("right").delay(SECOND / 2);
+                let (first, hedge) = if first_is_right {
+                    let first = Upstream::start(move |_, _| right());
+                    (
+                        first.await,
+                        Upstream::start(move |_, _| Reply::status(quick)).await,
+                    )
+                } else {
+                    // Slow enough to be hedged, and still before the hedge.
+                    let first = Upstream::start(move |_, _| Reply::status(quick).delay(SECOND / 4));
+                    (first.await, Upstream::start(move |_, _| right()).await)
+                };
+                let (first, hedge) = (first.unwrap(), hedge.unwrap());
+                let config = r#"{"endpoints": ["first", {"cluster": "hedge", "priority": 1}],
+                    "retry_policy": {"hedge": {"delay": 0.1, "ratio": 1}}}"#;
+                let clusters = [("first", first.addr()), ("hedge", hedge.addr())];
+                let envoy = envoy_of(&clusters, config).start().await.unwrap();
+                let answer = get(envoy.addr(), "/").await.unwrap();
+                assert_eq!(answer.text(), "right", "{quick}: {answer:?}");
+                assert_eq!((first.count(), hedge.count()), (1, 1));
+                // If all of them say so, it is so, and it is not asked for again.
+                first.set(move |_, _| Reply::status(quick).delay(SECOND / 4));
+                hedge.set(|_, _| Reply::status(503));
+                let answer = get(envoy.addr(), "/").await.unwrap();
+                assert_eq!(answer.status.as_u16(), quick, "{answer:?}");
+                first.set(|_, _| Reply::status(503).delay(SECOND / 4));
+                hedge.set(move |_, _| Reply::status(quick));
+                let answer = get(envoy.addr(), "/").await.unwrap();
+                assert_eq!(answer.status.as_u16(), quick, "{answer:?}");
+                assert_eq!((first.count(), hedge.count()), (3, 3));
+                assert_unharmed(&envoy).await;
+            }
+        }
+    });
+}
+
 const SECOND: Duration = Duration::from_secs(1);

@@ -27,6 +27,7 @@ mod dashboard;
 mod disconnects;
 mod documents;
 mod failover;
+mod grpc;
 mod headers;
 mod health;
 mod hedging;

@@ -214,6 +214,58 @@ fn an_endpoint_may_rewrite_the_authority_and_prefix_the_path_on_every_attempt() 
 }
 
 #[test]
+fn an_authority_does_not_lose_the_virtual_host() {
+    run(async {
+        let a = Upstream::named("a").await.unwrap();
+        let b = Upstream::named("b").await.unwrap();
+        for rewrites in [true, false] {
+            let mut route = json!({"cluster_header": "x-steerage-cluster", "timeout": "0s"});
+            if rewrites {
+                route["host_rewrite_header"] = json!("x-steerage-authority");
+            }
+            let hosts = json!({"route_config": {"virtual_hosts": [{
+                "name": "one", "domains": ["public.example"], "routes": [{
+                    "match": {"prefix": "/"}, "route": route,
+                    "request_headers_to_remove": ["x-steerage-cluster"],
+                }],
+            }]}});
+            let config = format!(
+                r#"{{"host_rewrite_header": {rewrites}, "response_headers": true, "endpoints": [
+                    {{"cluster": "a", "authority": "a.internal"}},
+                    {{"cluster": "b", "authority": "b.internal"}}]}}"#
+            );
+            let clusters = [("a", a.addr()), ("b", b.addr())];
+            let envoy = envoy_of(&clusters, &config).merge_manager(hosts);
+            let envoy = envoy.start().await.unwrap();
+            for _ in 0..6 {
+                let answer = ask(&envoy, "GET", "/", &[("host", "public.example")]).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                let attempts = answer.header("x-steerage-attempts").unwrap();
+                // Where the route does not rewrite the host, the first attempt finds none.
+                assert_eq!(attempts, if rewrites { "1" } else { "2" });
+            }
+            for (upstream, host) in [(&a, "a.internal"), (&b, "b.internal")] {
+                for received in upstream.received() {
+                    assert_eq!(received.header("host").as_deref(), Some(host));
+                }
+            }
+            assert_eq!(a.count() + b.count(), 6);
+            a.clear();
+            b.clear();
+            let broken = "wasmcustom.steerage_internal_errors_total;kind=authority_breaks_route";
+            let broken = envoy.stat(broken).await.unwrap();
+            assert_eq!(broken, Some(if rewrites { 0 } else { 6 }));
+            let blamed = envoy
+                .stats("outcome=(status|connect_failure)")
+                .await
+                .unwrap();
+            assert!(blamed.values().all(|&count| count == 0), "{blamed:?}");
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+#[test]
 fn reserves_are_used_only_when_nothing_better_is_left() {
     run(async {
         let main = Upstream::named("main").await.unwrap();

@@ -184,6 +184,43 @@ fn a_response_without_a_usable_status_goes_on_untouched() {
 }
 
 #[test]
+fn a_request_without_a_route_is_retried_and_blames_no_endpoint() {
+    let host = start(
+        r#"{"endpoints": [{"cluster": "a", "authority": "a.example"},
+                {"cluster": "b", "authority": "b.example", "priority": 1}],
+            "circuit_breaker": {"failure_threshold": 1}}"#,
+    );
+    let count = || {
+        let name = "steerage_internal_errors_total;kind=authority_breaks_route";
+        host.metric(name).unwrap_or_default()
+    };
+    for number in 1..=3 {
+        // Nothing was sent, so that a POST is repeated, too.
+        let stream = host.request(&head("POST", &[]), true);
+        assert_eq!(cluster_of(stream), "a", "its breaker is closed");
+        stream.router_failed(404, "route_not_found", b"");
+        host.advance(DELAY);
+        let call = host.pending_call();
+        assert_eq!(call.cluster, "b");
+        assert_eq!(call.header(":authority"), Some(&b"b.example"[..]));
+        host.answer(call.token, crate::scene::OK, b"well");
+        assert_eq!(stream.sent().unwrap().status, 200);
+        assert_eq!(count(), number);
+    }
+    let warnings = host.logs();
+    let warnings = warnings
+        .iter()
+        .filter(|line| format!("{line:?}").contains("finds no route"));
+    assert_eq!(warnings.count(), 1);
+    // An upstream's own 404 is an answer.
+    let stream = get(&host);
+    stream.response(&[(":status", "404")], true);
+    assert!(!stream.is_paused());
+    stream.finish();
+    assert_eq!(count(), 3);
+}
+
+#[test]
 fn the_hosts_answer_to_a_grpc_client_is_not_the_upstreams_success() {
     let opens = |details| {
         let host = start(

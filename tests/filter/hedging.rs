@@ -92,6 +92,81 @@ fn if_the_hedge_fails_the_filter_waits_for_the_first_attempt() {
 }
 
 #[test]
+fn only_a_success_ends_the_race() {
+    for quick in ["404", "401", "301", "204"] {
+        let ends = quick == "204";
+        let quick = [(":status", quick)];
+        // The hedge is quick, and the first attempt right.
+        let host = simple();
+        let stream = hedged(&host);
+        host.answer(host.pending_call().token, &quick, b"quick");
+        assert_eq!(stream.has_ended(), ends, "{quick:?}");
+        if !ends {
+            stream.response(OK, false);
+            stream.response_body(b"first", true);
+            stream.finish();
+            assert!(stream.sent().is_none());
+        }
+        assert_idle(&host);
+        drop(host);
+        // The first attempt is quick, and the hedge right.
+        let host = simple();
+        let stream = hedged(&host);
+        stream.response(&quick, true);
+        assert_eq!(stream.is_paused(), !ends, "{quick:?}");
+        let call = host.pending_call();
+        host.answer(call.token, OK, b"hedge");
+        if ends {
+            stream.finish();
+            assert!(stream.sent().is_none());
+        } else {
+            assert_eq!(stream.sent().unwrap().body, b"hedge");
+        }
+        assert_idle(&host);
+    }
+}
+
+#[test]
+fn of_answers_that_end_no_race_the_best_is_given() {
+    const MISSING: &[(&str, &str)] = &[(":status", "404")];
+    // A failure does not take the place of an answer, whichever comes first, and is not retried.
+    let host = simple();
+    let stream = hedged(&host);
+    host.answer(host.pending_call().token, MISSING, b"missing");
+    stream.response(UNAVAILABLE, true);
+    assert_eq!(stream.sent().unwrap().body, b"missing");
+    assert_idle(&host);
+    drop(host);
+
+    let host = simple();
+    let stream = hedged(&host);
+    host.answer(host.pending_call().token, UNAVAILABLE, b"failed");
+    stream.response(MISSING, true);
+    assert!(stream.sent().is_none() && !stream.is_paused());
+    stream.finish();
+    assert_idle(&host);
+    drop(host);
+
+    let host = simple();
+    let stream = hedged(&host);
+    stream.response(MISSING, true);
+    assert!(stream.is_paused());
+    host.answer(host.pending_call().token, UNAVAILABLE, b"failed");
+    assert!(stream.was_resumed() && stream.sent().is_none());
+    stream.finish();
+    assert_idle(&host);
+    drop(host);
+
+    // It is better than none, too, when time is up.
+    let host = simple();
+    let stream = hedged(&host);
+    host.answer(host.pending_call().token, MISSING, b"missing");
+    host.advance(60 * SECOND);
+    assert_eq!(stream.sent().unwrap().body, b"missing");
+    assert_idle(&host);
+}
+
+#[test]
 fn if_both_fail_there_is_a_retry_within_the_maximum() {
     for first_fails_first in [true, false] {
         let host = simple();

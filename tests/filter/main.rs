@@ -39,10 +39,13 @@ mod attempt_log;
 mod interceptors;
 
 mod extending;
+mod grpc;
 
 mod nesting;
 mod obligations;
 mod obstacles;
+
+mod checking;
 
 mod admin;
 mod operating;

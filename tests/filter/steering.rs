@@ -161,6 +161,34 @@ fn an_endpoint_can_rewrite_the_authority_and_the_path() {
 }
 
 #[test]
+fn where_the_route_rewrites_the_host_the_authority_is_left_alone() {
+    let host = start(
+        r#"{"host_rewrite_header": true, "match": {"prefix": "/cart"},
+            "endpoints": ["a", {"cluster": "b", "authority": "b.example"}],
+            "retry_policy": {"strategy": "fixed", "base_delay": 0.1, "jitter": false}}"#,
+    );
+    let written = |stream: Stream| {
+        let headers = stream.request_headers();
+        [":authority", "x-steerage-authority"].map(|name| values(&headers, name).concat())
+    };
+    let forged = [("x-steerage-authority", "evil")];
+    let ask = || host.request(&head("GET", &forged), true);
+    assert_eq!(written(ask()), ["shop.example", ""]);
+    assert_eq!(written(ask()), ["shop.example", "b.example"]);
+    // No route sees a call.
+    let stream = ask();
+    stream.response(&[(":status", "503")], true);
+    host.advance(crate::scene::DELAY);
+    let call = host.pending_call();
+    let sent = [":authority", "x-steerage-authority"].map(|name| values(&call.headers, name));
+    assert_eq!(sent.map(|values| values.concat()), ["b.example", ""]);
+    // What no pool takes may not choose its host either.
+    let mut other = vec![(":method", "GET"), (":path", "/"), (":authority", "x")];
+    other.extend(forged);
+    assert_eq!(written(host.request(&other, true)), ["x", ""]);
+}
+
+#[test]
 fn the_first_pool_that_matches_takes_the_request() {
     let host = start(
         r#"{"pools": [

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use steerage_config::Config;
+use steerage_policy::pool::Pool;
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,26 +33,41 @@ pub(super) fn all(config: &Config) -> Vec<Cluster> {
     for configured in &config.pools {
         let pool = &configured.pool;
         for endpoint in &pool.endpoints {
-            let cluster = Cluster {
-                name: endpoint.cluster.to_string(),
-                pools: vec![pool.name.to_string()],
-                connect: pool.timeouts.connect(),
-                connections: pool.limit.most(),
-                expiry: pool.keepalive.expiry,
-            };
-            match clusters.iter_mut().find(|known| known.name == cluster.name) {
-                Some(known) => known.join(cluster),
-                None => clusters.push(cluster),
+            add(&mut clusters, &endpoint.cluster, pool);
+            if let Some(checked) = endpoint.health_check_cluster.as_deref()
+                && pool.checks.is_some()
+                && *checked != *endpoint.cluster
+            {
+                add(&mut clusters, checked, pool);
             }
         }
     }
     clusters
 }
 
+/// A pool has a cluster of this name, for its traffic or for its checks.
+fn add(clusters: &mut Vec<Cluster>, name: &str, pool: &Pool) {
+    let cluster = Cluster {
+        name: name.to_owned(),
+        pools: vec![pool.name.to_string()],
+        connect: pool.timeouts.connect(),
+        connections: pool.limit.most(),
+        expiry: pool.keepalive.expiry,
+    };
+    match clusters.iter_mut().find(|known| known.name == cluster.name) {
+        Some(known) => known.join(cluster),
+        None => clusters.push(cluster),
+    }
+}
+
 impl Cluster {
     /// The needs of another pool.
     fn join(&mut self, other: Self) {
-        self.pools.extend(other.pools);
+        for pool in other.pools {
+            if !self.pools.contains(&pool) {
+                self.pools.push(pool);
+            }
+        }
         self.connect = self.connect.min(other.connect);
         self.connections = self.connections.saturating_add(other.connections);
         self.expiry = self.expiry.max(other.expiry);

@@ -18,15 +18,24 @@ const TEMPLATE: &str = include_str!("envoy.yaml");
 
 /// A route for requests whose cluster the filter names.
 const STEERED: &str = "              - match: {prefix: /}
+                # The header has done its work when the cluster is chosen. Upstreams need not know of it.
+                request_headers_to_remove: [@HEADER@]
                 route:
                   # Steerage chooses the cluster of each request and names it in this header. A request that
                   # no pool takes has no such header: put routes for those in front of this one.
                   cluster_header: @HEADER@
-                  # Off, because it goes on counting (15 s by default) while Steerage retries;
+@REWRITE@                  # Off, because it goes on counting (15 s by default) while Steerage retries;
                   # `timeout.total` below is the limit.
                   timeout: 0s
                   # There is no `retry_policy` here: Envoy's would repeat every attempt of Steerage on the
                   # same cluster, and two layers of retries multiply.
+";
+
+/// How the route learns of an endpoint's `authority`. The header cannot be removed as the other one
+/// is: Envoy removes headers before it rewrites the host.
+const REWRITE: &str =
+    "                  # The `authority` of an endpoint, which thus does not choose another virtual host.
+                  host_rewrite_header: x-steerage-authority
 ";
 
 /// A route where there are no pools.
@@ -49,7 +58,14 @@ pub(super) fn document(
 ) -> String {
     let steers = !config.pools.is_empty();
     let routes = if steers {
-        STEERED.replace("@HEADER@", &quoted(&config.cluster_header))
+        let rewrite = if config.route_rewrites_host {
+            REWRITE
+        } else {
+            ""
+        };
+        STEERED
+            .replace("@REWRITE@", rewrite)
+            .replace("@HEADER@", &quoted(&config.cluster_header))
     } else {
         ADMIN_ONLY.to_owned()
     };

@@ -40,6 +40,9 @@ pub(super) fn documents(
     clusters: &[Cluster],
     policy: Value,
 ) -> Result<String, String> {
+    if config.route_rewrites_host {
+        return Err("host_rewrite_header: an HTTPRoute cannot rewrite the host by a header".into());
+    }
     if clusters.len() > MOST_CLUSTERS {
         let count = clusters.len();
         return Err(format!(
@@ -122,6 +125,11 @@ fn renamed(arguments: &RenderGateway, clusters: &[Cluster], mut policy: Value) -
             match endpoint {
                 Value::Object(fields) => {
                     fields.insert("cluster".into(), cluster);
+                    if let Some(Value::String(checked)) = fields.get_mut("health_check_cluster")
+                        && let Some(name) = name_of(checked)
+                    {
+                        checked.clone_from(name);
+                    }
                     fields.entry("name").or_insert_with(|| json!(label));
                 }
                 other => *other = json!({"cluster": cluster, "name": label}),
@@ -202,6 +210,11 @@ fn route(
         writeln!(
             documents,
             "    - headers: [{{type: Exact, name: {header}, value: {name}}}]"
+        )?;
+        writeln!(documents, "    filters:")?;
+        writeln!(
+            documents,
+            "    - {{type: RequestHeaderModifier, requestHeaderModifier: {{remove: [{header}]}}}}"
         )?;
         writeln!(documents, "    backendRefs: [{backend}]")?;
         documents.push_str(NO_TIMEOUT);

@@ -4,7 +4,7 @@
 //! cannot express:
 //! - rules between values, such as `total` ≥ `connect` + `read`, both spellings, duplicates, the
 //!   strategy and its function; the order of the ends of `"500-504"`; names of headers that differ
-//!   only in case;
+//!   only in case; a host that health checks can ask for;
 //! - repeated keys, which most readers of JSON drop before a schema sees them;
 //! - whether `match.regex` is a regular expression, and `custom_retry_function` one in `attempt`;
 //! - durations that differ from a limit by less than a nanosecond.

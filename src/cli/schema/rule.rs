@@ -33,11 +33,9 @@ pub(super) fn text(rule: TextRule) -> Value {
         TextRule::PathBelow => pattern("^/+[!\"$-.0->@-~][!\"$->@-~]*$"),
         TextRule::PathAndQuery => pattern("^/[!\"$-~]*$"),
         TextRule::PathPrefix => pattern("^/[!\"$->@-~]*[!\"$-.0->@-~]$"),
-        // Graphic characters without `/?#@\`; a `*` only in front.
-        TextRule::Host => {
-            pattern("^(?:\\*\\.[!\"$-)+-.0->A-\\[\\]-~]+|[!\"$-)+-.0->A-\\[\\]-~]+)$")
-        }
-        TextRule::Authority => pattern("^[!\"$-.0->A-\\[\\]-~]+$"),
+        // What RFC 3986 §3.2 allows; a `*` only in front.
+        TextRule::Host => pattern("^(?:\\*\\.)?[!$-)+-.0-;=A-\\[\\]_a-z~]+$"),
+        TextRule::Authority => pattern("^[!$-.0-;=A-\\[\\]_a-z~]+$"),
         // Graphic characters without `&=#?`.
         TextRule::QueryName => pattern("^[!\"$%'-<>@-~]+$"),
         TextRule::Statuses => pattern("^(?:[1-5]xx|0*[1-5][0-9]{2}-0*[1-5][0-9]{2})$"),

@@ -1,6 +1,7 @@
 //! `endpoints`: the clusters that a pool chooses from.
 
 use steerage_policy::endpoint::{Endpoint, MAX_ENDPOINTS, Weight};
+use steerage_policy::health::CheckPolicy;
 
 use crate::error::{ConfigError, Problem};
 use crate::fields::Fields;
@@ -10,6 +11,7 @@ use crate::kind::Kind;
 use crate::place::{item, member};
 use crate::report::{Errors, Reported};
 use crate::section;
+use crate::text::is_authority;
 use crate::text_rule::TextRule;
 use crate::value::{Checked, FromValue, Value};
 
@@ -57,6 +59,18 @@ section! {
         "health_check.path",
         "the path of this endpoint's health checks",
     );
+    HEALTH_CHECK_HOST: Box<str> = Key::text(
+        "health_check_host",
+        TextRule::Authority,
+        "authority, else health_check.host",
+        ":authority of this endpoint's health checks",
+    );
+    HEALTH_CHECK_CLUSTER: Box<str> = Key::text(
+        "health_check_cluster",
+        TextRule::Label,
+        "the cluster",
+        "the cluster whose answers to health checks speak for this endpoint",
+    );
     NAME: Box<str> = Key::text(
         "name",
         TextRule::Label,
@@ -78,10 +92,12 @@ pub(super) const ENDPOINTS: Kind = Kind::List {
     max: MAX_ENDPOINTS,
 };
 
-/// The endpoints of a list at `path`.
+/// The endpoints of a list at `path`. `checks`: how they are checked, if they are; then each must
+/// have a host that can be asked for.
 pub(super) fn endpoints(
     list: &Checked<'_>,
     path: &str,
+    checks: Option<&CheckPolicy>,
     errors: &mut Errors,
 ) -> Result<Vec<Endpoint>, Reported> {
     let Value::List(entries) = &list.value else {
@@ -102,6 +118,9 @@ pub(super) fn endpoints(
                 continue;
             }
         };
+        if let Some(checks) = checks {
+            refuse_without_host(&endpoint, &path, checks, errors);
+        }
         let cluster = |(other, _): &&(Endpoint, String)| other.cluster == endpoint.cluster;
         let name = |(other, _): &&(Endpoint, String)| other.name == endpoint.name;
         if let Some((_, of)) = endpoints.iter().find(cluster) {
@@ -142,14 +161,32 @@ fn endpoint(checked: &Checked<'_>, path: &str, errors: &mut Errors) -> Result<En
         authority: fields.get(&AUTHORITY)?,
         path_prefix: fields.get(&PATH_PREFIX)?,
         health_check_path: fields.get(&HEALTH_CHECK_PATH)?,
+        health_check_host: fields.get(&HEALTH_CHECK_HOST)?,
+        health_check_cluster: fields.get(&HEALTH_CHECK_CLUSTER)?,
         ..default
     })
 }
 
-/// Whether one of these endpoints has a path for its checks.
+/// Reports an endpoint whose health checks have nothing to ask for but a name that is no host.
+fn refuse_without_host(endpoint: &Endpoint, path: &str, checks: &CheckPolicy, errors: &mut Errors) {
+    let host = endpoint.checked_host(checks);
+    if !is_authority(host) {
+        errors.report(ConfigError {
+            value: Some(excerpt(host)),
+            ..ConfigError::new(path.to_owned(), Problem::NoHostToCheck)
+        });
+    }
+}
+
+/// Whether something is said of the checks of one of these endpoints.
 pub(super) fn any_checked(entries: &[Checked<'_>]) -> bool {
+    let fields = [
+        HEALTH_CHECK_PATH.field.name,
+        HEALTH_CHECK_HOST.field.name,
+        HEALTH_CHECK_CLUSTER.field.name,
+    ];
     entries.iter().any(|entry| match &entry.value {
-        Value::Object(members) => members.json(HEALTH_CHECK_PATH.field.name).is_some(),
+        Value::Object(members) => fields.iter().any(|name| members.json(name).is_some()),
         _ => false,
     })
 }

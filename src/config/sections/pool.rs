@@ -125,20 +125,23 @@ pub(super) fn pool(
     refuse_both_spellings(&load_balancer, fields, errors);
 
     let matcher = matching::matcher(&fields.object(&MATCH));
-    let endpoints = match fields.checked(&ENDPOINTS) {
-        Some(list) => endpoint::endpoints(list, &fields.path(&ENDPOINTS), errors),
-        None => Err(missing.unwrap_or_else(|| fields.refuse(errors, Problem::Required))),
-    };
-    let strategy = balance::strategy(&load_balancer, errors);
-    let retry = retry::policy(&fields.object(&RETRY), errors);
-    let timeouts = timeout::timeouts(&fields.object(&TIMEOUT), errors);
-    let breaker = breaker::breaker(&fields.object(&BREAKER), &load_balancer, errors);
     let checks = health::checks(
         &fields.object(&HEALTH),
         &load_balancer,
         fields.get(&ENABLE_HEALTH_CHECKS),
         fields.entries(&ENDPOINTS).is_ok_and(endpoint::any_checked),
     );
+    let endpoints = match fields.checked(&ENDPOINTS) {
+        Some(list) => {
+            let checks = checks.as_ref().ok().and_then(Option::as_ref);
+            endpoint::endpoints(list, &fields.path(&ENDPOINTS), checks, errors)
+        }
+        None => Err(missing.unwrap_or_else(|| fields.refuse(errors, Problem::Required))),
+    };
+    let strategy = balance::strategy(&load_balancer, errors);
+    let retry = retry::policy(&fields.object(&RETRY), errors);
+    let timeouts = timeout::timeouts(&fields.object(&TIMEOUT), errors);
+    let breaker = breaker::breaker(&fields.object(&BREAKER), &load_balancer, errors);
     let connections = fields.object(&CONNECTIONS);
     let limit = limit::limit(&connections, fields.get(&MAX_CONNECTIONS), errors);
     let keepalive = limit::keepalive(

@@ -8,7 +8,7 @@ use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Class;
 
 use super::conclude::Walk;
-use crate::action::{Action, Given, Reason, Refusal};
+use crate::action::{Account, Action, Given, Reason, Refusal};
 use crate::turn::Turn;
 
 impl Walk<'_> {
@@ -17,7 +17,7 @@ impl Walk<'_> {
         let account = self.account(None, turn.now);
         turn.actions.push_back(match self.stream.best.take() {
             None => Action::Resume(account),
-            Some(answer) => Action::Give(Box::new(Given {
+            Some((answer, _)) => Action::Give(Box::new(Given {
                 account,
                 answer: *answer,
                 is_head: self.stream.request.method() == b"HEAD",
@@ -31,8 +31,12 @@ impl Walk<'_> {
         self.stream
             .exchange
             .answered(&mut self.steered.state, class, turn.now);
+        let is_grpc = self.stream.request.is_grpc();
         turn.actions.push_back(Action::Refuse(Refusal {
-            account: self.account(Some(reason), turn.now),
+            account: Account {
+                grpc_status: is_grpc.then(|| reason.grpc_status()),
+                ..self.account(Some(reason), turn.now)
+            },
             reason,
             retry_after: None,
         }));

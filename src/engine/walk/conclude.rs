@@ -9,7 +9,7 @@ use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
-use super::stream::{Call, LastAttempt, Stream, Via};
+use super::stream::{Call, LastAttempt, Stream, Via, Worth};
 use crate::action::{Account, Action, Reason, Sending};
 use crate::answer::Answer;
 use crate::names::StreamKey;
@@ -56,9 +56,11 @@ impl Walk<'_> {
         let requested = self.steered.honour(attempt.endpoint(), &answer, turn);
 
         let is_covered = self.steered.pool().retry.covers(outcome);
-        if self.may_be_bettered(via, outcome, is_covered) {
-            if self.stream.phase.is_calling() {
-                self.stream.keep_better(via, answer);
+        let worth = Worth::of(&answer, is_covered);
+        if self.may_be_bettered(via, outcome, worth) {
+            // A failure of a call is not worth the answer that the router still awaits.
+            if self.stream.phase.is_calling() || worth == Worth::Final {
+                self.stream.keep_better(via, answer, worth);
             }
             self.steered.state.end(attempt);
             return Next::Others;
@@ -67,8 +69,9 @@ impl Walk<'_> {
             self.steered
                 .overtaken(first, &mut self.stream.request, turn);
         }
+        let has_final = worth == Worth::Final || self.stream.has_final();
         let exchange = &mut self.stream.exchange;
-        let decision = if is_covered {
+        let decision = if is_covered && !has_final {
             exchange.repeatability.obstacle = self.stream.request.obstacle();
             let ended = Ended {
                 attempt: &attempt,
@@ -81,37 +84,41 @@ impl Walk<'_> {
             Decision::Stop(None)
         };
         if let Decision::Stop(_) = decision {
-            exchange.answered(&mut self.steered.state, outcome.class(), turn.now);
+            // The client gets the best of them, which is no failure.
+            let class = if has_final && worth != Worth::Final {
+                Class::Success
+            } else {
+                outcome.class()
+            };
+            exchange.answered(&mut self.steered.state, class, turn.now);
         }
-        let expired = exchange.expired_with(&attempt, outcome, turn.now);
+        let expired = !has_final && exchange.expired_with(&attempt, outcome, turn.now);
         match decision {
             Decision::Again(delay) => {
-                self.stream.keep_better(via, answer);
+                self.stream.keep_better(via, answer, worth);
                 self.steered.state.end(attempt);
                 Next::Again(delay)
             }
-            Decision::Stop(_) if via == Via::Router => {
-                self.stream.phase.answer(Some(attempt));
-                Next::Answer { expired }
-            }
             Decision::Stop(_) => {
-                self.stream.keep_better(via, answer);
-                self.steered.state.end(attempt);
+                self.stream.keep_better(via, answer, worth);
+                if via == Via::Router && self.stream.best.is_none() {
+                    self.stream.phase.answer(Some(attempt));
+                } else {
+                    self.steered.state.end(attempt);
+                }
                 Next::Answer { expired }
             }
         }
     }
 
-    /// Whether another attempt is under way that may do better than this one has.
-    fn may_be_bettered(&self, via: Via, outcome: Outcome, is_covered: bool) -> bool {
-        let calls_left = !self.stream.calls.is_empty();
-        match via {
-            Via::Router => is_covered && calls_left,
-            Via::Call => {
-                let is_good = outcome.class() == Class::Success && !is_covered;
-                !is_good && (calls_left || self.stream.phase.routed().is_some())
-            }
-        }
+    /// Whether another attempt is under way that may do better than this one has. Only a success ends
+    /// a race at once: an endpoint that is not as far as the others, or is wrongly set up, is quick to
+    /// answer 404, 401 or 301.
+    fn may_be_bettered(&self, via: Via, outcome: Outcome, worth: Worth) -> bool {
+        let ends_race = worth == Worth::Final && matches!(outcome, Outcome::Answered(200..=299));
+        let others_left = !self.stream.calls.is_empty()
+            || (via == Via::Call && self.stream.phase.routed().is_some());
+        !ends_race && others_left
     }
 
     /// The stream now waits until `due`, or for nothing in time.
@@ -155,6 +162,7 @@ impl Walk<'_> {
             last: Some((last.endpoint, took)),
             reason,
             denial: self.stream.exchange.denial(),
+            grpc_status: None,
         }
     }
 }

@@ -15,8 +15,8 @@ use steerage_policy::time::Instant;
 
 use super::conclude::{Next, Walk};
 use super::phase::Phase;
-use super::stream::{LastAttempt, Stream, Via};
-use crate::action::{Account, Action, Flow, Reason, Refusal, Route};
+use super::stream::{LastAttempt, Stream, Via, Worth};
+use crate::action::{Account, Action, Flow, GRPC_DEADLINE_EXCEEDED, Reason, Refusal, Route};
 use crate::answer::Answer;
 use crate::names::StreamId;
 use crate::pool::SteeredPool;
@@ -42,6 +42,7 @@ pub(crate) fn arrive(
         obstacle: request.obstacle(),
     };
     let key = hash_key(pool, &request, source);
+    let is_grpc = request.is_grpc();
     let write_deadline = now + pool.timeouts.write();
     let state = &mut steered.state;
     let mut exchange = Exchange::begin(pool, state, repeatability, key, request.limit(), now);
@@ -53,14 +54,14 @@ pub(crate) fn arrive(
             request: Kept::Own(request),
             phase: Phase::Routed(attempt),
             best: None,
-            held_is_upstreams: false,
+            held: Worth::Hosts,
             calls: Vec::new(),
             hedge_at: None,
             due: None,
             write_deadline,
         }),
         Err(denial) => {
-            refuse(steered, id, &mut exchange, denial, turn);
+            refuse(steered, (id, is_grpc), &mut exchange, denial, turn);
             None
         }
     }
@@ -69,7 +70,7 @@ pub(crate) fn arrive(
 /// No endpoint takes the request: the client is told so at once.
 fn refuse(
     steered: &mut SteeredPool,
-    id: StreamId,
+    (id, is_grpc): (StreamId, bool),
     exchange: &mut Exchange,
     denial: Denial,
     turn: &mut Turn<'_>,
@@ -91,6 +92,7 @@ fn refuse(
             last: None,
             reason: Some(reason),
             denial: exchange.denial(),
+            grpc_status: is_grpc.then(|| reason.grpc_status()),
         },
         reason,
         retry_after: cooled.map(|cooled| cooled.since(now)),
@@ -129,6 +131,7 @@ impl Walk<'_> {
         let Some(attempt) = self.stream.phase.first_ended() else {
             return Flow::Continue; // An answer of our own passes by.
         };
+        let timed_out = answer.outcome == Outcome::Timeout;
         match self.conclude(attempt, Via::Router, answer, turn) {
             Next::Others => {
                 let deadline = self.stream.exchange.deadline();
@@ -140,9 +143,18 @@ impl Walk<'_> {
                 self.wait_until(Some(turn.now + delay), turn);
                 Flow::Pause
             }
+            Next::Answer { .. } if self.stream.best.is_some() => {
+                self.finish(turn);
+                Flow::Pause
+            }
             Next::Answer { expired } => {
                 let reason = expired.then_some(Reason::DeadlineExceeded);
-                let account = self.account(reason, turn.now);
+                // The host would say UNAVAILABLE, which a client takes leave to repeat.
+                let is_late = timed_out && self.stream.request.is_grpc();
+                let account = Account {
+                    grpc_status: is_late.then_some(GRPC_DEADLINE_EXCEEDED),
+                    ..self.account(reason, turn.now)
+                };
                 turn.actions.push_back(Action::Pass(account));
                 self.detach_calls();
                 self.stream.request.forget();
@@ -186,6 +198,13 @@ impl Walk<'_> {
                 Outcome::Timeout
             };
             self.give_up(first, outcome, turn);
+        }
+        if self.stream.has_final() {
+            let state = &mut self.steered.state;
+            self.stream
+                .exchange
+                .answered(state, Class::Success, turn.now);
+            return self.finish(turn);
         }
         if client_is_late && turn.now < self.stream.exchange.deadline() {
             self.refuse(Reason::WriteTimeout, Class::Neutral, turn);

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::outcome::Class;
 use steerage_policy::time::Instant;
 
 use super::phase::Phase;
@@ -12,6 +13,30 @@ use crate::answer::Answer;
 use crate::names::{StreamId, StreamKey};
 use crate::request::Kept;
 use crate::settings::PoolIndex;
+
+/// What an answer is worth to the client, beside others to the same request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    /// The host's own account of a failure.
+    Hosts,
+    /// An upstream's answer, which says more.
+    Upstreams,
+    /// An upstream's answer that is no failure and is not tried again.
+    Final,
+}
+
+impl Worth {
+    /// The worth of `answer`; `is_covered` says that one like it is tried again.
+    pub(super) fn of(answer: &Answer, is_covered: bool) -> Self {
+        if !answer.is_upstreams() {
+            Self::Hosts
+        } else if is_covered || answer.outcome.class() == Class::Failure {
+            Self::Upstreams
+        } else {
+            Self::Final
+        }
+    }
+}
 
 /// How an attempt was made.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,9 +57,9 @@ pub(crate) struct Stream {
     pub(super) last: LastAttempt,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
     /// is held.
-    pub(super) best: Option<Box<Answer>>,
-    /// Whether the answer that is held is an upstream's and not the host's own.
-    pub(super) held_is_upstreams: bool,
+    pub(super) best: Option<(Box<Answer>, Worth)>,
+    /// What the answer that is held is worth.
+    pub(super) held: Worth,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
     pub(super) calls: Vec<CallId>,
     /// When the first attempt is hedged.
@@ -95,21 +120,28 @@ impl Stream {
         self.awaits_answer() && self.request.wants(size)
     }
 
-    /// Keeps `answer` if it is worth more than what is kept: an upstream's is worth more than the
-    /// host's, and a newer one more than an older one. The router's answer is held by the host.
-    pub(super) fn keep_better(&mut self, via: Via, answer: Answer) {
-        if via == Via::Router {
-            self.held_is_upstreams = answer.is_upstreams();
+    /// Keeps `answer` if it is worth as much as what is kept, for then it is newer, or more. The
+    /// router's answer is held by the host.
+    pub(super) fn keep_better(&mut self, via: Via, answer: Answer, worth: Worth) {
+        if worth < self.worth() {
             return;
         }
-        let best_is_upstreams = self
-            .best
-            .as_ref()
-            .map_or(self.held_is_upstreams, |best| best.is_upstreams());
-        let is_better = answer.is_upstreams() || !best_is_upstreams;
-        if is_better && answer.headers.is_some() {
-            self.best = Some(Box::new(answer));
+        if via == Via::Router {
+            self.held = worth;
+            self.best = None;
+        } else if answer.headers.is_some() {
+            self.best = Some((Box::new(answer), worth));
         }
+    }
+
+    /// Whether it has an answer that no other attempt is made after.
+    pub(super) fn has_final(&self) -> bool {
+        self.worth() == Worth::Final
+    }
+
+    /// What the client would get now is worth this.
+    fn worth(&self) -> Worth {
+        self.best.as_ref().map_or(self.held, |(_, worth)| *worth)
     }
 }
 

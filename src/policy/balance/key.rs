@@ -27,7 +27,10 @@ impl HashOn {
     pub fn key(&self, head: &impl RequestHead) -> Option<HashKey> {
         let value = match self {
             Self::Header(name) => head.header(name)?,
-            Self::Cookie(name) => parameter(head.header("cookie")?, b';', name)?,
+            // Over HTTP/2 each cookie may be a header of its own (RFC 9113 §8.2.3).
+            Self::Cookie(name) => head
+                .header_values("cookie")
+                .find_map(|cookies| parameter(cookies, b';', name))?,
             Self::Query(name) => {
                 let path = head.path();
                 let query = path.get(path_without_query(path).len() + 1..)?;

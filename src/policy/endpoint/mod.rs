@@ -5,6 +5,7 @@
 //! has shown of it.
 
 mod agreed;
+mod check_host;
 pub mod operator;
 mod others;
 mod recent;
@@ -58,6 +59,10 @@ pub struct Endpoint {
     pub path_prefix: Option<Box<str>>,
     /// Replaces the pool's path of health checks.
     pub health_check_path: Option<Box<str>>,
+    /// Replaces the host of its health checks.
+    pub health_check_host: Option<Box<str>>,
+    /// The cluster whose answers to health checks speak for it, if that is another.
+    pub health_check_cluster: Option<Box<str>>,
 }
 
 impl Endpoint {
@@ -72,6 +77,8 @@ impl Endpoint {
             authority: None,
             path_prefix: None,
             health_check_path: None,
+            health_check_host: None,
+            health_check_cluster: None,
         }
     }
 

@@ -74,8 +74,8 @@ pub struct CheckPolicy {
     pub path: Box<str>,
     /// The method of the request.
     pub method: Box<str>,
-    /// `:authority` of the request, unless the endpoint has its own; without either, the cluster's
-    /// name.
+    /// `:authority` of the request, unless the endpoint has its own; see
+    /// [`Endpoint::checked_host`](crate::endpoint::Endpoint::checked_host).
     pub host: Option<Box<str>>,
     /// Headers added to the request.
     pub headers: Vec<(Box<str>, Box<str>)>,

@@ -34,7 +34,7 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use crate::outcome::{Kind, Outcome};
+use crate::outcome::{Kind, Neutral, Outcome};
 use crate::retry::backoff::{Backoff, Delays, MAX_ATTEMPTS};
 use crate::retry::budget::BudgetPolicy;
 use crate::retry::condition::Conditions;
@@ -99,6 +99,7 @@ impl RetryPolicy {
     pub fn covers(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Answered(status) => self.statuses.contains(status),
+            Outcome::Neutral(Neutral::NotRouted) => self.transports.contains(&Kind::ConnectFailure),
             _ => self.transports.contains(&outcome.kind()),
         }
     }
@@ -223,7 +224,10 @@ fn delay(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -
     let Ending {
         outcome, requested, ..
     } = ended.ending;
-    let refused = outcome == Outcome::ConnectFailure;
+    let refused = matches!(
+        outcome,
+        Outcome::ConnectFailure | Outcome::Neutral(Neutral::NotRouted)
+    );
     let cools = policy.cool_down(outcome, requested).is_some();
     if ended.untried_left && (cools || (refused && policy.immediate_failover)) {
         return Duration::ZERO;

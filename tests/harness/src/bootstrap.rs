@@ -230,11 +230,13 @@ impl EnvoyBuilder {
 
     fn listener_json(&self, name: &str, filter: &Filter, ecds: &Path) -> Value {
         let mut route = json!({"timeout": "0s"});
+        let mut removed = Vec::new();
         let mut filters = Vec::new();
         match filter {
             Filter::Absent { cluster } => merge_into(&mut route, json!({"cluster": cluster})),
             Filter::Steerage(configuration) => {
                 merge_into(&mut route, json!({"cluster_header": "x-steerage-cluster"}));
+                removed.push("x-steerage-cluster");
                 filters.push(if self.by_ecds && name == MAIN {
                     json!({"name": FILTER, "config_discovery": {
                         "config_source": {
@@ -263,7 +265,11 @@ impl EnvoyBuilder {
             "route_config": {"name": name, "virtual_hosts": [{
                 "name": "all",
                 "domains": ["*"],
-                "routes": [{"match": {"prefix": "/"}, "route": route}],
+                "routes": [{
+                    "match": {"prefix": "/"},
+                    "route": route,
+                    "request_headers_to_remove": removed,
+                }],
             }]},
             "http_filters": filters,
         });

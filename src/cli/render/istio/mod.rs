@@ -70,8 +70,15 @@ pub(super) fn documents(
         clusters: known,
     };
     rendering.names_its_hosts()?;
+    rendering.has_one_authority_each()?;
+    let mut policy = policy.clone();
+    if rendering.rewrites_host()
+        && let Some(fields) = policy.as_object_mut()
+    {
+        fields.insert("host_rewrite_header".into(), Value::Bool(true));
+    }
     let mut documents = HEAD.to_owned();
-    documents.push_str(&rendering.plugin(policy));
+    documents.push_str(&rendering.plugin(&policy));
     // Writing to a `String` cannot fail.
     let _ = rendering.routes(&mut documents);
     documents.push_str(&rendering.patch());

@@ -61,6 +61,11 @@ impl Rendering<'_> {
                     writeln!(documents, "  - match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{exact: {exact}}}}}")?;
                     route_to(documents, "    ", destination)?;
+                    if let Some(authority) = self.authority(&cluster.name) {
+                        let authority = quoted(authority);
+                        writeln!(documents, "    rewrite: {{authority: {authority}}}")?;
+                    }
+                    self.hide_headers(documents)?;
                 }
             }
             IstioRouting::ClusterHeader => {
@@ -73,6 +78,7 @@ impl Rendering<'_> {
                     writeln!(documents, "    match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{}}}}")?;
                     route_to(documents, "    ", first)?;
+                    self.hide_headers(documents)?;
                 }
             }
         }
@@ -89,6 +95,22 @@ impl Rendering<'_> {
                 route_to(documents, "  - ", &Destination { host, port, subset })
             }
         }
+    }
+
+    /// Has a route take its headers off the request. They have done their work when it is chosen.
+    /// By `x-steerage-authority` an EnvoyFilter's route rewrites the host, after others are removed.
+    fn hide_headers(&self, documents: &mut String) -> std::fmt::Result {
+        let header = quoted(&self.config.cluster_header);
+        let is_static = self.arguments.routing == IstioRouting::Routes;
+        let authority = if is_static && self.rewrites_host() {
+            ", x-steerage-authority"
+        } else {
+            ""
+        };
+        writeln!(
+            documents,
+            "    headers: {{request: {{remove: [{header}{authority}]}}}}"
+        )
     }
 
     /// The EnvoyFilter, if the cluster is to be taken from the header.
@@ -116,10 +138,17 @@ impl Rendering<'_> {
           # Takes the place of the route's cluster: a route has one or the other.
           cluster_header: {header}
           timeout: 0s
-",
+{rewrite}",
             labels = self.labels(),
             route = quoted(&arguments.name),
             header = quoted(&self.config.cluster_header),
+            rewrite = if self.rewrites_host() {
+                "          # The `authority` of an endpoint. In `:authority` it would choose another virtual host.
+          host_rewrite_header: x-steerage-authority
+"
+            } else {
+                ""
+            },
         ));
         patch
     }

@@ -46,6 +46,7 @@ fn is_beyond_a_schema(error: &ConfigError) -> bool {
         | Problem::Regex(_)
         | Problem::Expression(_)
         | Problem::NoDelay { .. }
+        | Problem::NoHostToCheck
         | Problem::Repeated => true,
         // Names that differ only in case.
         _ => false,

@@ -34,14 +34,18 @@ fn on_istio(mut document: Value) -> Value {
     for pool in pools {
         let endpoints = pool.get_mut("endpoints").and_then(Value::as_array_mut);
         for endpoint in endpoints.into_iter().flatten() {
-            let cluster = match endpoint {
-                Value::Object(endpoint) => endpoint.get_mut("cluster").expect("it is required"),
-                name => name,
+            let clusters = match endpoint {
+                Value::Object(endpoint) => endpoint
+                    .iter_mut()
+                    .filter(|(field, _)| matches!(&***field, "cluster" | "health_check_cluster"))
+                    .map(|(_, cluster)| cluster)
+                    .collect(),
+                name => vec![name],
             };
-            *cluster = json!(format!(
-                "outbound|80||{}",
-                cluster.as_str().expect("a name")
-            ));
+            for cluster in clusters {
+                let name = cluster.as_str().expect("a name");
+                *cluster = json!(format!("outbound|80||{name}"));
+            }
         }
     }
     document
@@ -265,6 +269,51 @@ fn a_route_may_take_its_cluster_from_the_header() {
 }
 
 #[test]
+fn routes_write_the_authority_of_an_endpoint() {
+    let mut policy = for_one_host(["outbound|80||east", "outbound|80||west"]);
+    policy["endpoints"][1] = json!({"cluster": "outbound|80||west", "authority": "west.example"});
+    let more = ["--selector", "app=edge", "--name", "edge"];
+    let [plugin, routes, ..] = &rendered(&policy, &more)[..] else {
+        panic!("resources")
+    };
+    assert_eq!(plugin["spec"]["pluginConfig"]["host_rewrite_header"], true);
+    let http = routes["spec"]["http"].as_array().expect("routes");
+    let removed = json!({"request": {"remove": ["x-steerage-cluster", "x-steerage-authority"]}});
+    let rewrites: Vec<_> = http.iter().map(|route| route.get("rewrite")).collect();
+    let west = json!({"authority": "west.example"});
+    assert_eq!(rewrites, [None, Some(&west), None]);
+    assert_eq!(
+        (&http[0]["headers"], &http[1]["headers"]),
+        (&removed, &removed)
+    );
+
+    let by_header = [&more[..], &["--routing", "cluster-header"]].concat();
+    let [plugin, routes, patch, ..] = &rendered(&policy, &by_header)[..] else {
+        panic!("resources")
+    };
+    assert_eq!(plugin["spec"]["pluginConfig"]["host_rewrite_header"], true);
+    // Envoy removes headers before it rewrites the host.
+    let removed = json!({"request": {"remove": ["x-steerage-cluster"]}});
+    assert_eq!(routes["spec"]["http"][0]["headers"], removed);
+    let route = &patch["spec"]["configPatches"][0]["patch"]["value"]["route"];
+    assert_eq!(route["host_rewrite_header"], "x-steerage-authority");
+
+    // Two hosts at one cluster need the header.
+    policy = json!({"pools": [policy, {
+        "name": "other", "match": {"hosts": ["other.example"]},
+        "endpoints": [{"cluster": "outbound|80||west", "authority": "other.example"}],
+    }]});
+    let arguments = [&ARGUMENTS[..], &more].concat();
+    let run = steerage(&arguments, policy.to_string().as_bytes());
+    assert!(
+        run.complaint.contains("more than one authority"),
+        "{}",
+        run.complaint
+    );
+    rendered(&policy, &by_header);
+}
+
+#[test]
 fn pools_for_other_hosts_and_unsupported_targets_are_refused() {
     let meant = for_one_host(["outbound|80||a", "outbound|80||b"]);
     let all = json!({"endpoints": ["outbound|80||a"]});
@@ -358,8 +407,13 @@ fn policies() -> Vec<Value> {
 
 #[test]
 fn configurations_survive_being_yaml() {
-    for policy in policies() {
-        assert_eq!(rendered(&policy, &[])[0]["spec"]["pluginConfig"], policy);
+    for mut policy in policies() {
+        let rendered = rendered(&policy, &[]).swap_remove(0);
+        // The rendered routes rewrite the host.
+        if policy.to_string().contains("\"authority\":") {
+            policy["host_rewrite_header"] = json!(true);
+        }
+        assert_eq!(rendered["spec"]["pluginConfig"], policy);
     }
 }
 

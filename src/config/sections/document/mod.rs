@@ -37,6 +37,12 @@ section! {
         "\"x-steerage-cluster\"",
         "the request header in which the route looks for the cluster",
     );
+    HOST_REWRITE_HEADER: bool = Key::flag(
+        "host_rewrite_header",
+        "false",
+        "whether the route has host_rewrite_header: x-steerage-authority, so that an endpoint's \
+         authority does not choose another virtual host",
+    );
     ADMIN: Nested<AdminSurface> = Key::object(
         "admin",
         "off",
@@ -83,9 +89,11 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         None
     };
     let sync_interval = root.get(&SYNC_INTERVAL)?;
+    let route_rewrites_host = root.get(&HOST_REWRITE_HEADER)?;
     cluster_header?;
     Ok(Config {
         cluster_header: routing.into(),
+        route_rewrites_host: route_rewrites_host.unwrap_or(false),
         sync_interval: sync_interval.unwrap_or(DEFAULT_SYNC_INTERVAL),
         pools: pools?,
         admin,

@@ -37,8 +37,8 @@ section! {
     HOST: Box<str> = Key::text(
         "host",
         TextRule::Authority,
-        "the endpoint's",
-        ":authority of a check",
+        "from the cluster's name",
+        ":authority of the checks of endpoints that have no host of their own",
     );
     HEADERS: Headers<Box<str>> = Key::new(
         "headers",
@@ -88,11 +88,11 @@ pub(super) fn checks(
     fields: &Fields<'_, HealthCheck>,
     load_balancer: &Fields<'_, LoadBalancer>,
     wanted: Result<Option<bool>, Reported>,
-    endpoint_has_path: bool,
+    said_of_endpoints: bool,
 ) -> Result<Option<CheckPolicy>, Reported> {
     let policy = policy(fields, load_balancer)?;
     let wanted = wanted?.unwrap_or_else(|| {
-        endpoint_has_path
+        said_of_endpoints
             || fields.any_given::<HealthCheck>()
             || load_balancer.given(&balance::HEALTH_CHECK_INTERVAL)
             || load_balancer.given(&balance::HEALTH_CHECK_TIMEOUT)

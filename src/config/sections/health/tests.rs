@@ -160,6 +160,66 @@ fn an_endpoint_may_have_its_own_path() {
 }
 
 #[test]
+fn an_endpoint_may_be_checked_elsewhere() {
+    let config = crate::parse(
+        br#"{"endpoints": ["a", {"cluster": "b b", "health_check_host": "b.example:8080"},
+            {"cluster": "c", "health_check_cluster": "c probe", "health_check_host": "c.example"}]}"#,
+    );
+    let pool = config.unwrap().pools.remove(0).pool;
+    let checks = pool.checks.unwrap();
+    let asked: Vec<_> = pool
+        .endpoints
+        .iter()
+        .map(|endpoint| (endpoint.checked_cluster(), endpoint.checked_host(&checks)))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            ("a", "a"),
+            ("b b", "b.example:8080"),
+            ("c probe", "c.example")
+        ]
+    );
+    // Each of them turns checks on.
+    for field in [
+        r#""health_check_host": "a""#,
+        r#""health_check_cluster": "b""#,
+    ] {
+        let json = format!(r#"{{"endpoints": [{{"cluster": "a", {field}}}]}}"#);
+        let config = crate::parse(json.as_bytes()).unwrap();
+        assert!(config.pools[0].pool.checks.is_some(), "{field}");
+    }
+}
+
+#[test]
+fn each_endpoint_that_is_checked_has_a_host() {
+    let rule = "must have `health_check_host` or `authority`, or the pool `health_check.host`, \
+                since health checks cannot ask for a host of its name";
+    check(
+        r#"{"endpoints": ["two words", "outbound|80||api.ns", "outbound|x||api", "a/b",
+            {"cluster": "c|d", "authority": "c.example"}, {"cluster": "e_f"},
+            {"cluster": "g", "health_check_cluster": "g|h"}, "127.0.0.1:80", "[::1]:80"],
+            "health_check": {"interval": 5}}"#,
+        &[
+            &format!("endpoints[0]: {rule}, got \"two words\""),
+            &format!("endpoints[2]: {rule}, got \"outbound|x||api\""),
+            &format!("endpoints[3]: {rule}, got \"a/b\""),
+            &format!("endpoints[6]: {rule}, got \"g|h\""),
+        ],
+    );
+    // One host for all of them will do, and without checks there is no need for any.
+    for more in [
+        r#""health_check": {"host": "api.example"}"#,
+        r#""enable_health_checks": false"#,
+    ] {
+        check(
+            &format!(r#"{{"endpoints": ["two words", "a/b"], {more}}}"#),
+            &[],
+        );
+    }
+}
+
+#[test]
 fn the_seeds_spellings_mean_the_same() {
     let seeds = pool(
         r#""load_balancer": {"health_check_interval": 4, "health_check_timeout": "3s",

@@ -139,6 +139,46 @@ fn check_key(on: &HashOn, head: &Head, expected: Option<&[u8]>) {
 }
 
 #[test]
+fn a_cookie_is_looked_for_in_every_header_of_that_name() {
+    struct Cookies;
+    impl RequestHead for Cookies {
+        fn method(&self) -> &[u8] {
+            b"GET"
+        }
+        fn path(&self) -> &[u8] {
+            b"/"
+        }
+        fn authority(&self) -> &[u8] {
+            b""
+        }
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "cookie").then_some(b"a=1")
+        }
+        fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+            let values: &[&[u8]] = if name == "cookie" {
+                &[b"a=1", b"", b"b=2; c=3", b"c=4"]
+            } else {
+                &[]
+            };
+            values.iter().copied()
+        }
+    }
+    for (name, expected) in [
+        ("a", Some("1")),
+        ("b", Some("2")),
+        ("c", Some("3")),
+        ("d", None),
+    ] {
+        let key = HashOn::Cookie(name.into()).key(&Cookies);
+        assert_eq!(
+            key,
+            expected.map(|value| HashKey::of(value.as_bytes())),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_header_is_a_key_byte_for_byte() {
     let on = HashOn::Header("x-user".into());
     for value in ["7", " 7 ", "", "\u{fc}"] {
