@@ -1,7 +1,7 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
-//! [`Exclusion`] lists the reasons in their order of precedence: an operator's override, a
-//! cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
+//! [`Exclusion`] lists the reasons in their order of precedence: the configuration, an operator's
+//! override, a cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
 //! the first one is reported, because it is the one that must end first.
 //!
 //! Example: an endpoint is cooling down until 12:05, and its breaker is open until 12:01. Until
@@ -17,6 +17,8 @@ use crate::time::Instant;
 /// reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
+    /// The configuration disables it.
+    Disabled,
     /// An operator has overridden its state.
     Operator,
     /// It has requested a cool-down.
@@ -30,18 +32,19 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
-    /// Whether it holds even in panic, when so little of a pool is available that availability is
-    /// ignored. Checks and traffic are then not trusted. An operator still is, and the limit is a
-    /// matter of counting.
+    /// Whether it is an inference from checks and traffic, which panic ignores. The others are
+    /// statements, of the configuration, of an operator or of the endpoint itself, and the limit is
+    /// a matter of counting: they hold in panic as well.
     #[must_use]
-    pub const fn holds_in_panic(self) -> bool {
-        matches!(self, Self::Operator | Self::AtLimit)
+    pub const fn is_inferred(self) -> bool {
+        matches!(self, Self::BreakerOpen | Self::Unhealthy)
     }
 
     /// The name in status and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Disabled => "disabled",
             Self::Operator => "operator",
             Self::CoolingDown => "cooling_down",
             Self::BreakerOpen => "breaker_open",

@@ -144,6 +144,7 @@ proptest! {
         availability in collection::vec(collection::vec(bool::weighted(0.8), 6), 1..=60),
     ) {
         let mut scene = Scene::new(&Strategy::WeightedRoundRobin, "");
+        scene.pool.panic_threshold = None;
         for weight in &weights {
             let mut endpoint = Endpoint::new("any");
             endpoint.weight = Weight::new(f64::from(*weight)).unwrap();

@@ -124,23 +124,16 @@ fn walk(
 
 /// A choice is right: it is available, and no better one is, as the contract ranks them.
 fn is_right(scene: &Scene, chosen: Option<usize>) -> Result<(), TestCaseError> {
+    let healthy = |position: &usize| scene.states[*position].health(scene.now) != Health::Unhealthy;
+    let panics = !(0..scene.states.len()).any(|position| healthy(&position));
     let mut left: Vec<_> = (0..scene.states.len())
-        .filter(|&position| scene.states[position].health(scene.now) != Health::Unhealthy)
+        .filter(|position| panics || healthy(position))
         .collect();
     let Some(chosen) = chosen else {
         prop_assert!(left.is_empty(), "no choice although {:?} are there", left);
         return Ok(());
     };
     prop_assert!(left.contains(&chosen), "chosen although excluded");
-    let tried = |position| scene.tried.contains(EndpointIndex::new(position).unwrap());
-    if left.iter().any(|&position| !tried(position)) {
-        left.retain(|&position| !tried(position));
-    }
-    prop_assert!(
-        left.contains(&chosen),
-        "tried again although {:?} are not",
-        left
-    );
     let drained = |position: usize| scene.pool.endpoints[position].weight.value() == 0.0;
     if left.iter().any(|&position| !drained(position)) {
         left.retain(|&position| !drained(position));
@@ -150,13 +143,21 @@ fn is_right(scene: &Scene, chosen: Option<usize>) -> Result<(), TestCaseError> {
         "drained although {:?} are not",
         left
     );
+    let tried = |position| scene.tried.contains(EndpointIndex::new(position).unwrap());
+    if left.iter().any(|&position| !tried(position)) {
+        left.retain(|&position| !tried(position));
+    }
+    prop_assert!(
+        left.contains(&chosen),
+        "tried again although {:?} are not",
+        left
+    );
     let tier = |position: usize| scene.pool.endpoints[position].priority;
     let best = left.iter().map(|&position| tier(position)).min();
     if Some(tier(chosen)) != best {
         // The lower tiers together must be too weak to carry all.
         let weight = |position: &usize| scene.pool.endpoints[*position].weight.value();
-        let healthy =
-            |&position: &usize| scene.states[position].health(scene.now) != Health::Unhealthy;
+        let healthy = |position: &usize| panics || healthy(position);
         let lower: BTreeSet<u32> = (0..scene.states.len())
             .map(tier)
             .filter(|lower| *lower < tier(chosen))

@@ -306,9 +306,15 @@ impl<'a> World<'a> {
             .map(|(index, _)| index)
     }
 
+    /// The untried ones among those; drained ones only where nothing else is available.
     fn untried(&self, worker: usize, tried: &[EndpointIndex], now: Instant) -> usize {
-        let available = self.available(worker, now);
-        available.filter(|index| !tried.contains(index)).count()
+        let drained =
+            |index: &EndpointIndex| self.pool.endpoints[index.position()].weight.is_drained();
+        let only_drained = self.available(worker, now).all(|index| drained(&index));
+        self.available(worker, now)
+            .filter(|index| only_drained || !drained(index))
+            .filter(|index| !tried.contains(index))
+            .count()
     }
 
     /// Writes down how things are after an event.
