@@ -32,6 +32,7 @@ mod steering;
 mod classifying;
 mod cooling;
 mod hedging;
+mod last_resort;
 mod limiting;
 mod limits;
 mod retrying;

@@ -80,7 +80,7 @@ fn refuse(
         Denial::Overloaded => Reason::Overloaded,
         _ => Reason::NoEndpointAvailable,
     };
-    let cooled = exchange.cooled(steered.pool(), &steered.state, now);
+    let returns = exchange.returns(steered.pool(), &steered.state, now);
     exchange.answered(&mut steered.state, Class::Failure, now);
     turn.actions.push_back(Action::Refuse(Refusal {
         account: Account {
@@ -93,7 +93,7 @@ fn refuse(
             denial: exchange.denial(),
         },
         reason,
-        retry_after: cooled.map(|cooled| cooled.since(now)),
+        retry_after: returns.map(|returns| returns.since(now)),
     }));
 }
 

@@ -10,13 +10,8 @@
 //!
 //! **Tiers** of priority take over from each other by degrees (`tiers`).
 //!
-//! **Panic**: breakers and health are inferences. Where they would leave nothing available they are
-//! ignored, as the last resort: traffic then flows as without them, because an endpoint that may
-//! have recovered is better than none. With a threshold above 0 they are ignored already when less
-//! than that share of the pool's weight is available: they then say more of the checks than of the
-//! endpoints, and the few available ones would be crushed by the whole load. What is stated and not
-//! inferred (the configuration, an operator, a cool-down, a limit) holds in panic. Endpoints that it
-//! excludes are not counted at all, neither as available nor as missing.
+//! **Panic**: where breakers and health would leave nothing available, or less than a threshold, they
+//! are ignored (`panic`).
 //!
 //! **Slow start**: an endpoint that has become available again is a candidate in few of the choices
 //! at first, and in all of them when `slow_start` is over. This does not depend on the strategy.
@@ -33,8 +28,11 @@
 //!   less, so all four are used.
 //! - `slow_start` 30 s: 15 s after it returned, an endpoint is a candidate in half of the choices.
 
+use core::time::Duration;
+
 use twox_hash::XxHash64;
 
+use super::panic::{self, Standing};
 use super::rules::Rules;
 use super::tiers::{self, Weights};
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
@@ -229,6 +227,33 @@ impl<'a> Candidates<'a> {
             .min()
     }
 
+    /// When the first endpoint may be available again, as far as is known, if none is available now
+    /// and none is excluded only by its limit.
+    #[must_use]
+    pub fn returns(&self) -> Option<Instant> {
+        if self.best.is_some() || self.overloaded() {
+            return None;
+        }
+        self.endpoints()
+            .filter(|(_, endpoint, _)| endpoint.enabled)
+            .filter_map(|(_, _, state)| {
+                let agreed = state.agreed();
+                let cooled = agreed.cooling_until(self.now);
+                let at = cooled.max(agreed.open_until(self.now));
+                let at = at.filter(|at| *at > self.now);
+                // A trial is under way, which decides soon.
+                let at = at.unwrap_or(self.now + TRIAL);
+                match agreed.exclusion(self.pool.breaker(), at) {
+                    None => Some(at),
+                    Some(Exclusion::BreakerOpen) if agreed.open_until(self.now).is_none() => {
+                        Some(at)
+                    }
+                    Some(_) => None,
+                }
+            })
+            .min()
+    }
+
     /// Whether all endpoints are available and of the same rank: the first attempt of an exchange,
     /// one tier, and nothing that distinguishes them.
     fn are_all_alike(&self) -> bool {
@@ -299,27 +324,16 @@ impl<'a> Candidates<'a> {
 
     /// Whether so little of the pool is available that breakers and health are ignored.
     fn is_panic(&self) -> bool {
-        let Some(threshold) = self.pool.panic_threshold() else {
-            return false;
-        };
-        let (mut available, mut missing) = (0.0, 0.0);
-        let (mut none_available, mut any_missing) = (true, false);
-        for (_, endpoint, state) in self.endpoints() {
-            let weight = endpoint.weight.value();
-            match self.exclusion(endpoint, state) {
-                None => {
-                    available += weight;
-                    none_available = false;
-                }
+        let standings = self.endpoints().map(|(_, endpoint, state)| {
+            let standing = match self.exclusion(endpoint, state) {
+                None => Standing::Available,
                 // A full endpoint would not be available if its breaker closed.
-                Some(exclusion) if exclusion.is_inferred() && !state.is_full(self.now) => {
-                    missing += weight;
-                    any_missing = true;
-                }
-                Some(_) => {}
-            }
-        }
-        any_missing && (none_available || available < threshold * (available + missing))
+                Some(it) if it.is_inferred() && !state.is_full(self.now) => Standing::Missing,
+                Some(_) => Standing::Excluded,
+            };
+            (endpoint.weight.value(), standing)
+        });
+        panic::panics(self.pool.panic_threshold(), standings)
     }
 
     /// The tier of this choice, among those with endpoints that differ from `best` in their tier
@@ -381,6 +395,9 @@ fn candidate<'a>(
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+/// How long a trial takes, for a client that is to come back after it.
+const TRIAL: Duration = Duration::from_secs(1);
 
 /// The share of choices at the moment an endpoint returns: Envoy's default.
 const LEAST_PART: f64 = 0.1;

@@ -14,6 +14,7 @@ mod health_based;
 mod key;
 mod least_connections;
 mod least_response_time;
+mod panic;
 mod power_of_two;
 mod random;
 mod round_robin;
@@ -29,6 +30,7 @@ use rand::Rng;
 pub use balancer::Balancer;
 pub use candidates::{Candidate, Candidates};
 pub use key::{HashKey, HashOn};
+pub use panic::{Standing, panics};
 pub use rules::Rules;
 
 use consistent_hash::ConsistentHash;

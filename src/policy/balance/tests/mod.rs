@@ -9,7 +9,9 @@ mod at_random;
 mod by_key;
 mod by_load;
 mod candidates;
+mod fleet;
 mod in_turn;
+mod last_resort;
 mod properties;
 
 use alloc::string::{String, ToString as _};
