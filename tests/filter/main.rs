@@ -28,6 +28,7 @@ mod scene;
 mod configuring;
 mod hostcalls;
 mod steering;
+mod turns;
 
 mod classifying;
 mod cooling;

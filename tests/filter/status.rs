@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use rand::Rng;
 use serde_json::{Value, json};
+use steerage::Extensions;
+use steerage_policy::balance::{Balancer, Candidates, HashKey};
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::time::Instant;
 
 use crate::admin::{TOKEN, ask, head_of};
 use crate::fake_host::{Host, Stream};
 use crate::operating::{ROUND, tell};
-use crate::scene::{OK, cluster_of, get, start, text};
+use crate::scene::{OK, cluster_of, get, start, start_with, text};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -50,10 +55,31 @@ fn answered(host: &Host, cluster: &str, millis: u32, answer: &[(&str, &str)]) ->
     stream
 }
 
+/// In turn, retries as well.
+#[derive(Debug, Default)]
+struct EveryAttempt(Option<EndpointIndex>);
+
+impl Balancer for EveryAttempt {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let mut left = candidates.iter().map(|candidate| candidate.index);
+        let next = left.find(|index| Some(*index) > self.0);
+        self.0 = next.or_else(|| candidates.iter().next().map(|first| first.index));
+        self.0
+    }
+}
+
 /// Four requests, beginning a millisecond after noon, the last of which is under way for ever.
 #[track_caller]
 fn scene() -> Host {
-    let host = start(SHOP);
+    let host = start_with(SHOP, |_| {
+        Extensions::new().balancer(EveryAttempt::default())
+    });
     // The first checks; that of c is never answered.
     let checks = host.pending_calls();
     for (check, status) in checks.iter().zip(["200", "404"]) {

@@ -149,6 +149,18 @@ impl<'a> Candidates<'a> {
         !pool.slow_start().is_zero() || priorities.any(|priority| Some(priority) != first)
     }
 
+    /// What the exchange has tried; nothing before its first attempt.
+    #[must_use]
+    pub const fn tried(&self) -> &'a Tried {
+        self.tried
+    }
+
+    /// How many endpoints the pool has.
+    #[must_use]
+    pub fn pool_size(&self) -> usize {
+        self.states.len()
+    }
+
     /// All candidates, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         self.ranked()

@@ -10,6 +10,7 @@
 pub(crate) mod balancer;
 pub(crate) mod candidates;
 mod consistent_hash;
+mod credits;
 mod health_based;
 mod key;
 mod least_connections;
@@ -20,6 +21,7 @@ mod random;
 mod round_robin;
 pub(crate) mod rules;
 mod tiers;
+mod turn;
 mod weighted_round_robin;
 
 use alloc::boxed::Box;
@@ -32,6 +34,7 @@ pub use candidates::{Candidate, Candidates};
 pub use key::{HashKey, HashOn};
 pub use panic::{Standing, panics};
 pub use rules::Rules;
+pub use turn::Turn;
 
 use consistent_hash::ConsistentHash;
 use health_based::HealthBased;
@@ -172,7 +175,7 @@ impl Strategy {
         match self {
             Self::RoundRobin => Box::new(RoundRobin::default()),
             Self::WeightedRoundRobin => Box::new(WeightedRoundRobin::default()),
-            Self::LeastConnections => Box::new(LeastConnections),
+            Self::LeastConnections => Box::new(LeastConnections::default()),
             Self::LeastResponseTime => Box::new(LeastResponseTime::new(decay)),
             Self::Random => Box::new(Random),
             Self::WeightedRandom => Box::new(WeightedRandom),

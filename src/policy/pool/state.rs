@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Pool;
+use crate::balance::Turn;
 use crate::balance::balancer::Balancer;
 use crate::balance::candidates::Candidates;
 use crate::breaker::{Pass, StateName, Verdict};
@@ -70,6 +71,21 @@ impl PoolState {
     #[must_use]
     pub fn balanced_by(self, balancer: Box<dyn Balancer>) -> Self {
         Self { balancer, ..self }
+    }
+
+    /// Begins the turn at this place, 0.0..1.0 of a whole turn. Without that it begins with the first
+    /// endpoint.
+    pub fn begin_at(&mut self, place: f64) {
+        self.balancer.resume(Turn::Begin(place));
+    }
+
+    /// Goes on in the turn where the state of another configuration of the same pool stands.
+    pub fn resume(&mut self, pool: &Pool, before: &Pool, state: &Self) {
+        let turn = state.balancer.turn();
+        let turn = turn.and_then(|turn| turn.among(&before.endpoints, &pool.endpoints));
+        if let Some(turn) = turn {
+            self.balancer.resume(turn);
+        }
     }
 
     /// The recent times until requests were answered, as far as this worker has seen.

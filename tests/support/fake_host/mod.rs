@@ -77,6 +77,7 @@ mod metrics;
 mod numbers;
 mod replies;
 mod root;
+mod seed;
 mod setup;
 mod shared;
 mod state;

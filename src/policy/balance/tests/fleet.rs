@@ -69,18 +69,23 @@ impl Fleet {
         let endpoints = endpoints.split_whitespace().map(|text| parsed(text).0);
         let mut pool = Pool::new("pool", endpoints.collect());
         pool.strategy = strategy;
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let none = alloc::vec![Others::default(); pool.endpoints.len()];
         let mut fleet = Self {
             agreed: pool.endpoints.iter().map(|_| Agreed::default()).collect(),
             now: Instant::ORIGIN,
             workers: clients
                 .iter()
-                .map(|_| Worker {
-                    state: PoolState::new(&pool),
-                    published: none.clone(),
+                .map(|_| {
+                    let mut state = PoolState::new(&pool);
+                    state.begin_at(rng.random());
+                    Worker {
+                        state,
+                        published: none.clone(),
+                    }
                 })
                 .collect(),
-            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            rng,
             events: BTreeMap::new(),
             sent: 0,
             pool,
