@@ -14,7 +14,7 @@
 //! are ignored (`panic`).
 //!
 //! **Slow start**: an endpoint that has become available again is a candidate in few of the choices
-//! at first, and in all of them when `slow_start` is over. This does not depend on the strategy.
+//! at first (`slow_start`).
 //!
 //! Chance enters by one number for each choice, the draw. Consistent hashing makes it of the key,
 //! so that a key stays in one tier while nothing changes.
@@ -26,14 +26,10 @@
 //! - `a` and `b` have open breakers, and an operator has taken `c` out: `a` and `b` are used.
 //! - Four endpoints of equal weight, of which one is available, and a threshold of 0.3: 0.25 is
 //!   less, so all four are used.
-//! - `slow_start` 30 s: 15 s after it returned, an endpoint is a candidate in half of the choices.
-
-use core::time::Duration;
-
-use twox_hash::XxHash64;
 
 use super::panic::{self, Standing};
 use super::rules::Rules;
+use super::slow_start;
 use super::tiers::{self, Weights};
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
 use crate::exchange::tried::Tried;
@@ -248,21 +244,7 @@ impl<'a> Candidates<'a> {
         }
         self.endpoints()
             .filter(|(_, endpoint, _)| endpoint.enabled)
-            .filter_map(|(_, _, state)| {
-                let agreed = state.agreed();
-                let cooled = agreed.cooling_until(self.now);
-                let at = cooled.max(agreed.open_until(self.now));
-                let at = at.filter(|at| *at > self.now);
-                // A trial is under way, which decides soon.
-                let at = at.unwrap_or(self.now + TRIAL);
-                match agreed.exclusion(self.pool.breaker(), at) {
-                    None => Some(at),
-                    Some(Exclusion::BreakerOpen) if agreed.open_until(self.now).is_none() => {
-                        Some(at)
-                    }
-                    Some(_) => None,
-                }
-            })
+            .filter_map(|(_, _, state)| state.agreed().returns(self.pool.breaker(), self.now))
             .min()
     }
 
@@ -375,13 +357,11 @@ impl<'a> Candidates<'a> {
 
     /// Whether slow start lets an endpoint be a candidate of this choice.
     fn passes_slow_start(&self, candidate: &Candidate<'_>) -> bool {
-        let Some(returned) = candidate.state.agreed().returned(self.now) else {
-            return true;
-        };
-        let back = self.now.since(returned).as_secs_f64();
-        let ramp = (back / self.pool.slow_start().as_secs_f64()).max(LEAST_PART);
-        let position = candidate.index.position().to_le_bytes();
-        ramp >= 1.0 || fraction(XxHash64::oneshot(self.draw, &position)) < ramp
+        let returned = candidate.state.agreed().returned(self.now);
+        returned.is_none_or(|returned| {
+            let ramp = slow_start::part(self.now.since(returned), self.pool.slow_start());
+            ramp >= 1.0 || fraction(slow_start::draw(self.draw, candidate.index)) < ramp
+        })
     }
 }
 
@@ -407,9 +387,3 @@ fn candidate<'a>(
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
-
-/// How long a trial takes, for a client that is to come back after it.
-const TRIAL: Duration = Duration::from_secs(1);
-
-/// The share of choices at the moment an endpoint returns: Envoy's default.
-const LEAST_PART: f64 = 0.1;

@@ -20,6 +20,7 @@ mod power_of_two;
 mod random;
 mod round_robin;
 pub(crate) mod rules;
+mod slow_start;
 mod tiers;
 mod turn;
 mod weighted_round_robin;

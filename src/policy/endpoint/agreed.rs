@@ -8,6 +8,8 @@
 //! 12:05 the reason is the cool-down. If an operator opens its circuit at 12:02, the override is
 //! the reason from then on.
 
+use core::time::Duration;
+
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
 use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
@@ -137,6 +139,19 @@ impl Agreed {
         }
     }
 
+    /// When an endpoint that is excluded `now` may be selected again, as far as is known.
+    pub(crate) fn returns(&self, policy: &BreakerPolicy, now: Instant) -> Option<Instant> {
+        let open_until = self.open_until(now);
+        let until = self.cooling_until(now).max(open_until);
+        // Where all permits are taken, a trial decides soon.
+        let until = until.filter(|until| *until > now).unwrap_or(now + TRIAL);
+        match self.exclusion(policy, until) {
+            None => Some(until),
+            Some(Exclusion::BreakerOpen) if open_until.is_none() => Some(until),
+            Some(_) => None,
+        }
+    }
+
     /// The time from which the endpoint is certainly selectable; `None` if something may exclude
     /// it. Most endpoints are selectable most of the time, and every choice asks this of each of
     /// them.
@@ -154,11 +169,13 @@ impl Agreed {
     }
 }
 
+/// How long a trial takes, for a client that is to come back after it.
+const TRIAL: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::breaker::Verdict;
-    use core::time::Duration;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

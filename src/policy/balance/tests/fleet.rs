@@ -259,7 +259,8 @@ impl Fleet {
 
     /// At a time drawn within `within`.
     fn soon(&mut self, within: Duration, event: Event) {
-        let after = within.mul_f64(self.rng.random());
+        let part: f64 = self.rng.random();
+        let after = crate::time::from_seconds(within.as_secs_f64() * part);
         self.after(after, event);
     }
 

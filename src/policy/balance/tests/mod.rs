@@ -12,6 +12,7 @@ mod candidates;
 mod fleet;
 mod in_turn;
 mod last_resort;
+mod least_connections;
 mod properties;
 
 use alloc::string::{String, ToString as _};
