@@ -181,3 +181,19 @@ pub unsafe fn monotonic_clock(return_time: *mut u64) -> Status {
     // SAFETY: the caller's pointer is valid for one u64.
     unsafe { proxy_get_current_time_nanoseconds(return_time) }
 }
+
+/// A random number: WASI's, which the standard library draws its hash seeds from but hides.
+///
+/// # Safety
+/// The pointer must be valid for one number.
+pub unsafe fn random(number: *mut u64) -> Status {
+    #[cfg_attr(
+        target_arch = "wasm32",
+        link(wasm_import_module = "wasi_snapshot_preview1")
+    )]
+    unsafe extern "C" {
+        fn random_get(buffer: *mut u8, size: usize) -> Status;
+    }
+    // SAFETY: the caller's pointer is valid for one u64.
+    unsafe { random_get(number.cast(), size_of::<u64>()) }
+}

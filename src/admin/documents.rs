@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use serde::{Serialize, Serializer};
-use steerage_policy::breaker::{BreakerPolicy, StateName};
+use steerage_policy::breaker::StateName;
 use steerage_policy::endpoint::Exclusion;
 use steerage_policy::health::Health;
 use steerage_policy::limit;
@@ -81,6 +81,8 @@ struct State {
     status: &'static str,
     healthy_endpoints: usize,
     total_endpoints: usize,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    panic: bool,
     load_balancer_strategy: String,
     response_time: f64,
 }
@@ -114,10 +116,12 @@ fn endpoint<'a>(
         agreed,
     } = snapshot;
     let now = clock.now;
-    let limit = pool.limit(snapshot);
-    let is_full = limit.is_some_and(|limit| counted.active >= limit);
-    let exclusion =
-        exclusion(pool, snapshot, now).or_else(|| is_full.then_some(Exclusion::AtLimit));
+    let is_full = pool.is_full(snapshot);
+    let exclusion = pool.exclusion(snapshot, now);
+    let exclusion = exclusion.or_else(|| is_full.then_some(Exclusion::AtLimit));
+    // An endpoint that is excluded and available all the same: that is panic.
+    let is_available =
+        exclusion.is_none_or(|exclusion| exclusion.is_inferred() && !is_full && pool.panics(now));
     let (successes, failures) = (totals.successes(), totals.failures());
     let circuit = agreed.circuit(now);
     let consecutive_failures = agreed.breaker.consecutive_failures();
@@ -126,7 +130,7 @@ fn endpoint<'a>(
         pool: &pool.name,
         url: cluster,
         health: agreed.verdict(now).name(),
-        available: exclusion.is_none(),
+        available: is_available,
         exclusion: exclusion.map(Exclusion::name),
         weight: described(&pool.description, cluster).map_or(1.0, |(_, weight)| weight),
         active_connections: counted.active,
@@ -148,7 +152,7 @@ fn endpoint<'a>(
         circuit_breaker_open_until: date(agreed.open_until(now)),
         last_health_check: date(agreed.health.checked()),
         cooling_until: date(agreed.cooling_until(now)),
-        limit,
+        limit: pool.limit(snapshot),
     }
 }
 
@@ -229,21 +233,24 @@ pub(super) fn metrics(pools: &[PoolSnapshot]) -> Vec<u8> {
 pub(super) fn health(pools: &[PoolSnapshot], now: Instant) -> (u16, Vec<u8>) {
     let mut totals = PoolTotals::default();
     let mut strategies: Vec<&str> = Vec::new();
-    let (mut available, mut all, mut impaired) = (0, 0, false);
+    let (mut available, mut all, mut impaired, mut panic) = (0, 0, false, false);
     for pool in pools {
+        panic |= pool.panics(now);
         totals += &pool.totals;
         let strategy = &*pool.description.strategy;
         if !strategies.contains(&strategy) {
             strategies.push(strategy);
         }
         for endpoint in &pool.endpoints {
-            let is_available = exclusion(pool, endpoint, now).is_none();
+            let is_available = pool.exclusion(endpoint, now).is_none();
             all += 1;
             available += usize::from(is_available);
             impaired |= !is_available || endpoint.agreed.verdict(now) == Health::Degraded;
         }
     }
     let (status, name) = match (available, impaired) {
+        // Requests are served all the same.
+        _ if panic => (200, "degraded"),
         (0, _) => (503, "unhealthy"),
         (_, true) => (200, "degraded"),
         (_, false) => (200, "healthy"),
@@ -252,6 +259,7 @@ pub(super) fn health(pools: &[PoolSnapshot], now: Instant) -> (u16, Vec<u8>) {
         status: name,
         healthy_endpoints: available,
         total_endpoints: all,
+        panic,
         load_balancer_strategy: strategies.join(", "),
         response_time: totals.mean_seconds(),
     });
@@ -263,18 +271,9 @@ pub(super) fn error(message: &str) -> Vec<u8> {
     json(&Error { error: message })
 }
 
-fn exclusion(pool: &PoolSnapshot, endpoint: &EndpointSnapshot, now: Instant) -> Option<Exclusion> {
-    let policy = BreakerPolicy {
-        half_open_requests: pool.description.half_open_requests,
-        ..BreakerPolicy::default()
-    };
-    endpoint.agreed.exclusion(&policy, now)
-}
-
 /// An endpoint's label and weight.
 fn described<'a>(description: &'a Description, cluster: &str) -> Option<(&'a str, f64)> {
-    let mut endpoints = description.endpoints.iter();
-    let described = endpoints.find(|endpoint| endpoint.cluster == cluster)?;
+    let described = description.endpoint(cluster)?;
     Some((&described.name, described.weight))
 }
 

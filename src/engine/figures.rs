@@ -28,6 +28,8 @@ pub struct PoolFigures {
     pub retries: [u64; Trigger::ALL.len()],
     /// Retries that were denied, by [`Denial`].
     pub denied: [u64; Denial::ALL.len()],
+    /// Whether so little of it is available that breakers and health are ignored.
+    pub panics: bool,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<EndpointFigures>,
 }

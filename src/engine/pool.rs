@@ -133,11 +133,30 @@ impl SteeredPool {
             .record(&self.settings.pool, attempt, outcome, turn.now);
         if let Some(judgement) = judgement {
             let now = turn.now;
-            self.change(judgement.endpoint, turn, |pool, agreed| {
-                judgement.apply(pool, agreed, now);
+            let ends_panic = self.change(judgement.endpoint, turn, |pool, agreed| {
+                judgement.apply(pool, agreed, now)
             });
+            if ends_panic == Some(true) {
+                self.try_others(judgement.endpoint, turn);
+            }
         }
         self.log_end(attempt, request, outcome, turn);
+    }
+
+    /// An endpoint has come back in panic: the others that are open are tried at once.
+    fn try_others(&mut self, recovered: EndpointIndex, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        let open: Vec<_> = self
+            .state
+            .endpoints()
+            .filter(|(index, state)| {
+                *index != recovered && state.breaker().open_until() > Some(now)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        for index in open {
+            self.change(index, turn, |_, agreed| agreed.breaker.end_open_time(now));
+        }
     }
 
     /// An attempt has been overtaken by another, and is given up.

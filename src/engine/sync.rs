@@ -121,6 +121,7 @@ impl SteeredPool {
             answers: [totals.successes, totals.failures],
             retries: totals.retries,
             denied: totals.denied,
+            panics: self.state.panics(&self.settings.pool, now),
             endpoints: endpoints
                 .map(|((_, state), durations)| {
                     EndpointFigures::of(state, core::mem::take(durations), now)

@@ -20,7 +20,7 @@ use crate::answer::Answer;
 use crate::names::{StreamId, StreamKey};
 use crate::pool::SteeredPool;
 use crate::request::{Chunk, Request};
-use crate::settings::{PoolIndex, Settings};
+use crate::settings::{PoolIndex, PoolSettings, Settings};
 use crate::timers::Timers;
 use crate::turn::Turn;
 use crate::walk::{self, Call, Stream, Walk};
@@ -57,11 +57,16 @@ impl Worker {
     /// The same with these states of its pools, in which a balancer may differ from the pool's
     /// strategy.
     #[must_use]
-    pub fn with_states(settings: &Settings, states: Vec<PoolState>, seed: u64) -> Self {
+    pub fn with_states(settings: &Settings, mut states: Vec<PoolState>, seed: u64) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let id = WorkerId(rng.random());
+        // If all workers began with the first endpoint, it would get more than its share.
+        for state in &mut states {
+            state.begin_at(rng.random());
+        }
         let pools = settings.pools.iter().zip(states).enumerate();
         Self {
-            slots: Slots::new(WorkerId(rng.random())).syncing_every(settings.sync_interval),
+            slots: Slots::new(id).syncing_every(settings.sync_interval),
             tidied: Instant::ORIGIN,
             pools: pools
                 .filter_map(|(position, (settings, state))| {
@@ -75,6 +80,19 @@ impl Worker {
             calls: Slab::new(),
             timers: Timers::new(settings.sync_interval),
             rng,
+        }
+    }
+
+    /// Goes on in the turns of the worker of another configuration, for pools of the same name. Called
+    /// before the first request.
+    pub fn resume(&mut self, before: &Self) {
+        for pool in &mut self.pools {
+            let PoolSettings { pool: new, .. } = &*pool.steered.settings;
+            let same = |old: &&PoolWorker| old.steered.pool().name == new.name;
+            if let Some(old) = before.pools.iter().find(same) {
+                let old = &old.steered;
+                pool.steered.state.resume(new, old.pool(), &old.state);
+            }
         }
     }
 

@@ -109,6 +109,19 @@ pub(super) fn plugin(root: ContextId) -> Option<Rc<Plugin>> {
     CONTEXTS.with_borrow(|contexts| contexts.plugin(root))
 }
 
+/// What all roots are configured with, from the oldest on.
+pub(super) fn plugins() -> Vec<Rc<Plugin>> {
+    CONTEXTS.with_borrow(|contexts| {
+        let mut plugins: Vec<_> = contexts
+            .roots
+            .iter()
+            .filter_map(|root| root.plugin.clone())
+            .collect();
+        plugins.sort_unstable_by_key(|plugin| plugin.root);
+        plugins
+    })
+}
+
 /// A stream with its plugin; `None` if it came by before there was a configuration.
 pub(super) fn stream(id: ContextId) -> Option<(Stream, Rc<Plugin>)> {
     CONTEXTS.with_borrow(|contexts| {

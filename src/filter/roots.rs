@@ -25,6 +25,10 @@ pub(super) fn configure(root: ContextId) -> bool {
     };
     let extensions = contexts::extensions();
     let plugin = Rc::new(Plugin::new(root, config, extensions, host::random_seed()));
+    // The newest last, whose turns are those to go on in.
+    for before in contexts::plugins() {
+        before.with_worker(|before| plugin.with_worker(|worker| worker.resume(before)));
+    }
     contexts::configure(Rc::clone(&plugin));
     performer(&plugin, host::now()).event(Worker::start);
     true

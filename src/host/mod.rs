@@ -9,8 +9,6 @@ mod metric;
 mod shared_data;
 
 use core::ptr::{null, null_mut};
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use proxy_wasm_abi as abi;
@@ -94,10 +92,14 @@ fn monotonic_nanos() -> u64 {
     nanos
 }
 
-/// A random number from the host, to seed a generator with: the standard library draws its hash
-/// seeds from it.
+/// A random number from the host, to seed a generator with.
 pub(crate) fn random_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
+    let mut seed = 0;
+    // SAFETY: the pointer is valid for the call, which writes one u64. A host without chance leaves
+    // zero.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    let _ = unsafe { abi::random(&raw mut seed) };
+    seed
 }
 
 /// The plugin's configuration; empty if there is none.

@@ -26,6 +26,7 @@ pub(super) struct PoolMetrics {
     answers: Vec<Count>,
     retries: Vec<Count>,
     denied: Vec<Count>,
+    panic: Level,
     endpoints: Vec<EndpointMetrics>,
 }
 
@@ -66,6 +67,7 @@ impl PoolMetrics {
                 "reason",
                 &Denial::ALL.map(Denial::name),
             ),
+            panic: Level::define(&name("steerage_pool_panic", &[pool_label])),
             endpoints: pool
                 .endpoints
                 .iter()
@@ -81,9 +83,24 @@ impl PoolMetrics {
         publish(&mut self.answers, &figures.answers);
         publish(&mut self.retries, &figures.retries);
         publish(&mut self.denied, &figures.denied);
+        if figures.is_reporter {
+            self.panic.set(figures.panics.into());
+        } else {
+            self.panic.published = None;
+        }
         for (metrics, endpoint) in self.endpoints.iter_mut().zip(&figures.endpoints) {
             metrics.publish(endpoint, figures.is_reporter);
         }
+    }
+
+    /// No worker has an endpoint of it any more: nothing is known of the pool.
+    pub(super) fn retire_pool(&mut self) {
+        self.panic.set(0);
+    }
+
+    /// How many endpoints it has.
+    pub(super) fn size(&self) -> usize {
+        self.endpoints.len()
     }
 
     /// Records response times of an endpoint, in milliseconds.

@@ -56,6 +56,16 @@ impl Metrics {
                 metrics.retire(*endpoint);
             }
         }
+        for (position, metrics) in pools.iter_mut().enumerate() {
+            let retired = endpoints
+                .iter()
+                .filter(|(pool, _)| pool.position() == position);
+            if let Some(metrics) = metrics
+                && retired.count() == metrics.size()
+            {
+                metrics.retire_pool();
+            }
+        }
         self.pools.replace(pools);
     }
 }

@@ -35,6 +35,8 @@ pub struct Description {
     pub keepalive_expiry: Duration,
     /// The time over which attempts are counted.
     pub window: Duration,
+    /// Below which available share of the weight breakers and health are ignored; `None`: never.
+    pub panic_threshold: Option<f64>,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<DescribedEndpoint>,
 }
@@ -48,6 +50,8 @@ pub struct DescribedEndpoint {
     pub name: String,
     /// Its weight.
     pub weight: f64,
+    /// Whether it may be selected at all.
+    pub enabled: bool,
 }
 
 impl Description {
@@ -58,6 +62,7 @@ impl Description {
             cluster: endpoint.cluster.to_string(),
             name: endpoint.name.to_string(),
             weight: endpoint.weight.value(),
+            enabled: endpoint.enabled,
         });
         Self {
             strategy: pool.strategy.name().to_owned(),
@@ -66,8 +71,16 @@ impl Description {
             is_dynamic: matches!(pool.limit, Limit::Dynamic { .. }),
             keepalive_expiry: pool.keepalive.expiry,
             window: pool.breaker.window,
+            panic_threshold: pool.panic_threshold,
             endpoints: endpoints.collect(),
         }
+    }
+
+    /// One of its endpoints.
+    #[must_use]
+    pub fn endpoint(&self, cluster: &str) -> Option<&DescribedEndpoint> {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.find(|endpoint| endpoint.cluster == cluster)
     }
 
     /// The description of the pool with this name; `None` if there is none that can be read.
@@ -100,6 +113,7 @@ impl<'a> From<&'a Description> for wire::description::Record<'a> {
             cluster: &endpoint.cluster,
             name: &endpoint.name,
             weight: endpoint.weight,
+            enabled: endpoint.enabled,
         });
         Self {
             strategy: &description.strategy,
@@ -108,6 +122,7 @@ impl<'a> From<&'a Description> for wire::description::Record<'a> {
             is_dynamic: description.is_dynamic,
             keepalive_expiry: nanos(description.keepalive_expiry),
             window: nanos(description.window),
+            panic_threshold: description.panic_threshold,
             endpoints: endpoints.collect(),
         }
     }
@@ -123,8 +138,13 @@ impl TryFrom<wire::description::Record<'_>> for Description {
                 cluster: endpoint.cluster.to_owned(),
                 name: endpoint.name.to_owned(),
                 weight: weight.value(),
+                enabled: endpoint.enabled,
             })
         });
+        let is_share = |threshold: f64| (0.0..=1.0).contains(&threshold);
+        if !record.panic_threshold.is_none_or(is_share) {
+            return Err(Unreadable);
+        }
         Ok(Self {
             strategy: record.strategy.to_owned(),
             half_open_requests: record.half_open_requests,
@@ -132,6 +152,7 @@ impl TryFrom<wire::description::Record<'_>> for Description {
             is_dynamic: record.is_dynamic,
             keepalive_expiry: Duration::from_nanos(record.keepalive_expiry),
             window: Duration::from_nanos(record.window),
+            panic_threshold: record.panic_threshold,
             endpoints: endpoints.collect::<Result<_, _>>()?,
         })
     }

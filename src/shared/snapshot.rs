@@ -6,7 +6,9 @@
 //!
 //! Cost: every slot is read and decoded, so this is for operators and not for requests.
 
-use steerage_policy::endpoint::{Agreed, Others};
+use steerage_policy::balance::{Standing, panics};
+use steerage_policy::breaker::BreakerPolicy;
+use steerage_policy::endpoint::{Agreed, Exclusion, Others};
 use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
 
@@ -130,6 +132,44 @@ impl PoolSnapshot {
             _ => self.description.limit,
         };
         (limit > 0).then_some(limit)
+    }
+
+    /// Why this endpoint may not be selected `now`, its limit apart, as far as its breaker and its
+    /// health are observed.
+    #[must_use]
+    pub fn exclusion(&self, endpoint: &EndpointSnapshot, now: Instant) -> Option<Exclusion> {
+        let described = self.description.endpoint(&endpoint.cluster);
+        if described.is_some_and(|described| !described.enabled) {
+            return Some(Exclusion::Disabled);
+        }
+        let policy = BreakerPolicy {
+            half_open_requests: self.description.half_open_requests,
+            ..BreakerPolicy::default()
+        };
+        endpoint.agreed.exclusion(&policy, now)
+    }
+
+    /// Whether this endpoint has as many attempts under way as it takes.
+    #[must_use]
+    pub fn is_full(&self, endpoint: &EndpointSnapshot) -> bool {
+        let limit = self.limit(endpoint);
+        limit.is_some_and(|limit| endpoint.now.active >= limit)
+    }
+
+    /// Whether so little of the pool is available that breakers and health are ignored.
+    #[must_use]
+    pub fn panics(&self, now: Instant) -> bool {
+        let standings = self.endpoints.iter().map(|endpoint| {
+            let described = self.description.endpoint(&endpoint.cluster);
+            let standing = match self.exclusion(endpoint, now) {
+                _ if self.is_full(endpoint) => Standing::Excluded,
+                None => Standing::Available,
+                Some(it) if it.is_inferred() => Standing::Missing,
+                Some(_) => Standing::Excluded,
+            };
+            (described.map_or(1.0, |it| it.weight), standing)
+        });
+        panics(self.description.panic_threshold, standings)
     }
 
     fn endpoint_mut(&mut self, cluster: &str) -> Option<&mut EndpointSnapshot> {

@@ -20,8 +20,10 @@ fn round_robin_takes_turns_in_the_order_of_the_configuration() {
         let clusters = [("e1", e1.addr()), ("e2", e2.addr()), ("e3", e3.addr())];
         let json = r#"{"endpoints": ["e1", "e2", "e3"]}"#;
         let envoy = pool_of_one_worker(&clusters, json).await;
-        let turns = ["e1", "e2", "e3"].repeat(4);
-        assert_eq!(bodies(&envoy, 12).await, turns);
+        // From wherever it begins.
+        let turns = ["e1", "e2", "e3"].repeat(5);
+        let seen = bodies(&envoy, 12).await;
+        assert!(turns.windows(12).any(|window| window == seen), "{seen:?}");
 
         // Every worker takes turns by itself, so the counts of all of them differ by at most one
         // for each worker.
@@ -68,7 +70,7 @@ fn weighted_round_robin_is_smooth() {
                 .await
                 .text();
         }
-        assert_eq!(order, "aabacaa".repeat(3));
+        assert!("aabacaa".repeat(4).contains(&order), "{order}");
         assert_eq!(
             tally(bodies(&envoy, 40).await),
             counts([("a", 20), ("b", 10), ("c", 10)])
@@ -137,7 +139,7 @@ fn least_connections_gives_a_slow_endpoint_less() {
             );
         }
 
-        // One request at a time finds both idle: a tie, which is drawn.
+        // One request at a time finds both idle: a tie, in turn.
         slow.set(|_, _| Reply::ok());
         quick.set(|_, _| Reply::ok());
         let envoy =

@@ -83,7 +83,7 @@ fn with_too_little_available_availability_is_ignored() {
     run(async {
         let ill = [unhealthy().await, unhealthy().await];
         let clusters = [("a", ill[0].addr()), ("b", ill[1].addr())];
-        for (threshold, status) in [(0.5, 200), (0.0, 503)] {
+        for (threshold, status) in [("0.5", 200), ("0", 200), ("false", 503)] {
             let config = format!(
                 r#"{{
                     "endpoints": ["a", "b"],

@@ -195,7 +195,7 @@ fn the_answer_to_a_client_that_is_too_slow_is_changed() {
 fn an_answer_without_an_attempt_is_not_changed() {
     let host = start(
         r#"{"endpoints": ["a"], "circuit_breaker": {"failure_threshold": 1},
-            "retry_policy": {"max_attempts": 1},
+            "retry_policy": {"max_attempts": 1}, "load_balancer": {"panic_threshold": false},
             "interceptors": {"response": [{"set_header": {"x-e": "{endpoint}"}}]}}"#,
     );
     let stream = get(&host);

@@ -25,11 +25,13 @@ mod scene;
 mod configuring;
 mod hostcalls;
 mod steering;
+mod turns;
 
 mod classifying;
 mod cool_downs;
 mod endpoint_limits;
 mod hedging;
+mod last_resort;
 mod retry_limits;
 mod retrying;
 mod sending;

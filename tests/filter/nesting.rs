@@ -28,7 +28,7 @@ fn a_callback_that_comes_back_in_during_a_call_is_handled() {
     };
     // It is a request like any other, and steered as one.
     assert_eq!(nested.request_action(), Action::Continue);
-    assert_eq!(cluster_of(*nested), "c");
+    assert_eq!(cluster_of(*nested), "b");
     nested.response(OK, true);
     nested.finish();
     host.answer(call.token, OK, b"well");

@@ -277,11 +277,11 @@ fn transport_failures_that_are_not_listed_are_not_retried() {
 }
 
 #[test]
-fn the_first_attempt_and_its_retries_share_one_turn() {
+fn a_retry_leaves_the_turn_of_first_attempts_alone() {
     let host = start(PLAIN);
     let (_, call): (Stream, Call) = calling(&host);
     assert_eq!(call.cluster, "b");
-    assert_eq!(cluster_of(get(&host)), "c");
+    assert_eq!(cluster_of(get(&host)), "b");
     host.answer(call.token, UNAVAILABLE, b"");
     host.advance(DELAY);
     assert_eq!(host.pending_call().cluster, "c", "a and b have been tried");

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use rand::Rng;
 use steerage::Extensions;
+use steerage_policy::balance::{Balancer, Candidate, Candidates, HashKey};
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::time::Instant;
 
 use crate::fake_host::{Call, Headers, Host, Setup, Stream};
 
@@ -50,7 +54,37 @@ pub(crate) fn intercepted() -> String {
 /// A host with the clusters a, b and c, running the filter with this configuration.
 #[track_caller]
 pub(crate) fn start(configuration: &str) -> Host {
-    start_with(configuration, |_| Extensions::new())
+    start_with(configuration, extensions(configuration))
+}
+
+/// None, except that [`Fewest`] chooses in place of `least_connections`.
+pub(crate) fn extensions(configuration: &str) -> fn(&str) -> Extensions {
+    if configuration.contains(r#""least_connections""#) {
+        |_| Extensions::new().balancer(Fewest)
+    } else {
+        |_| Extensions::new()
+    }
+}
+
+/// The smallest (active + 1) / weight. `least_connections` takes turns where that is nearly equal, so
+/// it would not show how many attempts there are.
+#[derive(Debug)]
+struct Fewest;
+
+impl Balancer for Fewest {
+    fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        _key: Option<HashKey>,
+        _now: Instant,
+        _rng: &mut dyn Rng,
+    ) -> Option<EndpointIndex> {
+        let cost = |it: &Candidate<'_>| (f64::from(it.state.active()) + 1.0) / it.weight;
+        let fewest = candidates
+            .iter()
+            .min_by(|one, other| cost(one).total_cmp(&cost(other)));
+        fewest.map(|candidate| candidate.index)
+    }
 }
 
 /// The same with these extensions.

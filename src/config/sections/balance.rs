@@ -7,10 +7,10 @@ use steerage_policy::balance::{HashOn, Strategy, StrategyName};
 use crate::error::Problem;
 use crate::fields::Fields;
 use crate::key::Key;
-use crate::kind::Kind;
+use crate::kind::{Kind, share};
 use crate::report::{Errors, Reported};
 use crate::text_rule::TextRule;
-use crate::value::{Checked, Choice, FromValue};
+use crate::value::{Checked, Choice, FromValue, Value};
 use crate::{choice, section};
 
 section! {
@@ -48,10 +48,20 @@ section! {
         "0",
         "an endpoint that comes back ramps up to its weight over this time",
     );
-    PANIC_THRESHOLD: f64 = Key::share_or_zero(
+    PANIC_THRESHOLD: PanicThreshold = Key::new(
         "panic_threshold",
+        PANIC_THRESHOLD_KIND,
         "0",
-        "when the available share of the pool falls below this, availability is ignored",
+        "breakers and health are ignored where they leave nothing available, and when they leave \
+         less than this share of the weight; false: never",
+    );
+    OVERPROVISIONING: f64 = Key::number(
+        "overprovisioning",
+        true,
+        MAX_OVERPROVISIONING,
+        "1.4",
+        "a tier that has lost weight carries this times its available share; 0: everything, as \
+         long as one of its endpoints is available",
     );
     DECAY: Duration = Key::span("decay", "10", "time constant of the response-time average");
     HASH: HashOn = Key::new(
@@ -60,6 +70,25 @@ section! {
         "–",
         "what of a request decides its endpoint, for consistent_hash",
     );
+}
+
+/// The kind of `panic_threshold`.
+const PANIC_THRESHOLD_KIND: Kind = Kind::Either(&[share(true), Kind::Off]);
+
+/// The largest `overprovisioning`: with it, one endpoint of a hundred carries a whole tier.
+const MAX_OVERPROVISIONING: f64 = 100.0;
+
+/// `panic_threshold`; `None`: never.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PanicThreshold(pub(super) Option<f64>);
+
+impl FromValue for PanicThreshold {
+    fn from_value(checked: &Checked<'_>) -> Option<Self> {
+        match checked.value {
+            Value::Flag(false) => Some(Self(None)),
+            _ => f64::from_value(checked).map(|share| Self(Some(share))),
+        }
+    }
 }
 
 /// The kind of `hash_on`.

@@ -32,7 +32,12 @@ section! {
             max: Weight::MAX,
         },
         "1",
-        "share of the traffic; 0 drains: only used when nothing else is left",
+        "share of the traffic; 0 drains: only used when every other endpoint is unavailable",
+    );
+    ENABLED: bool = Key::flag(
+        "enabled",
+        "true",
+        "when false it is never selected; it is still shown, checked and counted",
     );
     PRIORITY: u32 = Key::whole(
         "priority",
@@ -157,6 +162,7 @@ fn endpoint(checked: &Checked<'_>, path: &str, errors: &mut Errors) -> Result<En
     Ok(Endpoint {
         name: fields.get(&NAME)?.unwrap_or_else(|| default.name.clone()),
         weight: fields.get(&WEIGHT)?.unwrap_or(default.weight),
+        enabled: fields.get(&ENABLED)?.unwrap_or(default.enabled),
         priority: fields.get(&PRIORITY)?.unwrap_or(default.priority),
         authority: fields.get(&AUTHORITY)?,
         path_prefix: fields.get(&PATH_PREFIX)?,
@@ -209,7 +215,7 @@ mod tests {
         let config = crate::parse(
             br#"{"endpoints": ["outbound|80||svc.ns.svc.cluster.local",
                 {"cluster": "b", "weight": 2.5, "priority": 1, "authority": "b.example.com:8080",
-                 "path_prefix": "/v1", "name": "beta"}, {"cluster": "c", "weight": 0}]}"#,
+                 "path_prefix": "/v1", "name": "beta"}, {"cluster": "c", "weight": 0, "enabled": false}]}"#,
         );
         let expected = [
             Endpoint::new("outbound|80||svc.ns.svc.cluster.local"),
@@ -223,6 +229,7 @@ mod tests {
             },
             Endpoint {
                 weight: Weight::new(0.0).unwrap(),
+                enabled: false,
                 ..Endpoint::new("c")
             },
         ];

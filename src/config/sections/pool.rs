@@ -170,7 +170,10 @@ pub(super) fn pool(
             .unwrap_or(default.slow_start),
         panic_threshold: load_balancer
             .get(&balance::PANIC_THRESHOLD)?
-            .unwrap_or(default.panic_threshold),
+            .map_or(default.panic_threshold, |threshold| threshold.0),
+        overprovisioning: load_balancer
+            .get(&balance::OVERPROVISIONING)?
+            .unwrap_or(default.overprovisioning),
         checks: checks?,
         limit: limit?,
         keepalive: keepalive?,

@@ -81,7 +81,7 @@ fn refuse(
         Denial::Overloaded => Reason::Overloaded,
         _ => Reason::NoEndpointAvailable,
     };
-    let cooled = exchange.cooled(steered.pool(), &steered.state, now);
+    let returns = exchange.returns(steered.pool(), &steered.state, now);
     exchange.answered(&mut steered.state, Class::Failure, now);
     turn.actions.push_back(Action::Refuse(Refusal {
         account: Account {
@@ -95,7 +95,7 @@ fn refuse(
             grpc_status: is_grpc.then(|| reason.grpc_status()),
         },
         reason,
-        retry_after: cooled.map(|cooled| cooled.since(now)),
+        retry_after: returns.map(|returns| returns.since(now)),
     }));
 }
 

@@ -6,6 +6,7 @@ use rand::Rng;
 
 use super::candidates::Candidates;
 use super::key::HashKey;
+use super::turn::Turn;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
@@ -56,4 +57,15 @@ pub trait Balancer: Debug {
         now: Instant,
         rng: &mut dyn Rng,
     ) -> Option<EndpointIndex>;
+
+    /// Where it stands in its turn, for the balancer of the next configuration; `None` if it takes
+    /// no turns.
+    fn turn(&self) -> Option<Turn> {
+        None
+    }
+
+    /// Goes on where the balancer of the configuration before stood. Called before the first choice.
+    fn resume(&mut self, turn: Turn) {
+        drop(turn);
+    }
 }

@@ -3,18 +3,18 @@
 //! It is a filter over the pool's own slices, and allocates nothing. Most of the time all endpoints
 //! are available and alike. One pass finds that out, and no endpoint is examined again.
 //!
-//! **Preference**, best first: an endpoint that this exchange has not tried before one that it has;
-//! then one with a weight before a drained one; then the tier. Not being tried comes first because
-//! an endpoint that has just failed is the least promising of all, drained or not.
+//! **Preference**, best first: an endpoint with a weight before a drained one; then one that this
+//! exchange has not tried before one that it has; then the tier. Being drained comes first, because
+//! a drained endpoint gets traffic only when every other one is unavailable. That one has just
+//! failed in this exchange does not make it unavailable.
 //!
 //! **Tiers** of priority take over from each other by degrees (`tiers`).
 //!
-//! **Panic**: when less than a threshold of the pool's weight is available, availability is
-//! ignored. It then says more of the checks than of the endpoints, and the few available ones would
-//! be crushed by the whole load.
+//! **Panic**: where breakers and health would leave nothing available, or less than a threshold, they
+//! are ignored (`panic`).
 //!
 //! **Slow start**: an endpoint that has become available again is a candidate in few of the choices
-//! at first, and in all of them when `slow_start` is over. This does not depend on the strategy.
+//! at first (`slow_start`).
 //!
 //! Chance enters by one number for each choice, the draw. Consistent hashing makes it of the key,
 //! so that a key stays in one tier while nothing changes.
@@ -22,14 +22,14 @@
 //! Examples:
 //!
 //! - `a` (weight 1), `b` (weight 0), `c` (priority 1): the first attempt goes to `a`. It fails:
-//!   `c`, because `b` is drained. It fails: `b`. It fails: `a` again.
+//!   `c`, because `b` is drained. It fails: `a` again.
+//! - `a` and `b` have open breakers, and an operator has taken `c` out: `a` and `b` are used.
 //! - Four endpoints of equal weight, of which one is available, and a threshold of 0.3: 0.25 is
 //!   less, so all four are used.
-//! - `slow_start` 30 s: 15 s after it returned, an endpoint is a candidate in half of the choices.
 
-use twox_hash::XxHash64;
-
+use super::panic::{self, Standing};
 use super::rules::Rules;
+use super::slow_start;
 use super::tiers::{self, Weights};
 use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
 use crate::exchange::tried::Tried;
@@ -58,7 +58,7 @@ pub struct Candidates<'a> {
     /// The number that decides what is left to chance.
     draw: u64,
     now: Instant,
-    /// Whether availability is ignored.
+    /// Whether breakers and health are ignored.
     panics: bool,
     /// The rank of all candidates; `None` if no endpoint may be chosen. If all endpoints are
     /// candidates, its priority is not used.
@@ -72,8 +72,8 @@ pub struct Candidates<'a> {
 /// The preference for an available endpoint; smaller is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    tried: bool,
     drained: bool,
+    tried: bool,
     priority: u32,
 }
 
@@ -145,6 +145,18 @@ impl<'a> Candidates<'a> {
         !pool.slow_start().is_zero() || priorities.any(|priority| Some(priority) != first)
     }
 
+    /// What the exchange has tried; nothing before its first attempt.
+    #[must_use]
+    pub const fn tried(&self) -> &'a Tried {
+        self.tried
+    }
+
+    /// How many endpoints the pool has.
+    #[must_use]
+    pub fn pool_size(&self) -> usize {
+        self.states.len()
+    }
+
     /// All candidates, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         self.ranked()
@@ -170,7 +182,7 @@ impl<'a> Candidates<'a> {
         ) else {
             return false;
         };
-        self.is_usable(state)
+        self.is_usable(endpoint, state)
             && Some(self.rank(index, endpoint)) == self.best
             && (!self.thins || self.passes_slow_start(&candidate(index, endpoint, state)))
     }
@@ -181,17 +193,26 @@ impl<'a> Candidates<'a> {
         self.best.is_none_or(|rank| rank.tried)
     }
 
+    /// Whether breakers and health are ignored, because too little is left otherwise.
+    #[must_use]
+    pub const fn panics(&self) -> bool {
+        self.panics
+    }
+
     /// Whether there is no candidate, and at least one endpoint is excluded only by its limit.
     #[must_use]
     pub fn overloaded(&self) -> bool {
-        let is_only_full = |state: &EndpointState| match self.exclusion(state) {
-            Some(Exclusion::AtLimit) => true,
-            Some(exclusion) => {
-                self.panics && !exclusion.holds_in_panic() && state.is_full(self.now)
-            }
-            None => false,
-        };
-        self.best.is_none() && self.states.iter().any(is_only_full)
+        let may_panic = self.pool.panic_threshold().is_some();
+        self.best.is_none()
+            && self.endpoints().any(
+                |(_, endpoint, state)| match self.exclusion(endpoint, state) {
+                    Some(Exclusion::AtLimit) => true,
+                    Some(exclusion) => {
+                        may_panic && exclusion.is_inferred() && state.is_full(self.now)
+                    }
+                    None => false,
+                },
+            )
     }
 
     /// When the first cool-down ends, if no endpoint is available before. `None` also if an
@@ -201,9 +222,9 @@ impl<'a> Candidates<'a> {
         if self.best.is_some() || self.overloaded() {
             return None;
         }
-        self.states
-            .iter()
-            .filter_map(|state| {
+        self.endpoints()
+            .filter(|(_, endpoint, _)| endpoint.enabled)
+            .filter_map(|(_, _, state)| {
                 let until = state.cooling_until(self.now)?;
                 state
                     .agreed()
@@ -211,6 +232,19 @@ impl<'a> Candidates<'a> {
                     .is_none()
                     .then_some(until)
             })
+            .min()
+    }
+
+    /// When the first endpoint may be available again, as far as is known, if none is available now
+    /// and none is excluded only by its limit.
+    #[must_use]
+    pub fn returns(&self) -> Option<Instant> {
+        if self.best.is_some() || self.overloaded() {
+            return None;
+        }
+        self.endpoints()
+            .filter(|(_, endpoint, _)| endpoint.enabled)
+            .filter_map(|(_, _, state)| state.agreed().returns(self.pool.breaker(), self.now))
             .min()
     }
 
@@ -223,6 +257,7 @@ impl<'a> Candidates<'a> {
         let sets_apart = |(endpoint, state): (&Endpoint, &EndpointState)| {
             Some(endpoint.priority) != priority
                 || endpoint.weight.is_drained()
+                || !endpoint.enabled
                 || state.exclusion(breaker, self.now).is_some()
         };
         self.pool.slow_start().is_zero()
@@ -234,7 +269,8 @@ impl<'a> Candidates<'a> {
     fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         let is_best = |(index, endpoint, state): &(EndpointIndex, &Endpoint, &EndpointState)| {
             self.are_all
-                || (self.is_usable(state) && Some(self.rank(*index, endpoint)) == self.best)
+                || (self.is_usable(endpoint, state)
+                    && Some(self.rank(*index, endpoint)) == self.best)
         };
         self.endpoints()
             .filter(is_best)
@@ -246,7 +282,7 @@ impl<'a> Candidates<'a> {
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + '_ {
         self.endpoints()
-            .filter(|(_, _, state)| self.is_usable(state))
+            .filter(|(_, endpoint, state)| self.is_usable(endpoint, state))
     }
 
     fn endpoints(
@@ -258,72 +294,74 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    fn is_usable(&self, state: &EndpointState) -> bool {
-        self.exclusion(state).is_none_or(|exclusion| {
-            self.panics && !exclusion.holds_in_panic() && !state.is_full(self.now)
+    fn is_usable(&self, endpoint: &Endpoint, state: &EndpointState) -> bool {
+        self.exclusion(endpoint, state).is_none_or(|exclusion| {
+            self.panics && exclusion.is_inferred() && !state.is_full(self.now)
         })
     }
 
-    fn exclusion(&self, state: &EndpointState) -> Option<Exclusion> {
-        state.exclusion(self.pool.breaker(), self.now)
+    fn exclusion(&self, endpoint: &Endpoint, state: &EndpointState) -> Option<Exclusion> {
+        if endpoint.enabled {
+            state.exclusion(self.pool.breaker(), self.now)
+        } else {
+            Some(Exclusion::Disabled)
+        }
     }
 
     fn rank(&self, index: EndpointIndex, endpoint: &Endpoint) -> Rank {
         Rank {
-            tried: self.tried.contains(index),
             drained: endpoint.weight.is_drained(),
+            tried: self.tried.contains(index),
             priority: endpoint.priority,
         }
     }
 
-    /// Whether so little of the pool is available that availability is ignored. An endpoint at its
-    /// limit counts as available. One that an operator has excluded does not count at all.
+    /// Whether so little of the pool is available that breakers and health are ignored.
     fn is_panic(&self) -> bool {
-        if self.pool.panic_threshold() <= 0.0 {
-            return false;
-        }
-        let (mut available, mut all) = (0.0, 0.0);
-        for (_, endpoint, state) in self.endpoints() {
-            let weight = endpoint.weight.value();
-            match self.exclusion(state) {
-                Some(Exclusion::Operator) => {}
-                None | Some(Exclusion::AtLimit) => {
-                    available += weight;
-                    all += weight;
-                }
-                Some(_) => all += weight,
-            }
-        }
-        available < self.pool.panic_threshold() * all
+        let standings = self.endpoints().map(|(_, endpoint, state)| {
+            let standing = match self.exclusion(endpoint, state) {
+                None => Standing::Available,
+                // A full endpoint would not be available if its breaker closed.
+                Some(it) if it.is_inferred() && !state.is_full(self.now) => Standing::Missing,
+                Some(_) => Standing::Excluded,
+            };
+            (endpoint.weight.value(), standing)
+        });
+        panic::panics(self.pool.panic_threshold(), standings)
     }
 
     /// The tier of this choice, among those with endpoints that differ from `best` in their tier
     /// only; `None` if all endpoints are in one tier.
     fn tier(&self, best: Rank) -> Option<u32> {
-        tiers::choose(self.pool.endpoints(), fraction(self.draw), |priority| {
-            let mut weights = Weights::default();
-            for (index, endpoint, state) in self.endpoints() {
-                if endpoint.priority == priority {
-                    weights.all += endpoint.weight.value();
-                    if self.is_usable(state) {
-                        weights.usable += endpoint.weight.value();
-                        weights.has_best |= self.rank(index, endpoint) == Rank { priority, ..best };
+        let (endpoints, overprovisioning) = (self.pool.endpoints(), self.pool.overprovisioning());
+        tiers::choose(
+            endpoints,
+            overprovisioning,
+            fraction(self.draw),
+            |priority| {
+                let mut weights = Weights::default();
+                for (index, endpoint, state) in self.endpoints() {
+                    if endpoint.priority == priority {
+                        weights.all += endpoint.weight.value();
+                        if self.is_usable(endpoint, state) {
+                            weights.usable += endpoint.weight.value();
+                            weights.has_best |=
+                                self.rank(index, endpoint) == Rank { priority, ..best };
+                        }
                     }
                 }
-            }
-            weights
-        })
+                weights
+            },
+        )
     }
 
     /// Whether slow start lets an endpoint be a candidate of this choice.
     fn passes_slow_start(&self, candidate: &Candidate<'_>) -> bool {
-        let Some(returned) = candidate.state.agreed().returned(self.now) else {
-            return true;
-        };
-        let back = self.now.since(returned).as_secs_f64();
-        let ramp = (back / self.pool.slow_start().as_secs_f64()).max(LEAST_PART);
-        let position = candidate.index.position().to_le_bytes();
-        ramp >= 1.0 || fraction(XxHash64::oneshot(self.draw, &position)) < ramp
+        let returned = candidate.state.agreed().returned(self.now);
+        returned.is_none_or(|returned| {
+            let ramp = slow_start::part(self.now.since(returned), self.pool.slow_start());
+            ramp >= 1.0 || fraction(slow_start::draw(self.draw, candidate.index)) < ramp
+        })
     }
 }
 
@@ -349,6 +387,3 @@ fn candidate<'a>(
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
-
-/// The share of choices at the moment an endpoint returns: Envoy's default.
-const LEAST_PART: f64 = 0.1;

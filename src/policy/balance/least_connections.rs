@@ -1,45 +1,100 @@
-//! The fewest attempts under way for its weight: smallest (active + 1) / weight, ties at random.
+//! The fewest attempts under way for its weight: smallest active / (weight × success rate), ties in
+//! turn by the same weight.
 //!
-//! The + 1 counts the attempt that is about to be sent. Without it every idle endpoint would cost
-//! 0, and weights would not matter until all are busy. Ties are drawn, because workers that see the
-//! same numbers must not all choose the same endpoint.
+//! **Ties.** Attempts come in whole numbers. Two endpoints are tied where one more attempt decides
+//! which of them is ahead: each has less under way for its weight than every other one would have
+//! with one more. With equal weights that is where both have the same number. With 80 : 20 it is
+//! wherever neither is a whole attempt ahead: at low load, a strict comparison would give an endpoint
+//! that is idle the next attempt, whatever its weight, and one that counts the attempt to come would
+//! starve it. In turn by weight, both get their share at any load ([`super::credits`]).
 //!
-//! Example: a has 3 under way at weight 2 → (3 + 1) / 2 = 2; b has 1 at weight 1 → 2: drawn.
+//! **Success rate.** An endpoint that fails fast is always idle. Its weight counts in proportion to
+//! the success rate of the window, at least [`LEAST_SUCCESS_RATE`] of it.
+//!
+//! **Other workers.** What they have under way is known up to two rounds late. If each worker
+//! corrected the whole difference that it reads, they would all send everything to the same endpoint
+//! until the next round, and then to the other one. So each corrects its part: it counts its own
+//! attempts in full, and of the others' the nth part, n being the number of workers.
+//!
+//! Example: a has 3 under way at weight 2, b has 1 at weight 1: 1.5 and 1. With one more they would
+//! have 2 and 2, so they are tied, and a gets two attempts of three. With 4 under way a has 2, as
+//! much as b would have: b is chosen.
 
 use rand::Rng;
 
 use super::balancer::Balancer;
-use super::candidates::Candidates;
+use super::candidates::{Candidate, Candidates};
+use super::credits::{Credits, Weighted};
 use super::key::HashKey;
-use super::random;
+use super::turn::Turn;
 use crate::endpoint::EndpointIndex;
 use crate::time::Instant;
 
-/// The strategy `least_connections`.
-#[derive(Debug)]
-pub(super) struct LeastConnections;
+/// The strategy `least_connections`: remembers whose turn it is among equals.
+#[derive(Debug, Default)]
+pub(super) struct LeastConnections {
+    credits: Credits,
+}
 
 impl Balancer for LeastConnections {
     fn pick(
         &mut self,
         candidates: &Candidates<'_>,
         _key: Option<HashKey>,
-        _now: Instant,
-        rng: &mut dyn Rng,
+        now: Instant,
+        _rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
-        random::cheapest(
+        let part = part_of_others(candidates);
+        let weight = |candidate: &Candidate<'_>| {
+            let rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+            // Not 0, by which attempts under way could not be divided.
+            (candidate.weight * rate).max(LEAST_WEIGHT)
+        };
+        let active = |candidate: &Candidate<'_>| {
+            let own = candidate.state.active_here();
+            f64::from(own) + part * f64::from(candidate.state.active() - own)
+        };
+        let with_one_more = candidates
+            .iter()
+            .map(|candidate| (active(&candidate) + 1.0) / weight(&candidate))
+            .fold(f64::INFINITY, f64::min);
+        let weighted = || {
             candidates.iter().map(|candidate| {
-                (
-                    candidate.index,
-                    load(candidate.state.active(), candidate.weight),
-                )
-            }),
-            rng,
-        )
+                let weight = weight(&candidate);
+                Weighted {
+                    index: candidate.index,
+                    weight,
+                    eligible: active(&candidate) / weight < with_one_more,
+                }
+            })
+        };
+        if !candidates.tried().is_empty() {
+            return self.credits.peek(weighted());
+        }
+        self.credits.take(weighted)
     }
+
+    fn turn(&self) -> Option<Turn> {
+        self.credits.turn()
+    }
+
+    fn resume(&mut self, turn: Turn) {
+        self.credits.resume(turn);
+    }
+}
+
+/// How much of what other workers have under way counts here.
+fn part_of_others(candidates: &Candidates<'_>) -> f64 {
+    let others = candidates.iter().map(|it| it.state.other_workers()).max();
+    1.0 / (f64::from(others.unwrap_or_default()) + 1.0)
 }
 
 /// (active + 1) / weight.
 pub(super) fn load(active: u32, weight: f64) -> f64 {
     (f64::from(active) + 1.0) / weight
 }
+
+const LEAST_WEIGHT: f64 = 1e-300;
+
+/// The success rate counts as at least this.
+const LEAST_SUCCESS_RATE: f64 = 0.05;

@@ -10,15 +10,19 @@
 pub(crate) mod balancer;
 pub(crate) mod candidates;
 mod consistent_hash;
+mod credits;
 mod health_based;
 mod key;
 mod least_connections;
 mod least_response_time;
+mod panic;
 mod power_of_two;
 mod random;
 mod round_robin;
 pub(crate) mod rules;
+mod slow_start;
 mod tiers;
+mod turn;
 mod weighted_round_robin;
 
 use alloc::boxed::Box;
@@ -29,7 +33,9 @@ use rand::Rng;
 pub use balancer::Balancer;
 pub use candidates::{Candidate, Candidates};
 pub use key::{HashKey, HashOn};
+pub use panic::{Standing, panics};
 pub use rules::Rules;
+pub use turn::Turn;
 
 use consistent_hash::ConsistentHash;
 use health_based::HealthBased;
@@ -170,7 +176,7 @@ impl Strategy {
         match self {
             Self::RoundRobin => Box::new(RoundRobin::default()),
             Self::WeightedRoundRobin => Box::new(WeightedRoundRobin::default()),
-            Self::LeastConnections => Box::new(LeastConnections),
+            Self::LeastConnections => Box::new(LeastConnections::default()),
             Self::LeastResponseTime => Box::new(LeastResponseTime::new(decay)),
             Self::Random => Box::new(Random),
             Self::WeightedRandom => Box::new(WeightedRandom),

@@ -19,9 +19,13 @@ pub trait Rules {
     /// How long slow start lasts; zero: there is none.
     fn slow_start(&self) -> Duration;
 
-    /// Availability is ignored when less than this share of the pool, 0.0..=1.0, is available; 0:
-    /// never.
-    fn panic_threshold(&self) -> f64;
+    /// Breakers and health are ignored where they would leave nothing available, and when less than
+    /// this share of the pool's weight, 0.0..=1.0, is available; `None`: never.
+    fn panic_threshold(&self) -> Option<f64>;
+
+    /// How many times its available share a tier of priority carries; 0: everything, as long as one
+    /// of its endpoints is available.
+    fn overprovisioning(&self) -> f64;
 }
 
 /// Not all of a pool: that would link the code to show every part of it, 15 kB.

@@ -1,12 +1,14 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
-//! [`Exclusion`] lists the reasons in their order of precedence: an operator's override, a
-//! cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
+//! [`Exclusion`] lists the reasons in their order of precedence: the configuration, an operator's
+//! override, a cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
 //! the first one is reported, because it is the one that must end first.
 //!
 //! Example: an endpoint is cooling down until 12:05, and its breaker is open until 12:01. Until
 //! 12:05 the reason is the cool-down. If an operator opens its circuit at 12:02, the override is
 //! the reason from then on.
+
+use core::time::Duration;
 
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
 use crate::endpoint::operator::{Circuit, Operator};
@@ -17,6 +19,8 @@ use crate::time::Instant;
 /// reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
+    /// The configuration disables it.
+    Disabled,
     /// An operator has overridden its state.
     Operator,
     /// It has requested a cool-down.
@@ -30,18 +34,19 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
-    /// Whether it holds even in panic, when so little of a pool is available that availability is
-    /// ignored. Checks and traffic are then not trusted. An operator still is, and the limit is a
-    /// matter of counting.
+    /// Whether it is an inference from checks and traffic, which panic ignores. The others are
+    /// statements, of the configuration, of an operator or of the endpoint itself, and the limit is
+    /// a matter of counting: they hold in panic as well.
     #[must_use]
-    pub const fn holds_in_panic(self) -> bool {
-        matches!(self, Self::Operator | Self::AtLimit)
+    pub const fn is_inferred(self) -> bool {
+        matches!(self, Self::BreakerOpen | Self::Unhealthy)
     }
 
     /// The name in status and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Disabled => "disabled",
             Self::Operator => "operator",
             Self::CoolingDown => "cooling_down",
             Self::BreakerOpen => "breaker_open",
@@ -134,6 +139,19 @@ impl Agreed {
         }
     }
 
+    /// When an endpoint that is excluded `now` may be selected again, as far as is known.
+    pub(crate) fn returns(&self, policy: &BreakerPolicy, now: Instant) -> Option<Instant> {
+        let open_until = self.open_until(now);
+        let until = self.cooling_until(now).max(open_until);
+        // Where all permits are taken, a trial decides soon.
+        let until = until.filter(|until| *until > now).unwrap_or(now + TRIAL);
+        match self.exclusion(policy, until) {
+            None => Some(until),
+            Some(Exclusion::BreakerOpen) if open_until.is_none() => Some(until),
+            Some(_) => None,
+        }
+    }
+
     /// The time from which the endpoint is certainly selectable; `None` if something may exclude
     /// it. Most endpoints are selectable most of the time, and every choice asks this of each of
     /// them.
@@ -151,11 +169,13 @@ impl Agreed {
     }
 }
 
+/// How long a trial takes, for a client that is to come back after it.
+const TRIAL: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::breaker::Verdict;
-    use core::time::Duration;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

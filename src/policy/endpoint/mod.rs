@@ -51,6 +51,8 @@ pub struct Endpoint {
     pub name: Box<str>,
     /// Share of the traffic relative to the other endpoints; 0 drains it.
     pub weight: Weight,
+    /// Whether it may be selected at all. One that may not is still checked and shown.
+    pub enabled: bool,
     /// Tier: endpoints of a higher number are used when those of lower numbers are not enough.
     pub priority: u32,
     /// Replaces `:authority` on attempts to this endpoint.
@@ -73,6 +75,7 @@ impl Endpoint {
             cluster: cluster.into(),
             name: cluster.into(),
             weight: Weight::ONE,
+            enabled: true,
             priority: 0,
             authority: None,
             path_prefix: None,

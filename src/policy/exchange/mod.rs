@@ -300,6 +300,12 @@ impl Exchange {
         self.candidates(pool, &state.endpoints, now).cooled()
     }
 
+    /// When the first endpoint may be available again, as far as is known, if none is available now.
+    #[must_use]
+    pub fn returns(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
+        self.candidates(pool, &state.endpoints, now).returns()
+    }
+
     fn candidates<'a>(
         &'a self,
         pool: &'a Pool,

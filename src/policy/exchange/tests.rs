@@ -66,7 +66,8 @@ fn an_attempts_timeout_never_outlasts_the_deadline() {
 
 #[test]
 fn without_an_available_endpoint_there_is_no_attempt() {
-    let pool = Pool::new("p", [Endpoint::new("a")].to_vec());
+    let mut pool = Pool::new("p", [Endpoint::new("a")].to_vec());
+    pool.panic_threshold = None;
     let mut state = PoolState::new(&pool);
     let mut exchange = Exchange::begin(&pool, &mut state, REPEATABLE, None, None, at(0.0));
     for endpoint in &mut state.endpoints {

@@ -46,9 +46,12 @@ pub struct Pool {
     pub breaker: BreakerPolicy,
     /// How long slow start lasts after an endpoint becomes available again; zero: there is none.
     pub slow_start: Duration,
-    /// Availability is ignored when less than this share of the pool, 0.0..=1.0, is available; 0:
-    /// never.
-    pub panic_threshold: f64,
+    /// Breakers and health are ignored where they would leave nothing available, and when less than
+    /// this share of the pool's weight, 0.0..=1.0, is available; `None`: never.
+    pub panic_threshold: Option<f64>,
+    /// How many times its available share a tier of priority carries; 0: everything, as long as one
+    /// of its endpoints is available.
+    pub overprovisioning: f64,
     /// How the endpoints are checked; `None` if they are not.
     pub checks: Option<CheckPolicy>,
     /// How many attempts may be under way at each endpoint.
@@ -73,7 +76,8 @@ impl Pool {
             timeouts: Timeouts::default(),
             breaker: BreakerPolicy::default(),
             slow_start: Duration::ZERO,
-            panic_threshold: 0.0,
+            panic_threshold: Some(0.0),
+            overprovisioning: DEFAULT_OVERPROVISIONING,
             checks: None,
             limit: Limit::DEFAULT,
             keepalive: Keepalive::default(),
@@ -112,13 +116,20 @@ impl Rules for Pool {
         self.slow_start
     }
 
-    fn panic_threshold(&self) -> f64 {
+    fn panic_threshold(&self) -> Option<f64> {
         self.panic_threshold
+    }
+
+    fn overprovisioning(&self) -> f64 {
+        self.overprovisioning
     }
 }
 
 /// `load_balancer.decay` by default.
 pub const DEFAULT_DECAY: Duration = Duration::from_secs(10);
+
+/// `load_balancer.overprovisioning` by default, which is Envoy's.
+pub const DEFAULT_OVERPROVISIONING: f64 = 1.4;
 
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Pool;
+use crate::balance::Turn;
 use crate::balance::balancer::Balancer;
 use crate::balance::candidates::Candidates;
-use crate::breaker::{Pass, Verdict};
+use crate::breaker::{Pass, StateName, Verdict};
 use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Took};
 use crate::exchange::attempt::Attempt;
+use crate::exchange::tried::Tried;
 use crate::outcome::{Class, Neutral, Outcome};
 use crate::retry::budget::Budget;
 use crate::retry::hedge::HedgeDelay;
@@ -69,6 +71,21 @@ impl PoolState {
     #[must_use]
     pub fn balanced_by(self, balancer: Box<dyn Balancer>) -> Self {
         Self { balancer, ..self }
+    }
+
+    /// Begins the turn at this place, 0.0..1.0 of a whole turn. Without that it begins with the first
+    /// endpoint.
+    pub fn begin_at(&mut self, place: f64) {
+        self.balancer.resume(Turn::Begin(place));
+    }
+
+    /// Goes on in the turn where the state of another configuration of the same pool stands.
+    pub fn resume(&mut self, pool: &Pool, before: &Pool, state: &Self) {
+        let turn = state.balancer.turn();
+        let turn = turn.and_then(|turn| turn.among(&before.endpoints, &pool.endpoints));
+        if let Some(turn) = turn {
+            self.balancer.resume(turn);
+        }
     }
 
     /// The recent times until requests were answered, as far as this worker has seen.
@@ -150,16 +167,27 @@ impl PoolState {
         // Only a failure or a slow call can make a share too high.
         let exceeded =
             (class == Class::Failure || took.slow) && pool.breaker.is_exceeded(state.counts(now));
-        let judgement = Judgement {
+        let breaker = state.breaker();
+        let is_concerned = if breaker.was_passed_over(attempt.pass()) {
+            // While an operator keeps the circuit closed, the breaker stays as it is.
+            class == Class::Success && state.agreed().operator.circuit(now).is_none()
+        } else {
+            breaker.would_change(attempt.pass(), verdict, exceeded)
+        };
+        let is_open = breaker.name() != StateName::Closed;
+        is_concerned.then(|| Judgement {
             endpoint: attempt.endpoint(),
             pass: attempt.pass(),
             verdict,
             exceeded,
-        };
-        state
-            .breaker()
-            .would_change(judgement.pass, verdict, exceeded)
-            .then_some(judgement)
+            in_panic: is_open && class == Class::Success && self.panics(pool, now),
+        })
+    }
+
+    /// Whether so little of the pool is available that breakers and health are ignored.
+    #[must_use]
+    pub fn panics(&self, pool: &Pool, now: Instant) -> bool {
+        Candidates::new(pool, &self.endpoints, &Tried::default(), 0, now).panics()
     }
 
     /// The attempt is over because another was faster. All that is known of it is that it took at
@@ -214,14 +242,23 @@ pub struct Judgement {
     pass: Pass,
     verdict: Verdict,
     exceeded: bool,
+    in_panic: bool,
 }
 
 impl Judgement {
-    /// Applies it to what the workers share of the endpoint.
-    pub fn apply(&self, pool: &Pool, agreed: &mut Agreed, now: Instant) {
-        agreed
-            .breaker
-            .judge(&pool.breaker, self.pass, self.verdict, self.exceeded, now);
+    /// Applies it to what the workers share of the endpoint. `true`: that ends a panic, and the
+    /// other endpoints need not wait for the end of their open time
+    /// ([`crate::breaker::Breaker::end_open_time`]). They have not failed alone, and one endpoint
+    /// must not carry everything until then.
+    pub fn apply(&self, pool: &Pool, agreed: &mut Agreed, now: Instant) -> bool {
+        let (policy, breaker) = (&pool.breaker, &mut agreed.breaker);
+        let before = breaker.name();
+        if self.verdict == Verdict::Success && breaker.was_passed_over(self.pass) {
+            breaker.answered_all_the_same(policy, now);
+        } else {
+            breaker.judge(policy, self.pass, self.verdict, self.exceeded, now);
+        }
+        self.in_panic && breaker.name() != before
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Record<'a> {
     pub(crate) keepalive_expiry: u64,
     /// In nanoseconds.
     pub(crate) window: u64,
+    /// A share, 0.0..=1.0.
+    pub(crate) panic_threshold: Option<f64>,
     #[serde(borrow)]
     pub(crate) endpoints: Vec<Endpoint<'a>>,
 }
@@ -24,4 +26,5 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) name: &'a str,
     /// As [`steerage_policy::endpoint::Weight`] accepts it.
     pub(crate) weight: f64,
+    pub(crate) enabled: bool,
 }

@@ -76,6 +76,7 @@ mod metrics;
 mod numbers;
 mod replies;
 mod root;
+mod seed;
 mod setup;
 mod shared;
 mod state;

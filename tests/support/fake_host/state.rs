@@ -30,6 +30,8 @@ pub(super) struct State {
     /// be taken for the second's.
     pub(super) last_context: u32,
     pub(super) last_token: u32,
+    /// The newest number that was drawn.
+    pub(super) seed: u64,
     /// The context whose callback is running, and the one that the filter chose to act for instead;
     /// 0 is none.
     pub(super) current: u32,
@@ -165,6 +167,7 @@ impl State {
             now: EPOCH,
             last_context: 0,
             last_token: 0,
+            seed: 0,
             current: 0,
             effective: 0,
             stop_iteration: false,

@@ -331,12 +331,23 @@ fn sections_may_be_empty_but_must_be_objects() {
 #[test]
 fn what_minds_the_pool_as_a_whole_arrives() {
     let pool = pool(
-        r#""load_balancer": {"slow_start": "30s", "panic_threshold": 0.25},
+        r#""load_balancer": {"slow_start": "30s", "panic_threshold": 0.25, "overprovisioning": 2},
            "circuit_breaker": {"max_open_fraction": 0.5}"#,
     );
     assert_eq!(pool.slow_start, Duration::from_secs(30));
-    assert_eq!(pool.panic_threshold, 0.25);
+    assert_eq!(pool.panic_threshold, Some(0.25));
+    assert_eq!(pool.overprovisioning, 2.0);
     assert_eq!(pool.breaker.max_open_fraction, 0.5);
+}
+
+#[test]
+fn panic_is_the_last_resort_by_default_and_can_be_switched_off() {
+    let default = pool(r#""name": "p""#);
+    assert_eq!(default.panic_threshold, Some(0.0));
+    assert_eq!(default.overprovisioning, 1.4);
+    let never = pool(r#""load_balancer": {"panic_threshold": false, "overprovisioning": 0}"#);
+    assert_eq!(never.panic_threshold, None);
+    assert_eq!(never.overprovisioning, 0.0);
 }
 
 #[test]
@@ -352,13 +363,18 @@ fn what_minds_the_pool_as_a_whole_has_its_range() {
     check(
         r#"{"endpoints": ["a"],
             "circuit_breaker": {"max_open_fraction": 1.5},
-            "load_balancer": {"slow_start": "25h", "panic_threshold": 2}
+            "load_balancer": {"slow_start": "25h", "panic_threshold": 2, "overprovisioning": 101}
         }"#,
         &[
             "circuit_breaker.max_open_fraction: must be a number from 0 to 1, got 1.5",
             "load_balancer.slow_start: must be a duration from 0 to 24 h: seconds (0.25) or text \
              (\"250ms\", \"30s\", \"5m\", \"1h\"), got \"25h\"",
-            "load_balancer.panic_threshold: must be a number from 0 to 1, got 2",
+            "load_balancer.panic_threshold: must be a number from 0 to 1, or false, got 2",
+            "load_balancer.overprovisioning: must be a number from 0 to 100, got 101",
         ],
+    );
+    check(
+        r#"{"endpoints": ["a"], "load_balancer": {"panic_threshold": true}}"#,
+        &["load_balancer.panic_threshold: must be a number from 0 to 1, or false, got true"],
     );
 }

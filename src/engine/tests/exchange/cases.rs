@@ -324,6 +324,8 @@ pub(crate) fn guarded() -> impl Generator<Value = Case> {
                     request.arrives += Duration::from_nanos(nanos);
                 }
                 pool.checks = (!checks.is_empty()).then(seldom);
+                // Breakers are not observed in panic.
+                pool.panic_threshold = None;
                 Case {
                     pool,
                     statuses,

@@ -1,4 +1,4 @@
-//! `least_connections` and `least_response_time`: by what is under way.
+//! `power_of_two`, `least_connections` and `least_response_time`: by what is under way.
 //!
 //! Single choices are compared with the formula; what it leads to is seen under load, in virtual
 //! time: a number of clients that each send the next request when the last one is answered.
@@ -12,39 +12,6 @@ use super::*;
 use crate::exchange::{Attempt, Exchange};
 use crate::pool::{Pool, PoolState};
 use crate::retry::idempotency::Repeatability;
-
-#[test]
-fn least_connections_takes_the_fewest_under_way() {
-    check(&Strategy::LeastConnections, "a+3 b+1 c+2", "b b b");
-    check(&Strategy::LeastConnections, "a+3 !b+1 c+2", "c c c");
-}
-
-#[test]
-fn least_connections_divides_by_the_weight_and_counts_the_attempt_to_come() {
-    // (3 + 1) / 2 = 2 against (2 + 1) / 1 = 3, although more is under way.
-    check(&Strategy::LeastConnections, "a+2 b:2+3", "b b b");
-    // (0 + 1) / 3 against (0 + 1) / 2: weights matter while all are idle.
-    check(&Strategy::LeastConnections, "a:2 b:3", "b b b");
-    // (5 + 1) / 3 = 2 against (0 + 1) / 0.4 = 2.5.
-    check(&Strategy::LeastConnections, "a:0.4 b:3+5", "b b b");
-}
-
-#[test]
-fn least_connections_draws_ties_each_with_the_same_chance() {
-    let mut scene = Scene::new(&Strategy::LeastConnections, "a+1 b:2+3 c:0.5 d+2 e:1.5+2");
-    check_shares(&mut scene, &[1.0, 1.0, 1.0, 0.0, 1.0]);
-}
-
-#[test]
-fn least_connections_fills_endpoints_in_proportion_to_their_weights() {
-    let mut scene = Scene::new(&Strategy::LeastConnections, "a:1 b:2 c:4");
-    for _ in 0..700 {
-        let chosen = scene.pick().unwrap();
-        scene.states[chosen.position()].attempt_started();
-    }
-    let active = [0, 1, 2].map(|position: usize| scene.states[position].active());
-    assert_eq!(active, [100, 200, 400]);
-}
 
 #[test]
 fn power_of_two_takes_the_less_busy_of_two() {

@@ -35,6 +35,20 @@ fn agree(scene: &mut Scene, name: &str, change: impl FnOnce(&mut Agreed)) {
     state.agree(agreed);
 }
 
+/// Opens the breaker of one endpoint for a minute.
+fn open(scene: &mut Scene, name: &str) {
+    let now = scene.now;
+    let policy = BreakerPolicy {
+        failure_threshold: 1,
+        ..BreakerPolicy::default()
+    };
+    agree(scene, name, |agreed| {
+        agreed.breaker.checked(&policy, false, now);
+    });
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
 #[test]
 fn a_tier_takes_over_by_as_much_as_the_ones_before_have_lost() {
     let strategy = Strategy::WeightedRandom;
@@ -99,24 +113,131 @@ fn a_key_stays_in_its_tier() {
 #[test]
 fn with_too_little_available_availability_is_ignored() {
     let strategy = Strategy::WeightedRandom;
-    let shares = |pool, threshold, expected: &[f64]| {
+    let shares = |pool, threshold: f64, expected: &[f64]| {
         let mut scene = Scene::new(&strategy, pool);
-        scene.pool.panic_threshold = threshold;
+        scene.pool.panic_threshold = Some(threshold);
         check_shares_of(&mut scene, expected);
     };
     shares("a !b !c !d", 0.25, &[1.0, 0.0, 0.0, 0.0]);
     shares("a !b !c !d", 0.26, &[0.25; 4]);
     shares("!a !b", 0.01, &[0.5; 2]);
-    shares("!a !b", 0.0, &[0.0; 2]);
     // By weight.
     shares("a:3 !b:1 !c:1", 0.59, &[1.0, 0.0, 0.0]);
     shares("a:3 !b:1 !c:1", 0.61, &[0.6, 0.2, 0.2]);
 }
 
 #[test]
+fn breakers_and_health_never_leave_a_pool_dark() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "!a b !c:0 d@1");
+        let now = scene.now;
+        open(&mut scene, "b");
+        assert_eq!(
+            scene.picks(2),
+            "d d",
+            "{strategy:?}: one that is left has all"
+        );
+        open(&mut scene, "d");
+        let chosen = scene.counts(1_000);
+        assert_eq!(
+            (chosen[2], chosen[3]),
+            (0, 0),
+            "{strategy:?}: as without breakers"
+        );
+        assert_eq!(chosen[0] + chosen[1], 1_000, "{strategy:?}");
+        // An operator and a cool-down are believed, and the rest is all that there is.
+        agree(&mut scene, "a", |agreed| {
+            agreed.operator.set_circuit(Circuit::Open, None, now);
+        });
+        agree(&mut scene, "b", |agreed| agreed.cool_down(now + MINUTE));
+        scene.pool.endpoints[3].enabled = false;
+        assert_eq!(scene.picks(2), "c c", "{strategy:?}");
+        scene.states[2] = scene.states[2].clone().limited(Limit::Fixed(0), 0);
+        assert_eq!(scene.picks(2), "- -", "{strategy:?}");
+    }
+}
+
+#[test]
+fn without_panic_a_pool_of_which_nothing_is_available_refuses() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "!a b");
+        scene.pool.panic_threshold = None;
+        open(&mut scene, "b");
+        assert_eq!(scene.picks(2), "- -", "{strategy:?}");
+    }
+}
+
+#[test]
+fn what_is_stated_counts_neither_as_available_nor_as_missing() {
+    let strategy = Strategy::WeightedRandom;
+    let exclusions: [fn(&mut Scene, Instant); 4] = [
+        |scene, _| scene.pool.endpoints[2].enabled = false,
+        |scene, now| {
+            agree(scene, "c", |agreed| {
+                agreed.operator.set_circuit(Circuit::Open, None, now);
+            });
+        },
+        |scene, now| agree(scene, "c", |agreed| agreed.cool_down(now + MINUTE)),
+        |scene, _| {
+            scene.states[2] = scene.states[2].clone().limited(Limit::Fixed(0), 0);
+        },
+    ];
+    for exclude in exclusions {
+        // Of a and b one half is available: not below the threshold, whatever c is.
+        for (pool, threshold, shares) in [
+            ("a !b c:8", 0.5, [1.0, 0.0, 0.0]),
+            ("a !b c:8", 0.51, [0.5, 0.5, 0.0]),
+            ("a b c:8", 1.0, [0.5, 0.5, 0.0]),
+        ] {
+            let mut scene = Scene::new(&strategy, pool);
+            scene.pool.panic_threshold = Some(threshold);
+            let now = scene.now;
+            exclude(&mut scene, now);
+            check_shares_of(&mut scene, &shares);
+        }
+    }
+}
+
+#[test]
+fn a_disabled_endpoint_is_never_chosen() {
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a b");
+        scene.pool.endpoints[0].enabled = false;
+        assert_eq!(scene.picks_of_one_exchange(3), "b b b", "{strategy:?}");
+        scene.state("b").agree(found(Health::Unhealthy));
+        assert_eq!(scene.picks(2), "b b", "{strategy:?}: as the last resort");
+        scene.pool.endpoints[1].enabled = false;
+        assert_eq!(scene.picks(2), "- -", "{strategy:?}");
+    }
+}
+
+#[test]
+fn overprovisioning_says_how_soon_the_next_tier_takes_over() {
+    let strategy = Strategy::WeightedRandom;
+    for (overprovisioning, pool, shares) in [
+        (1.0, "a !b c@1", &[0.5, 0.0, 0.5][..]),
+        (2.0, "a !b c@1", &[1.0, 0.0, 0.0]),
+        (1.0, "a:1 !b:3 c@1", &[0.25, 0.0, 0.75]),
+        // A backup gets nothing while one endpoint of the tier before is available.
+        (0.0, "a:1 !b:99 c@1", &[1.0, 0.0, 0.0]),
+        (0.0, "!a !b c@1 !d@1 e@2", &[0.0, 0.0, 1.0, 0.0, 0.0]),
+        (0.0, "!a !b@1 c@2", &[0.0, 0.0, 1.0]),
+    ] {
+        let mut scene = Scene::new(&strategy, pool);
+        scene.pool.overprovisioning = overprovisioning;
+        check_shares_of(&mut scene, shares);
+    }
+    for strategy in all_strategies() {
+        let mut scene = Scene::new(&strategy, "a !b c@1");
+        scene.pool.overprovisioning = 0.0;
+        assert_eq!(scene.picks_of_one_exchange(2), "a c", "{strategy:?}");
+    }
+}
+
+#[test]
 fn panic_ignores_who_judges_and_not_an_operator() {
     let mut scene = Scene::new(&Strategy::WeightedRandom, "!a b c");
-    scene.pool.panic_threshold = 1.0;
+    scene.pool.panic_threshold = Some(1.0);
     let now = scene.now;
     agree(&mut scene, "b", |agreed| {
         agreed.cool_down(now + Duration::from_secs(60));
@@ -124,11 +245,11 @@ fn panic_ignores_who_judges_and_not_an_operator() {
     agree(&mut scene, "c", |agreed| {
         agreed.operator.set_circuit(Circuit::Open, None, now);
     });
-    check_shares_of(&mut scene, &[0.5, 0.5, 0.0]);
+    check_shares_of(&mut scene, &[1.0, 0.0, 0.0]);
     // Whom an operator has taken out is not counted as missing either.
     agree(&mut scene, "a", |agreed| *agreed = Agreed::default());
     agree(&mut scene, "b", |agreed| *agreed = Agreed::default());
-    scene.pool.panic_threshold = 0.9;
+    scene.pool.panic_threshold = Some(0.9);
     agree(&mut scene, "a", |agreed| {
         agreed.operator.set_circuit(Circuit::Open, None, now);
     });
@@ -194,7 +315,7 @@ fn breakers_checks_and_cool_downs_all_give_back_slowly() {
 #[test]
 fn who_is_full_takes_no_more_in_panic() {
     let mut scene = Scene::new(&Strategy::WeightedRandom, "!a !b");
-    scene.pool.panic_threshold = 0.9;
+    scene.pool.panic_threshold = Some(0.9);
     for state in &mut scene.states {
         *state = state.clone().limited(Limit::Fixed(1), 0);
     }

@@ -9,7 +9,10 @@ mod at_random;
 mod by_key;
 mod by_load;
 mod candidates;
+mod fleet;
 mod in_turn;
+mod last_resort;
+mod least_connections;
 mod properties;
 
 use alloc::string::{String, ToString as _};
@@ -218,7 +221,9 @@ fn check_shares(scene: &mut Scene, parts: &[f64]) {
 fn without_an_available_endpoint_there_is_no_choice() {
     for strategy in all_strategies() {
         check(&strategy, "", "- -");
-        check(&strategy, "!a !b:5", "- -");
+        let mut scene = Scene::new(&strategy, "!a !b:5");
+        scene.pool.panic_threshold = None;
+        assert_eq!(scene.picks(2), "- -", "{strategy:?}");
     }
 }
 
@@ -276,10 +281,15 @@ fn a_drained_endpoint_is_chosen_only_when_nothing_else_is_left() {
 }
 
 #[test]
-fn a_drained_endpoint_goes_before_one_that_has_just_failed() {
+fn a_drained_endpoint_gets_no_retries() {
     for strategy in all_strategies() {
         let mut scene = Scene::new(&strategy, "a b:0 c@1");
-        assert_eq!(scene.picks_of_one_exchange(4), "a c b a", "{strategy:?}");
+        assert_eq!(scene.picks_of_one_exchange(4), "a c a a", "{strategy:?}");
+        let mut scene = Scene::new(&strategy, "stable canary:0");
+        let visited = scene.picks_of_one_exchange(3);
+        assert_eq!(visited, "stable stable stable", "{strategy:?}");
+        scene.state("stable").agree(found(Health::Unhealthy));
+        assert_eq!(scene.picks(2), "canary canary", "{strategy:?}");
     }
 }
 
@@ -326,5 +336,9 @@ fn all_tried_tells_whether_the_next_choice_is_a_second_try() {
         seen.push(candidates.all_tried());
         scene.picks_of_one_exchange(1);
     }
-    assert_eq!(seen, [false, false, true]);
+    assert_eq!(
+        seen,
+        [false, true, true],
+        "a drained endpoint gets no retries"
+    );
 }

@@ -110,6 +110,16 @@ impl EndpointState {
         self.active.saturating_add(self.others.active)
     }
 
+    /// Attempts of this worker under way.
+    pub(crate) const fn active_here(&self) -> u32 {
+        self.active
+    }
+
+    /// How many other workers send attempts here.
+    pub(crate) const fn other_workers(&self) -> u32 {
+        self.others.share.workers
+    }
+
     /// The limit of attempts under way, over all workers.
     #[must_use]
     pub fn limit(&self) -> u32 {

@@ -167,10 +167,11 @@ fn entry(
 }
 
 pub(super) fn description() -> Description {
-    let endpoint = |cluster: &str, name: &str, weight| DescribedEndpoint {
+    let endpoint = |cluster: &str, name: &str, weight, enabled| DescribedEndpoint {
         cluster: cluster.to_owned(),
         name: name.to_owned(),
         weight,
+        enabled,
     };
     Description {
         strategy: "round_robin".to_owned(),
@@ -179,9 +180,10 @@ pub(super) fn description() -> Description {
         is_dynamic: true,
         keepalive_expiry: Duration::from_secs(5),
         window: Duration::from_millis(10_500),
+        panic_threshold: Some(0.5),
         endpoints: vec![
-            endpoint("outbound|80||a", "a", 1.0),
-            endpoint("b", "b", 0.0),
+            endpoint("outbound|80||a", "a", 1.0, true),
+            endpoint("b", "b", 0.0, false),
         ],
     }
 }

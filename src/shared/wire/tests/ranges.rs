@@ -67,6 +67,22 @@ fn each_status_is_there_once_and_in_order() {
 }
 
 #[test]
+fn a_panic_threshold_is_a_share() {
+    for (threshold, expected) in [
+        (None, true),
+        (Some(0.0), true),
+        (Some(1.0), true),
+        (Some(1.5), false),
+        (Some(f64::NAN), false),
+    ] {
+        let mut description = golden::description();
+        description.panic_threshold = threshold;
+        let read = Description::decode(&description.encode());
+        assert_eq!(read.is_ok(), expected, "{threshold:?}");
+    }
+}
+
+#[test]
 fn weights_are_those_of_a_configuration() {
     for (weight, expected) in [
         (0.0, true),

@@ -1,8 +1,9 @@
-//! The log, the clock, the timer and contexts.
+//! The log, the clock, chance, the timer and contexts.
 
 use std::time::Duration;
 
 use super::super::numbers::{LogLevel, Status};
+use super::super::seed;
 use super::super::state::hostcall;
 use super::{put, text};
 
@@ -30,6 +31,16 @@ extern "C" fn proxy_get_current_time_nanoseconds(return_time: *mut u64) -> Statu
     hostcall("proxy_get_current_time_nanoseconds", |state| {
         let nanoseconds = u64::try_from(state.now.as_nanos()).unwrap_or(u64::MAX);
         put(return_time, nanoseconds);
+        Status::Ok
+    })
+}
+
+/// WASI's: the numbers of a host follow from each other, so that a test sees what it saw before.
+#[unsafe(no_mangle)]
+extern "C" fn random_get(buffer: *mut u64, _size: usize) -> Status {
+    hostcall("random_get", |state| {
+        state.seed = seed::after(state.seed);
+        put(buffer, state.seed);
         Status::Ok
     })
 }

@@ -47,7 +47,7 @@ fn goodput_afterwards(strategy: Strategy, breakers: Breakers, is_naive: bool, se
             pool.breaker.failure_threshold = 1_000_000;
             pool.breaker.minimum_requests = 1_000_000;
         }
-        Breakers::AllOpen => pool.panic_threshold = 0.5,
+        Breakers::AllOpen => pool.panic_threshold = Some(0.5),
     }
     if is_naive {
         pool.retry.budget = None;
