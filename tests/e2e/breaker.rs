@@ -132,6 +132,7 @@ fn with_nothing_available_the_answer_comes_at_once_and_traffic_returns_by_itself
         let envoy = envoy_of(
             &[("only", only.addr())],
             r#"{"endpoints": ["only"], "retry_policy": {"max_attempts": 1},
+                "load_balancer": {"panic_threshold": false},
                 "circuit_breaker": {"failure_threshold": 2, "timeout": 1}}"#,
         )
         .concurrency(2)
