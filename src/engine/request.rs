@@ -143,10 +143,18 @@ impl Request {
         self.content_length
     }
 
-    /// The time that the client itself gives the request, if it says so.
+    /// The time that the client itself gives the request, if it says so. A client of gRPC watches its
+    /// clock, and if that is first it does not know whether it was heard: so much less for it that it
+    /// gets the answer that says so.
     #[must_use]
-    pub const fn limit(&self) -> Option<Duration> {
-        self.limit
+    pub fn limit(&self) -> Option<Duration> {
+        const MARGIN: Duration = Duration::from_millis(50);
+        let limit = self.limit?;
+        Some(if self.is_grpc() {
+            limit - MARGIN.min(limit / 20)
+        } else {
+            limit
+        })
     }
 
     /// Whether the next `size` bytes of its body would be kept.
@@ -366,16 +374,12 @@ fn number(value: &[u8]) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The time that an exchange may take whose gRPC client gives its call this one: at most eight digits
-/// and a unit, e.g. `100m` for 100 ms. It is so much less that the client gets the answer that says so:
-/// one whose own clock is first does not know whether it was heard.
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-#[inline(never)] // Or the scan of every head gets dearer.
+/// The time that a gRPC client gives its call: at most eight digits and a unit, e.g. `100m` for
+/// 100 ms. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 fn grpc_timeout(value: &[u8]) -> Option<Duration> {
-    const MARGIN: Duration = Duration::from_millis(50);
     let (unit, digits) = value.split_last()?;
     let count = number(digits).filter(|_| digits.len() <= 8)?;
-    let deadline = match unit {
+    Some(match unit {
         b'H' => Duration::from_secs(count * 3_600),
         b'M' => Duration::from_secs(count * 60),
         b'S' => Duration::from_secs(count),
@@ -383,6 +387,5 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
         b'u' => Duration::from_micros(count),
         b'n' => Duration::from_nanos(count),
         _ => return None,
-    };
-    Some(deadline - MARGIN.min(deadline / 20))
+    })
 }

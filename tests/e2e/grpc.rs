@@ -32,7 +32,7 @@ fn what_is_late_is_no_unavailability() {
         );
         let clusters = [("hanging", hanging.addr()), ("down", refusing.addr())];
         let envoy = pool(&clusters, &config).await;
-        let call = |path, timeout| {
+        let call = |path, timeout: &'static str| {
             let mut headers = vec![("content-type", "application/grpc")];
             headers.extend(Some(("grpc-timeout", timeout)).filter(|_| !timeout.is_empty()));
             request(envoy.addr(), request_of("POST", path, &headers, "hello"))

@@ -122,7 +122,7 @@ fn given_up_after(more: &[(&str, &str)]) -> Duration {
     let stream: Stream = host.request(&head("GET", more), true);
     let begun = host.now();
     while !stream.has_ended() {
-        host.advance(Duration::from_millis(10));
+        host.advance(Duration::from_millis(50));
         assert!(host.now() < begun + 6 * SECOND);
     }
     assert_refused(stream, 504, "deadline_exceeded");
@@ -139,14 +139,13 @@ fn a_client_can_shorten_its_own_time_and_not_lengthen_it() {
         (&[(EXPECTED, "0")], 5_000),
         (&[(EXPECTED, "soon")], 5_000),
         (&[(EXPECTED, "-1")], 5_000),
-        // A client of gRPC watches the clock itself, so its answer comes a little before.
-        (&[("grpc-timeout", "400m")], 400 - 20),
-        (&[("grpc-timeout", "2S")], 2_000 - 50),
+        (&[("grpc-timeout", "400m")], 400),
+        (&[("grpc-timeout", "2S")], 2_000),
         (&[("grpc-timeout", "99999999H")], 5_000),
         (&[("grpc-timeout", "999999999m")], 5_000),
         (&[("grpc-timeout", "m")], 5_000),
         (&[("grpc-timeout", "")], 5_000),
-        (&[(EXPECTED, "700"), ("grpc-timeout", "600m")], 600 - 30),
+        (&[(EXPECTED, "700"), ("grpc-timeout", "600m")], 600),
     ] {
         let expected = Duration::from_millis(millis);
         assert_eq!(given_up_after(headers), expected, "{headers:?}");
