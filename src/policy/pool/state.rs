@@ -199,6 +199,7 @@ impl PoolState {
             pass: attempt.pass(),
             verdict: Verdict::Neutral,
             exceeded: false,
+            in_panic: false,
         };
         let state = self.endpoint_mut(attempt.endpoint())?;
         let took = now.since(attempt.sent());

@@ -279,16 +279,17 @@ impl<'a> World<'a> {
         let number = id % self.members.len();
         let endpoint = sending.endpoint;
         let tried = &self.clients[id].tried;
-        let is_untried = !tried.contains(&endpoint);
-        let others = self.available(number, now);
-        let others = others.filter(|index| *index != endpoint && !tried.contains(index));
+        // This attempt counts as available now, and may have taken the last trial of its endpoint.
+        let all = self.available(number, now).filter(|index| *index != endpoint);
+        let all: Vec<_> = all.chain([endpoint]).collect();
+        let untried = self.untried(all, tried);
         let begun = Beginning {
             at: now,
             synced: self.members[number].synced,
             known: before.known[endpoint.position()],
             agreed: before.agreed[endpoint.position()],
             is_trial: sending.is_trial,
-            untried: others.count() + usize::from(is_untried),
+            untried,
         };
         let fates = &self.case.requests[id].fates;
         let mut fate = *fates.get(tried.len()).or_else(|| fates.last()).unwrap();
@@ -307,6 +308,17 @@ impl<'a> World<'a> {
             trial_of: begun.is_trial.then_some(generation),
         });
         self.events.insert((now + fate.took, Event::Ended(id)), ());
+    }
+
+    /// The untried ones of these; drained ones only if all of these are drained.
+    fn untried(&self, all: Vec<EndpointIndex>, tried: &[EndpointIndex]) -> usize {
+        let endpoints = &self.case.pool.endpoints;
+        let drained = |index: &EndpointIndex| endpoints[index.position()].weight.is_drained();
+        let only_drained = all.iter().all(drained);
+        all.iter()
+            .filter(|index| only_drained || !drained(index))
+            .filter(|index| !tried.contains(index))
+            .count()
     }
 
     fn refused(&mut self, id: usize, reason: Denial, now: Instant) {
@@ -365,8 +377,7 @@ impl<'a> World<'a> {
         }
         let sending = under_way.sending;
         let tried = &self.clients[id].tried;
-        let untried = self.available(number, now);
-        let untried = untried.filter(|index| !tried.contains(index)).count();
+        let untried = self.untried(self.available(number, now).collect(), tried);
         self.records.attempts.push(Record {
             request: id,
             number: sending.number,
