@@ -47,7 +47,7 @@ fn the_filters_own_answers_have_a_status_of_grpc() {
 
     let host = start(
         r#"{"endpoints": ["a"], "circuit_breaker": {"failure_threshold": 1, "max_open_fraction": 1},
-            "retry_policy": {"max_attempts": 1}}"#,
+            "load_balancer": {"panic_threshold": false}, "retry_policy": {"max_attempts": 1}}"#,
     );
     let failed = get(&host);
     failed.response(&[(":status", "503")], true);

@@ -10,7 +10,8 @@ const ENDPOINTS: usize = 3;
 
 /// Not more load than this: the less of its time an attempt spends within one round, the less the
 /// others' counts of it are worth. With 600 requests a second, 20 ms and 200 ms, the slow endpoint
-/// has four more under way than the others.
+/// has four more under way than the others. Nor can they be quite level: each of the four workers
+/// corrects a quarter of the difference that it reads, or all of them would correct the whole of it.
 #[test]
 fn least_connections_keeps_fast_and_slow_endpoints_equally_busy() {
     for (rate, fast, slow) in [(50.0, 20, 200), (100.0, 50, 500), (150.0, 50, 500)] {
@@ -25,7 +26,7 @@ fn least_connections_keeps_fast_and_slow_endpoints_equally_busy() {
             let means: Vec<f64> = (0..ENDPOINTS).map(busy).collect();
             let level = means.iter().sum::<f64>() / 3.0;
             let off = |mean: &f64| (mean - level).abs();
-            assert!(means.iter().all(|mean| off(mean) <= 2.0), "{means:?}");
+            assert!(means.iter().all(|mean| off(mean) <= 4.0), "{means:?}");
             assert_eq!(log.failed, 0);
         });
     }
