@@ -139,8 +139,8 @@ pub struct Account {
     pub reason: Option<Reason>,
     /// Why no other attempt was made, if one was wanted.
     pub denial: Option<Denial>,
-    /// What a client that speaks gRPC is told as `grpc-status`, where the host's own choice would be
-    /// another.
+    /// What a client that speaks gRPC is told as `grpc-status`, where the host's own choice would
+    /// be another.
     pub grpc_status: Option<u8>,
 }
 

@@ -143,9 +143,8 @@ impl Request {
         self.content_length
     }
 
-    /// The time that the client itself gives the request, if it says so. A client of gRPC watches its
-    /// clock, and if that is first it does not know whether it was heard: so much less for it that it
-    /// gets the answer that says so.
+    /// The time that the client itself gives the request, if it says so. For gRPC a little less
+    /// than that, so that the answer arrives before the client gives up by its own clock.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
         const MARGIN: Duration = Duration::from_millis(50);

@@ -83,8 +83,8 @@ impl Worker {
         }
     }
 
-    /// Goes on in the turns of the worker of another configuration, for pools of the same name. Called
-    /// before the first request.
+    /// Goes on in the turns of the worker of another configuration, for pools of the same name.
+    /// Called before the first request.
     pub fn resume(&mut self, before: &Self) {
         for pool in &mut self.pools {
             let PoolSettings { pool: new, .. } = &*pool.steered.settings;

@@ -218,8 +218,8 @@ fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
 }
 
 /// Tells the router which host the endpoint is asked for, where its route rewrites the host by this
-/// header (`host_rewrite_header`). Writing `:authority` would have the router look for a virtual host
-/// of that name.
+/// header (`host_rewrite_header`). Writing `:authority` would have the router look for a virtual
+/// host of that name.
 pub(super) const AUTHORITY: &str = "x-steerage-authority";
 
 /// Announces the attempt's number to the upstream, from 1.

@@ -48,10 +48,7 @@ pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<
     let is_covered = pool.retry.covers(answer.outcome);
     let may_be_hosts = answer.outcome.class() == Class::Failure || is_covered || in_disguise;
     if may_be_hosts || status == NOT_FOUND {
-        answer.outcome = routed(status, &host::property(&["response", "code_details"]));
-        if answer.outcome == NOT_ROUTED {
-            warn_of_route(shell);
-        }
+        answer.outcome = asked(shell, status);
     }
     if answer.is_upstreams() {
         let may_cool_down = may_request_cool_down(answer.outcome);
@@ -103,8 +100,19 @@ fn received(outcome: Outcome) -> Duration {
     }
 }
 
+/// What the router's answer with this status says of its attempt: asks the host who made it.
+#[cold]
+fn asked(shell: &PoolShell, status: u16) -> Outcome {
+    let outcome = routed(status, &host::property(&["response", "code_details"]));
+    if outcome == NOT_ROUTED {
+        warn_of_route(shell);
+    }
+    outcome
+}
+
 /// The outcome of a routed attempt that was answered with `status`; `details` is the host's
 /// `response.code_details`.
+///
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/response_code_details>
 fn routed(status: u16, details: &[u8]) -> Outcome {
     const BEFORE_RESPONSE: &[u8] = b"upstream_reset_before_response_started{";
@@ -196,8 +204,9 @@ fn reset(reason: &[u8]) -> Outcome {
     }
 }
 
-/// The router found no route. It had one before the filter wrote the request's headers, or the filter
-/// would not have been asked; so it is said where an endpoint changes what routes are chosen by.
+/// The router found no route. It had one before the filter wrote the request's headers, or the
+/// filter would not have been asked; so it is said where an endpoint changes what routes are chosen
+/// by.
 fn warn_of_route(shell: &PoolShell) {
     let pool = shell.pool();
     let mut endpoints = pool.endpoints.iter();

@@ -228,8 +228,8 @@ pub(crate) fn call<T: AsRef<[u8]>>(
 }
 
 /// Answers the stream's request. `details` goes to the access log and must not contain spaces. To a
-/// client that speaks gRPC the host makes a `grpc-status` of the status unless it is given one, and a
-/// `grpc-message` of the body.
+/// client that speaks gRPC the host makes a `grpc-status` of the status unless it is given one, and
+/// a `grpc-message` of the body.
 pub(crate) fn reply(
     status: u16,
     details: &str,

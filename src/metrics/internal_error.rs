@@ -18,7 +18,8 @@ pub(crate) enum InternalError {
     NoSlot = 3,
     /// A hostcall failed.
     Hostcall = 4,
-    /// What an endpoint changes about its requests, its `authority` above all, loses them the route.
+    /// What an endpoint changes about its requests, its `authority` above all, loses them the
+    /// route.
     AuthorityBreaksRoute = 5,
 }
 

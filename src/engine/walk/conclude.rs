@@ -100,7 +100,9 @@ impl Walk<'_> {
                 Next::Again(delay)
             }
             Decision::Stop(_) => {
-                self.stream.keep_better(via, answer, worth);
+                if via == Via::Call || self.stream.best.is_some() {
+                    self.stream.keep_better(via, answer, worth);
+                }
                 if via == Via::Router && self.stream.best.is_none() {
                     self.stream.phase.answer(Some(attempt));
                 } else {
@@ -111,14 +113,14 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether another attempt is under way that may do better than this one has. Only a success ends
-    /// a race at once: an endpoint that is not as far as the others, or is wrongly set up, is quick to
-    /// answer 404, 401 or 301.
+    /// Whether another attempt is under way that may do better than this one has. Only a success
+    /// ends a race at once: an endpoint that is not as far as the others, or is wrongly set up, is
+    /// quick to answer 404, 401 or 301.
     fn may_be_bettered(&self, via: Via, outcome: Outcome, worth: Worth) -> bool {
-        let ends_race = worth == Worth::Final && matches!(outcome, Outcome::Answered(200..=299));
         let others_left = !self.stream.calls.is_empty()
             || (via == Via::Call && self.stream.phase.routed().is_some());
-        !ends_race && others_left
+        let ends_race = worth == Worth::Final && matches!(outcome, Outcome::Answered(200..=299));
+        others_left && !ends_race
     }
 
     /// The stream now waits until `due`, or for nothing in time.

@@ -64,7 +64,8 @@ pub trait Balancer: Debug {
         None
     }
 
-    /// Goes on where the balancer of the configuration before stood. Called before the first choice.
+    /// Goes on where the balancer of the configuration before stood. Called before the first
+    /// choice.
     fn resume(&mut self, turn: Turn) {
         drop(turn);
     }

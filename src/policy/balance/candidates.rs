@@ -10,8 +10,8 @@
 //!
 //! **Tiers** of priority take over from each other by degrees (`tiers`).
 //!
-//! **Panic**: where breakers and health would leave nothing available, or less than a threshold, they
-//! are ignored (`panic`).
+//! **Panic**: where breakers and health would leave nothing available, or less than a threshold,
+//! they are ignored (`panic`).
 //!
 //! **Slow start**: an endpoint that has become available again is a candidate in few of the choices
 //! at first (`slow_start`).

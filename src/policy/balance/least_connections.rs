@@ -4,17 +4,17 @@
 //! **Ties.** Attempts come in whole numbers. Two endpoints are tied where one more attempt decides
 //! which of them is ahead: each has less under way for its weight than every other one would have
 //! with one more. With equal weights that is where both have the same number. With 80 : 20 it is
-//! wherever neither is a whole attempt ahead: at low load, a strict comparison would give an endpoint
-//! that is idle the next attempt, whatever its weight, and one that counts the attempt to come would
-//! starve it. In turn by weight, both get their share at any load ([`super::credits`]).
+//! wherever neither is a whole attempt ahead: at low load, a strict comparison would give an
+//! endpoint that is idle the next attempt, whatever its weight, and one that counts the attempt to
+//! come would starve it. In turn by weight, both get their share at any load ([`super::credits`]).
 //!
 //! **Success rate.** An endpoint that fails fast is always idle. Its weight counts in proportion to
 //! the success rate of the window, at least [`LEAST_SUCCESS_RATE`] of it.
 //!
 //! **Other workers.** What they have under way is known up to two rounds late. If each worker
-//! corrected the whole difference that it reads, they would all send everything to the same endpoint
-//! until the next round, and then to the other one. So each corrects its part: it counts its own
-//! attempts in full, and of the others' the nth part, n being the number of workers.
+//! corrected the whole difference that it reads, they would all send everything to the same
+//! endpoint until the next round, and then to the other one. So each corrects its part: it counts
+//! its own attempts in full, and of the others' the nth part, n being the number of workers.
 //!
 //! Example: a has 3 under way at weight 2, b has 1 at weight 1: 1.5 and 1. With one more they would
 //! have 2 and 2, so they are tied, and a gets two attempts of three. With 4 under way a has 2, as

@@ -1,15 +1,15 @@
 //! When breakers and health are ignored.
 //!
 //! They are inferences. Where they would leave nothing available they are ignored, as the last
-//! resort: traffic then flows as without them, because an endpoint that may have recovered is better
-//! than none. With a threshold above 0 they are ignored already when less than that share of the
-//! pool's weight is available: they then say more of the checks than of the endpoints, and the few
-//! available ones would be crushed by the whole load. What is stated and not inferred (the
+//! resort: traffic then flows as without them, because an endpoint that may have recovered is
+//! better than none. With a threshold above 0 they are ignored already when less than that share of
+//! the pool's weight is available: they then say more of the checks than of the endpoints, and the
+//! few available ones would be crushed by the whole load. What is stated and not inferred (the
 //! configuration, an operator, a cool-down, a limit) holds in panic. Endpoints that it excludes are
 //! not counted at all, neither as available nor as missing.
 //!
-//! Example: four endpoints of equal weight, of which an operator has taken one out and two have open
-//! breakers: 1/3 is available. There is panic with a threshold of 0.5, and none with 0.
+//! Example: four endpoints of equal weight, of which an operator has taken one out and two have
+//! open breakers: 1/3 is available. There is panic with a threshold of 0.5, and none with 0.
 
 /// How an endpoint counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

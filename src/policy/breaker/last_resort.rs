@@ -6,8 +6,8 @@
 //! have been sent in the state of now: an answer from before the opening is no recovery.
 //!
 //! Example: one second of common failure opens all breakers of a pool for a minute. The attempts of
-//! the last resort go on; the first good answer of each endpoint closes its breaker. The others need
-//! not wait for their open time then ([`Breaker::end_open_time`]), or one endpoint would carry
+//! the last resort go on; the first good answer of each endpoint closes its breaker. The others
+//! need not wait for their open time then ([`Breaker::end_open_time`]), or one endpoint would carry
 //! everything.
 
 use alloc::vec::Vec;

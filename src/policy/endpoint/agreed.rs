@@ -1,8 +1,8 @@
 //! What all workers agree on for an endpoint, and why it may not be selected.
 //!
 //! [`Exclusion`] lists the reasons in their order of precedence: the configuration, an operator's
-//! override, a cool-down that the endpoint has requested, its breaker, its health, its limit. If several hold,
-//! the first one is reported, because it is the one that must end first.
+//! override, a cool-down that the endpoint has requested, its breaker, its health, its limit. If
+//! several hold, the first one is reported, because it is the one that must end first.
 //!
 //! Example: an endpoint is cooling down until 12:05, and its breaker is open until 12:01. Until
 //! 12:05 the reason is the cool-down. If an operator opens its circuit at 12:02, the override is

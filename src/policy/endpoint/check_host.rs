@@ -1,10 +1,10 @@
 //! Which cluster answers the health checks of an endpoint, and for which host it is asked.
 //!
-//! A server may serve several hosts, and refuses those that it does not know. So the host of a check
-//! is one that somebody has named: an operator, or the mesh in the name of the cluster.
+//! A server may serve several hosts, and refuses those that it does not know. So the host of a
+//! check is one that somebody has named: an operator, or the mesh in the name of the cluster.
 //!
-//! Example: the cluster `outbound|80|v2|api.ns.svc.cluster.local`, of which nothing more is said, is
-//! asked for `api.ns.svc.cluster.local`.
+//! Example: the cluster `outbound|80|v2|api.ns.svc.cluster.local`, of which nothing more is said,
+//! is asked for `api.ns.svc.cluster.local`.
 
 use super::Endpoint;
 use crate::health::CheckPolicy;
@@ -18,8 +18,8 @@ impl Endpoint {
             .unwrap_or(&self.cluster)
     }
 
-    /// The host that its health checks ask for. What is named most closely wins: for its checks, for
-    /// the endpoint, for the checks of the pool; the name of the cluster is the last resort.
+    /// The host that its health checks ask for. What is named most closely wins: for its checks,
+    /// for the endpoint, for the checks of the pool; the name of the cluster is the last resort.
     #[must_use]
     pub fn checked_host<'a>(&'a self, checks: &'a CheckPolicy) -> &'a str {
         self.health_check_host

@@ -3,8 +3,8 @@
 //! The shell reports what happens and performs what is decided:
 //!
 //! ```text
-//! begin ─► choose, attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt ─► …
-//!              │                             └────► Stop(denial): the last answer goes out
+//! begin ─► choose, attempt ─► (the shell sends) ─► ended ─► Again(delay) ─► (it waits) ─► attempt
+//! ─► … │                             └────► Stop(denial): the last answer goes out
 //!              └► Denial: refuse the request, or give the last answer
 //! ```
 //!
@@ -300,7 +300,8 @@ impl Exchange {
         self.candidates(pool, &state.endpoints, now).cooled()
     }
 
-    /// When the first endpoint may be available again, as far as is known, if none is available now.
+    /// When the first endpoint may be available again, as far as is known, if none is available
+    /// now.
     #[must_use]
     pub fn returns(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
         self.candidates(pool, &state.endpoints, now).returns()

@@ -73,8 +73,8 @@ impl PoolState {
         Self { balancer, ..self }
     }
 
-    /// Begins the turn at this place, 0.0..1.0 of a whole turn. Without that it begins with the first
-    /// endpoint.
+    /// Begins the turn at this place, 0.0..1.0 of a whole turn. Without that it begins with the
+    /// first endpoint.
     pub fn begin_at(&mut self, place: f64) {
         self.balancer.resume(Turn::Begin(place));
     }

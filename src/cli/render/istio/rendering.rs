@@ -54,8 +54,8 @@ pub(super) struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    /// Whether an endpoint is asked for a host of its own. The route must rewrite it: in `:authority`
-    /// it would choose another virtual host.
+    /// Whether an endpoint is asked for a host of its own. The route must rewrite it: in
+    /// `:authority` it would choose another virtual host.
     pub(super) fn rewrites_host(&self) -> bool {
         let mut endpoints = self.endpoints();
         self.config.route_rewrites_host || endpoints.any(|endpoint| endpoint.authority.is_some())

@@ -98,7 +98,8 @@ impl Rendering<'_> {
     }
 
     /// Has a route take its headers off the request. They have done their work when it is chosen.
-    /// By `x-steerage-authority` an EnvoyFilter's route rewrites the host, after others are removed.
+    /// By `x-steerage-authority` an EnvoyFilter's route rewrites the host, after others are
+    /// removed.
     fn hide_headers(&self, documents: &mut String) -> std::fmt::Result {
         let header = quoted(&self.config.cluster_header);
         let is_static = self.arguments.routing == IstioRouting::Routes;

@@ -280,9 +280,11 @@ impl<'a> World<'a> {
         let endpoint = sending.endpoint;
         let tried = &self.clients[id].tried;
         // This attempt counts as available now, and may have taken the last trial of its endpoint.
-        let all = self.available(number, now).filter(|index| *index != endpoint);
+        let all = self
+            .available(number, now)
+            .filter(|index| *index != endpoint);
         let all: Vec<_> = all.chain([endpoint]).collect();
-        let untried = self.untried(all, tried);
+        let untried = self.untried(&all, tried);
         let begun = Beginning {
             at: now,
             synced: self.members[number].synced,
@@ -311,7 +313,7 @@ impl<'a> World<'a> {
     }
 
     /// The untried ones of these; drained ones only if all of these are drained.
-    fn untried(&self, all: Vec<EndpointIndex>, tried: &[EndpointIndex]) -> usize {
+    fn untried(&self, all: &[EndpointIndex], tried: &[EndpointIndex]) -> usize {
         let endpoints = &self.case.pool.endpoints;
         let drained = |index: &EndpointIndex| endpoints[index.position()].weight.is_drained();
         let only_drained = all.iter().all(drained);
@@ -377,7 +379,7 @@ impl<'a> World<'a> {
         }
         let sending = under_way.sending;
         let tried = &self.clients[id].tried;
-        let untried = self.untried(self.available(number, now).collect(), tried);
+        let untried = self.untried(&self.available(number, now).collect::<Vec<_>>(), tried);
         self.records.attempts.push(Record {
             request: id,
             number: sending.number,

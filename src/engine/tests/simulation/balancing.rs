@@ -11,7 +11,8 @@ const ENDPOINTS: usize = 3;
 /// Not more load than this: the less of its time an attempt spends within one round, the less the
 /// others' counts of it are worth. With 600 requests a second, 20 ms and 200 ms, the slow endpoint
 /// has four more under way than the others. Nor can they be quite level: each of the four workers
-/// corrects a quarter of the difference that it reads, or all of them would correct the whole of it.
+/// corrects a quarter of the difference that it reads, or all of them would correct the whole of
+/// it.
 #[test]
 fn least_connections_keeps_fast_and_slow_endpoints_equally_busy() {
     for (rate, fast, slow) in [(50.0, 20, 200), (100.0, 50, 500), (150.0, 50, 500)] {
