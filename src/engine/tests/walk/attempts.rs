@@ -10,7 +10,7 @@ use steerage_policy::limit::Limit;
 use steerage_policy::outcome::Outcome;
 use steerage_shared::memory::Memory;
 
-use crate::driver::{Driver, NOTHING, at, get, hedged, only_pool, pool};
+use crate::driver::{Driver, NOTHING, SEED, at, get, hedged, only_pool, pool};
 
 const OK: Outcome = Outcome::Answered(200);
 const UNAVAILABLE: Outcome = Outcome::Answered(503);
@@ -51,7 +51,7 @@ fn refuse_retry_hedge_deadline_takes_microseconds() {
     let mut pool = hedged(1);
     pool.breaker.failure_threshold = u32::MAX;
     pool.breaker.minimum_requests = u32::MAX;
-    let mut driver = Driver::new(pool, 1);
+    let mut driver = Driver::new(pool, SEED);
     let before = nanos();
     for round in 0..500 {
         refuse_and_retry(&mut driver, 10_000 + 5_000 * round);
@@ -68,7 +68,7 @@ fn refuse_retry_hedge_deadline_takes_microseconds() {
 
 #[test]
 fn a_good_answer_passes() {
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, routed) = driver.get(1, 7);
     assert_eq!(routed, ["route 7 to a, 1000 ms", "timer 3000 ms"]);
     assert_eq!(driver.active(), [1, 0, 0]);
@@ -82,7 +82,7 @@ fn a_good_answer_passes() {
 
 #[test]
 fn a_failure_is_held_until_a_retry_has_its_answer() {
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     let (flow, held) = driver.response(5, key, UNAVAILABLE);
     assert_eq!(flow, Flow::Pause);
@@ -98,7 +98,7 @@ fn a_failure_is_held_until_a_retry_has_its_answer() {
 
 #[test]
 fn when_no_attempt_is_good_the_newest_answer_of_an_upstream_goes_out() {
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
@@ -113,7 +113,7 @@ fn when_no_attempt_is_good_the_newest_answer_of_an_upstream_goes_out() {
 
 #[test]
 fn when_no_upstream_has_answered_again_the_held_answer_goes_out() {
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
@@ -126,7 +126,7 @@ fn when_no_upstream_has_answered_again_the_held_answer_goes_out() {
 
 #[test]
 fn a_call_that_the_host_refuses_moves_on_at_once() {
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     driver.response(5, key, UNAVAILABLE);
     assert_eq!(driver.tick(105)[0], "call 7 to b, 1000 ms, attempt 2");
@@ -142,7 +142,7 @@ fn a_call_that_the_host_refuses_moves_on_at_once() {
 fn a_request_that_no_endpoint_takes_is_refused_on_arrival() {
     let mut pool = pool();
     pool.limit = Limit::Fixed(1);
-    let mut driver = Driver::new(pool, 1);
+    let mut driver = Driver::new(pool, SEED);
     let keys = [1, 2, 3].map(|stream| driver.get(1, stream).0);
     let (key, refused) = driver.request(2, 4, get());
     assert_eq!(key, None);
@@ -156,7 +156,7 @@ fn a_request_that_no_endpoint_takes_is_refused_on_arrival() {
 
 #[test]
 fn a_hedge_goes_elsewhere_and_the_first_good_answer_wins() {
-    let mut driver = Driver::new(hedged(2), 1);
+    let mut driver = Driver::new(hedged(2), SEED);
     let (key, routed) = driver.get(1, 7);
     assert_eq!(routed, ["route 7 to a, 1000 ms", "timer 50 ms"]);
     let hedge = driver.tick(51);
@@ -172,7 +172,7 @@ fn a_hedge_goes_elsewhere_and_the_first_good_answer_wins() {
 
 #[test]
 fn a_hedges_answer_that_comes_after_the_clients_is_only_learnt_from() {
-    let mut driver = Driver::new(hedged(1), 1);
+    let mut driver = Driver::new(hedged(1), SEED);
     let (key, _) = driver.get(1, 7);
     driver.tick(51);
     let (flow, passed) = driver.response(60, key, OK);
@@ -196,7 +196,7 @@ fn a_trial_that_a_hedge_overtakes_gives_its_permit_back() {
     pool.breaker.failure_threshold = 1;
     pool.breaker.timeout = Duration::from_secs(1);
     let breaker = pool.breaker.clone();
-    let mut driver = Driver::new(pool, 1);
+    let mut driver = Driver::new(pool, SEED);
     let (key, _) = driver.get(1, 1);
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
@@ -207,10 +207,12 @@ fn a_trial_that_a_hedge_overtakes_gives_its_permit_back() {
         first.breaker().admission(&breaker, at(now))
     };
     assert_eq!(admission(&driver, 106), Admission::Refused);
-    // `b` has been asked, `c` is next, and then `a` again.
-    let (key, _) = driver.get(1_200, 2);
-    driver.response(1_205, key, OK);
-    assert!(driver.worker.stream_closed(key));
+    // `b` and `c` are next, and then `a` again.
+    for (millis, stream) in [(1_200, 4), (1_205, 2)] {
+        let (key, _) = driver.get(millis, stream);
+        driver.response(millis + 1, key, OK);
+        assert!(driver.worker.stream_closed(key));
+    }
     let (key, routed) = driver.get(1_210, 3);
     assert_eq!(routed[0], "route 3 to a, 1000 ms");
     assert_eq!(
@@ -245,7 +247,7 @@ fn requests_do_not_postpone_a_tick_that_is_overdue() {
 
 #[test]
 fn a_first_attempt_that_fails_is_held_while_its_hedge_may_do_better() {
-    let mut driver = Driver::new(hedged(1), 1);
+    let mut driver = Driver::new(hedged(1), SEED);
     let (key, _) = driver.get(1, 7);
     driver.tick(51);
     let (flow, held) = driver.response(60, key, UNAVAILABLE);
@@ -261,7 +263,7 @@ fn a_first_attempt_that_fails_is_held_while_its_hedge_may_do_better() {
 
 #[test]
 fn a_hedge_that_the_host_refuses_leaves_the_first_attempt_alone() {
-    let mut driver = Driver::new(hedged(2), 1);
+    let mut driver = Driver::new(hedged(2), SEED);
     let (key, _) = driver.get(1, 7);
     driver.tick(51);
     assert_eq!(driver.not_called(51), NOTHING);
@@ -276,7 +278,7 @@ fn a_hedge_that_the_host_refuses_leaves_the_first_attempt_alone() {
 fn at_the_deadline_the_client_is_told_so_in_every_phase() {
     const OVER: u64 = 3_001;
     // While the router has the first attempt.
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     assert_eq!(driver.tick(OVER)[0], "refuse 7 after 1: deadline_exceeded");
     assert_eq!(driver.active(), [0, 0, 0]);
@@ -290,7 +292,7 @@ fn at_the_deadline_the_client_is_told_so_in_every_phase() {
     driver.assert_idle(OVER);
 
     // While a call is under way.
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
@@ -300,7 +302,7 @@ fn at_the_deadline_the_client_is_told_so_in_every_phase() {
     driver.assert_idle(OVER + 50);
 
     // No retry is begun that would end after it.
-    let mut driver = Driver::new(pool(), 1);
+    let mut driver = Driver::new(pool(), SEED);
     let (key, _) = driver.get(1, 7);
     let (flow, passed) = driver.response(2_950, key, UNAVAILABLE);
     assert_eq!(flow, Flow::Continue);

@@ -5,7 +5,7 @@ use steerage_engine::{Flow, StreamKey};
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::Pool;
 
-use crate::driver::{Driver, pool, request};
+use crate::driver::{Driver, SEED, pool, request};
 
 const UNAVAILABLE: Outcome = Outcome::Answered(503);
 
@@ -43,7 +43,7 @@ fn assert_denied(driver: &mut Driver, key: StreamKey, denial: &str) {
 
 #[test]
 fn a_body_that_is_kept_is_sent_again() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[("content-length", "10")]));
     for chunk in ["01234", "56789"] {
         assert!(driver.worker.wants_body(key, chunk.len()));
@@ -62,7 +62,7 @@ fn a_body_that_is_kept_is_sent_again() {
 
 #[test]
 fn a_body_that_becomes_too_large_is_not_read_any_more() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     assert!(driver.worker.wants_body(key, 10));
     driver.worker.request_body(key, Chunk::Bytes(vec![0; 10]));
@@ -75,7 +75,7 @@ fn a_body_that_becomes_too_large_is_not_read_any_more() {
 
 #[test]
 fn a_body_that_says_it_is_too_large_is_never_read() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[("content-length", "11")]));
     assert!(!driver.worker.wants_body(key, 1));
     completed(&mut driver, key);
@@ -84,7 +84,7 @@ fn a_body_that_says_it_is_too_large_is_never_read() {
 
 #[test]
 fn bytes_that_the_host_does_not_show_cannot_be_repeated() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     driver.worker.request_body(key, Chunk::Unreadable);
     completed(&mut driver, key);
@@ -93,7 +93,7 @@ fn bytes_that_the_host_does_not_show_cannot_be_repeated() {
 
 #[test]
 fn a_request_with_trailers_is_not_repeated() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     driver.worker.request_trailers(key);
     completed(&mut driver, key);
@@ -102,14 +102,14 @@ fn a_request_with_trailers_is_not_repeated() {
 
 #[test]
 fn a_request_that_still_arrives_is_not_repeated() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     assert_denied(&mut driver, key, "incomplete_request");
 }
 
 #[test]
 fn a_client_that_does_not_finish_its_request_is_told_so() {
-    let mut driver = Driver::new(small(), 1);
+    let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     assert_eq!(driver.tick(1_001)[0], "refuse 7 after 1: write_timeout");
     assert!(driver.worker.stream_closed(key));
