@@ -138,7 +138,9 @@ fn two_listeners_of_one_vm_keep_pools_of_their_own() {
             turns.0 += &get(envoy.addr(), "/").await.unwrap().text();
             turns.1 += &get(other, "/").await.unwrap().text();
         }
-        assert_eq!(turns, ("abcabc".to_owned(), "cbcbcb".to_owned()));
+        // They begin anywhere.
+        assert!("abcabcab".contains(&turns.0), "{turns:?}");
+        assert!("cbcbcbc".contains(&turns.1), "{turns:?}");
         // The worker's VM, the main thread's, and the one that both were cloned from.
         let vms = envoy.stat("wasm.envoy.wasm.runtime.v8.active").await;
         assert_eq!(vms.unwrap(), Some(3));

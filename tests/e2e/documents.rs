@@ -208,7 +208,7 @@ fn health_says_how_much_is_left() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
-        let config = r#"{"endpoints": ["a", "b"],
+        let config = r#"{"endpoints": ["a", "b"], "load_balancer": {"panic_threshold": false},
             "health_check": {"interval": 0.2, "timeout": 0.15, "jitter": 0}}"#;
         let envoy = envoy_of(&[("a", a.addr()), ("b", b.addr())], config)
             .listener("admin", ADMIN)

@@ -183,18 +183,21 @@ fn an_endpoint_may_rewrite_the_authority_and_prefix_the_path_on_every_attempt() 
             .await;
             assert_eq!(answer.status, 200, "{answer:?}");
         };
-        // First attempts only: a, b, c.
+        // First attempts only: one of each.
         for _ in 0..3 {
             users().await;
         }
-        // Every endpoint as a retry: a b c, and then a, b c a.
-        a.set(|_, _| Reply::status(503));
-        b.set(|_, _| Reply::status(503));
-        users().await;
-        a.set(|_, _| Reply::ok());
-        c.set(|_, _| Reply::status(503));
-        users().await;
-        users().await;
+        // Each of them as the only sound one, so that it gets the retries.
+        let upstreams = [&a, &b, &c];
+        for sound in 0..3 {
+            for (number, upstream) in upstreams.into_iter().enumerate() {
+                let status = if number == sound { 200 } else { 503 };
+                upstream.set(move |_, _| Reply::status(status));
+            }
+            for _ in 0..3 {
+                users().await;
+            }
+        }
         for (upstream, host, path) in [
             (&a, "a.internal", "/v1/users?page=2"),
             (&b, "b.internal:81", "/v2/deep/users?page=2"),
@@ -290,10 +293,9 @@ fn reserves_are_used_only_when_nothing_better_is_left() {
         assert_eq!((main.count(), drained.count()), (15, 0));
 
         far.stop().await.unwrap();
-        assert_eq!(bodies(&envoy, 5).await, ["drained"; 5], "the last reserve");
-        assert_eq!(main.count(), 20);
+        assert_eq!(ask(&envoy, "GET", "/", &[]).await.status, 503);
+        assert_eq!(drained.count(), 0, "no retry while others are available");
 
-        drained.set(|_, _| Reply::status(503));
         main.set(|_, number| Reply::status(if number % 2 == 0 { 503 } else { 200 }));
         main.clear();
         let answer = ask(&envoy, "GET", "/", &[]).await;
@@ -302,10 +304,23 @@ fn reserves_are_used_only_when_nothing_better_is_left() {
                 answer.status.as_u16(),
                 answer.header("x-steerage-attempts").as_deref()
             ),
-            (200, Some("4")),
+            (200, Some("3")),
             "when all were tried, the best one again"
         );
         assert_eq!(main.count(), 2);
+        assert_unharmed(&envoy).await;
+
+        main.set(|_, _| Reply::status(503));
+        let envoy = pool_of_one_worker(
+            &[("main", main.addr()), ("drained", drained.addr())],
+            r#"{"endpoints": [{"cluster": "drained", "weight": 0}, "main"],
+                "circuit_breaker": {"failure_threshold": 2}, "retry_policy": {"max_attempts": 1}}"#,
+        )
+        .await;
+        for _ in 0..2 {
+            assert_eq!(ask(&envoy, "GET", "/", &[]).await.status, 503);
+        }
+        assert_eq!(bodies(&envoy, 5).await, ["drained"; 5], "the last reserve");
         assert_unharmed(&envoy).await;
     });
 }

@@ -34,6 +34,8 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct LeastConnections {
     credits: Credits,
+    /// The turn of the retries, so that they are spread, too, and leave that of first attempts alone.
+    retries: Credits,
 }
 
 impl Balancer for LeastConnections {
@@ -68,10 +70,11 @@ impl Balancer for LeastConnections {
                 }
             })
         };
-        if !candidates.tried().is_empty() {
-            return self.credits.peek(weighted());
+        if candidates.tried().is_empty() {
+            self.credits.take(weighted)
+        } else {
+            self.retries.take(weighted)
         }
-        self.credits.take(weighted)
     }
 
     fn turn(&self) -> Option<Turn> {
@@ -79,6 +82,9 @@ impl Balancer for LeastConnections {
     }
 
     fn resume(&mut self, turn: Turn) {
+        if let Turn::Begin(_) = turn {
+            self.retries.resume(turn.clone());
+        }
         self.credits.resume(turn);
     }
 }
