@@ -34,7 +34,8 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct LeastConnections {
     credits: Credits,
-    /// The turn of the retries, so that they are spread, too, and leave that of first attempts alone.
+    /// The turn of the retries, so that they are spread, too, and leave that of first attempts
+    /// alone.
     retries: Credits,
 }
 
