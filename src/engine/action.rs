@@ -206,7 +206,7 @@ impl Reason {
     #[must_use]
     pub const fn grpc_status(self) -> u8 {
         match self {
-            Self::NoEndpointAvailable | Self::Overloaded => 14,
+            Self::NoEndpointAvailable | Self::Overloaded => GRPC_UNAVAILABLE,
             Self::DeadlineExceeded | Self::WriteTimeout => GRPC_DEADLINE_EXCEEDED,
         }
     }
@@ -234,7 +234,10 @@ impl Reason {
     }
 }
 
-/// gRPC's word for what was not finished in time.
+/// gRPC's status for a server that cannot take the call now.
+const GRPC_UNAVAILABLE: u8 = 14;
+
+/// gRPC's status for a call that was not finished in time.
 pub(crate) const GRPC_DEADLINE_EXCEEDED: u8 = 4;
 
 /// An attempt that has ended, for the log.

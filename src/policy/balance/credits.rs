@@ -10,8 +10,8 @@
 //! in different orders, and equal endpoints would no longer take strict turns.
 //!
 //! A candidate may be passed over for other reasons, and earns credit all the same: its turn comes
-//! as soon as it may be chosen. It is never owed more than [`MOST_OWED`] choices, and what it does
-//! not earn nobody pays.
+//! as soon as it may be chosen. It is never owed more than [`MOST_OWED`] choices, and the chosen
+//! one pays only what all have earned.
 //!
 //! Only differences between credits matter, so an endpoint may leave or join without the others
 //! being settled anew.
