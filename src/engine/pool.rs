@@ -233,26 +233,43 @@ impl SteeredPool {
         decision
     }
 
-    /// Changes what the workers agree on for an endpoint; `None` if the change was lost.
+    /// Changes what the workers agree on for an endpoint; `None` if the change was lost. If another
+    /// worker writes in between, `change` is made again on what it has written.
     pub(crate) fn change<T>(
         &mut self,
         index: EndpointIndex,
         turn: &mut Turn<'_>,
         change: impl Fn(&Pool, &mut Agreed) -> T,
     ) -> Option<T> {
+        let mut answer = None;
+        let mut change = |pool: &Pool, agreed: &mut Agreed| answer = Some(change(pool, agreed));
+        self.write(index, turn, &mut change).ok()?;
+        answer
+    }
+
+    /// The part of [`SteeredPool::change`] that is the same for every change. It is long, so it is
+    /// not compiled anew for each.
+    fn write(
+        &mut self,
+        index: EndpointIndex,
+        turn: &mut Turn<'_>,
+        change: &mut dyn FnMut(&Pool, &mut Agreed),
+    ) -> Result<(), Lost> {
         let pool = &self.settings.pool;
-        let endpoint = pool.endpoint(index)?;
-        let ((answer, before), written) =
+        let Some(endpoint) = pool.endpoint(index) else {
+            return Ok(());
+        };
+        let (before, written) =
             self.agreement
                 .change_among(turn.store, &endpoint.cluster, |agreed, others| {
                     let before = agreed.clone();
-                    let answer = change(pool, agreed);
+                    change(pool, agreed);
                     let is_open = |(cluster, agreed): &(&str, &Agreed)| {
                         let closed = agreed.breaker.name() == StateName::Closed;
                         !closed && pool.endpoints.iter().any(|it| &*it.cluster == *cluster)
                     };
                     pool.limit_open(&before, agreed, others.filter(is_open).count());
-                    (answer, before)
+                    before
                 });
         let after = self.agreement.get(&endpoint.cluster);
         if let Some(state) = self.state.endpoint_mut(index) {
@@ -263,21 +280,17 @@ impl SteeredPool {
             state.agree(after.clone());
         }
         match written {
-            Ok(()) => {
-                if turn.debug {
-                    let lines = debug_log::changed(pool, endpoint, &before, &after, turn.now);
-                    turn.actions.extend(lines.map(Action::Debug));
-                }
-                Some(answer)
+            Ok(()) if turn.debug => {
+                let lines = debug_log::changed(pool, endpoint, &before, &after, turn.now);
+                turn.actions.extend(lines.map(Action::Debug));
             }
-            Err(lost) => {
-                turn.actions.push_back(Action::Trouble(match lost {
-                    Lost::Contention => Trouble::Contention,
-                    Lost::Refused => Trouble::SharedData,
-                }));
-                None
-            }
+            Ok(()) => {}
+            Err(lost) => turn.actions.push_back(Action::Trouble(match lost {
+                Lost::Contention => Trouble::Contention,
+                Lost::Refused => Trouble::SharedData,
+            })),
         }
+        written
     }
 
     /// Reads what has been agreed on, and takes it over if there is news.
