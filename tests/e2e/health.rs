@@ -172,7 +172,8 @@ fn a_cluster_of_a_mesh_is_checked_at_its_application() {
             .start()
             .await
             .unwrap();
-        for protocol in ["http_protocol_options", "http2_protocol_options"] {
+        let speaks_what = [("http_protocol_options", 1), ("http2_protocol_options", 4)];
+        for (protocol, workers) in speaks_what {
             app.clear();
             let name = format!("outbound|80||{host}");
             let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -186,6 +187,7 @@ fn a_cluster_of_a_mesh_is_checked_at_its_application() {
             );
             let envoy = steerage_harness::Envoy::builder()
                 .config(config)
+                .concurrency(workers)
                 .cluster_with(Cluster::new(&name).host(front.addr()).merge(speaks))
                 .start()
                 .await

@@ -221,7 +221,7 @@ fn an_authority_does_not_lose_the_virtual_host() {
     run(async {
         let a = Upstream::named("a").await.unwrap();
         let b = Upstream::named("b").await.unwrap();
-        for rewrites in [true, false] {
+        for (rewrites, workers) in [(true, 1), (true, 4), (false, 2)] {
             let mut route = json!({"cluster_header": "x-steerage-cluster", "timeout": "0s"});
             if rewrites {
                 route["host_rewrite_header"] = json!("x-steerage-authority");
@@ -238,8 +238,8 @@ fn an_authority_does_not_lose_the_virtual_host() {
                     {{"cluster": "b", "authority": "b.internal"}}]}}"#
             );
             let clusters = [("a", a.addr()), ("b", b.addr())];
-            let envoy = envoy_of(&clusters, &config).merge_manager(hosts);
-            let envoy = envoy.start().await.unwrap();
+            let envoy = envoy_of(&clusters, &config).concurrency(workers);
+            let envoy = envoy.merge_manager(hosts).start().await.unwrap();
             for _ in 0..6 {
                 let answer = ask(&envoy, "GET", "/", &[("host", "public.example")]).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
