@@ -43,6 +43,8 @@ pub(crate) struct Answer {
     /// How long it has taken.
     pub(crate) took: Duration,
     pub(crate) good: bool,
+    /// Whether the client is one of the minority.
+    pub(crate) odd: bool,
     /// Why the filter answered by itself, if it did.
     pub(crate) reason: Option<Reason>,
 }

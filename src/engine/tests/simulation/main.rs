@@ -41,6 +41,7 @@ mod scenarios;
 mod speed;
 
 mod log;
+mod minority;
 mod proxy;
 mod upstream;
 mod view;

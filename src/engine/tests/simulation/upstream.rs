@@ -60,6 +60,17 @@ impl Reply {
         }
     }
 
+    /// The same with another status, if there is an answer at all.
+    pub(crate) const fn with_status(self, status: u16) -> Self {
+        match self.outcome {
+            Outcome::Answered(_) => Self {
+                outcome: Outcome::Answered(status),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The status that a health check sees.
     pub(crate) const fn status(&self) -> u16 {
         match self.outcome {

@@ -47,6 +47,8 @@ struct Client {
     key: Option<StreamKey>,
     /// What the router's answer came to, which is at hand or held.
     answered: Option<Outcome>,
+    /// Whether it is one of the minority.
+    odd: bool,
 }
 
 /// An attempt's end, as the host will report it.
@@ -142,7 +144,7 @@ impl Worker {
     fn arrive(&mut self, world: &World, store: &dyn Store, now: Instant) {
         self.arrived += 1;
         let stream = self.arrived;
-        let request = world.request.clone();
+        let (request, odd) = world.arrival(now);
         let key = self.turn(store, now, |engine, turn| {
             engine.request_head(StreamId(stream), only_pool(), request, None, turn)
         });
@@ -150,6 +152,7 @@ impl Worker {
             arrived: now,
             key,
             answered: None,
+            odd,
         };
         self.clients.insert(stream, client);
         if let Some(patience) = world.patience() {
@@ -193,7 +196,7 @@ impl Worker {
         match action {
             Action::Route(route) => {
                 let (sending, stream) = (route.sending, route.sending.stream.0);
-                let reply = world.reply(sending.endpoint.position(), now);
+                let reply = self.reply(sending, world, now);
                 let (takes, ended) = self.send(sending, reply, false, world, now);
                 world.schedule(now + takes, self.place, Event::Answered { stream, ended });
             }
@@ -239,10 +242,17 @@ impl Worker {
         }
     }
 
+    /// What the endpoint makes of an attempt.
+    fn reply(&self, sending: Sending, world: &World, now: Instant) -> Reply {
+        let client = self.clients.get(&sending.stream.0);
+        let is_odd = client.is_some_and(|client| client.odd);
+        world.reply(sending.endpoint.position(), is_odd, now)
+    }
+
     /// Makes a call, or reports at once that nothing listens there.
     fn call(&mut self, call: &Call, world: &World, store: &dyn Store, now: Instant) {
         let (id, sending) = (call.id, call.sending);
-        let reply = world.reply(sending.endpoint.position(), now);
+        let reply = self.reply(sending, world, now);
         if reply.outcome == Outcome::ConnectFailure {
             world.log.borrow_mut().refused_calls += 1;
             return self.turn(store, now, |engine, turn| engine.call_refused(id, turn));
@@ -261,7 +271,7 @@ impl Worker {
             worker: self.place.number,
             endpoint,
         });
-        let reply = world.reply(endpoint, now);
+        let reply = world.reply(endpoint, false, now);
         let status = reply.status();
         world.schedule(now + reply.takes, self.place, Event::Checked { id, status });
     }
@@ -312,6 +322,7 @@ impl Worker {
             arrived: client.arrived,
             took: now.since(client.arrived),
             good: good && !expired,
+            odd: client.odd,
             reason: refusal.map(|refusal| refusal.reason),
         });
         if let Some(key) = client.key {

@@ -16,6 +16,7 @@ use steerage_policy::time::Instant;
 use steerage_shared::store::{NotWritten, Store, Version, Versioned};
 
 use crate::log::Log;
+use crate::minority::Minority;
 use crate::proxy::Proxy;
 use crate::upstream::{Reply, Upstream};
 use crate::worker::{Ended, Worker};
@@ -55,8 +56,10 @@ pub(crate) type Due = (Instant, u64);
 
 /// Proxies with their workers, and upstreams.
 pub(crate) struct World {
-    /// What every client asks for.
-    pub(crate) request: Request,
+    /// What clients ask for.
+    request: Request,
+    /// Clients that ask for something else.
+    minority: Option<Minority>,
     settings: Settings,
     pub(crate) log: RefCell<Log>,
     upstreams: Vec<Upstream>,
@@ -114,6 +117,7 @@ impl World {
             end: Cell::new(at(0.0)),
             rng: RefCell::new(rng),
             rate: Cell::new(rate),
+            minority: None,
             conflicts: 0.0,
             leaving: None,
         };
@@ -131,6 +135,12 @@ impl World {
     /// The same with this share of writes overtaken, whatever else happens.
     pub(crate) fn with_conflicts(self, conflicts: f64) -> Self {
         Self { conflicts, ..self }
+    }
+
+    /// The same with some clients that ask for something else.
+    pub(crate) fn with_minority(self, minority: Minority) -> Self {
+        let minority = Some(minority);
+        Self { minority, ..self }
     }
 
     /// The same with this share of clients leaving if they have no answer within `patience`.
@@ -212,8 +222,22 @@ impl World {
     }
 
     /// What an endpoint makes of a request that arrives `now`.
-    pub(crate) fn reply(&self, endpoint: usize, now: Instant) -> Reply {
-        self.upstreams[endpoint].reply(now, &mut *self.rng.borrow_mut())
+    pub(crate) fn reply(&self, endpoint: usize, is_odd: bool, now: Instant) -> Reply {
+        let reply = self.upstreams[endpoint].reply(now, &mut *self.rng.borrow_mut());
+        let minority = self.minority.as_ref().filter(|_| is_odd);
+        match minority.and_then(|minority| minority.status) {
+            Some(status) => reply.with_status(status),
+            None => reply,
+        }
+    }
+
+    /// What a client asks for that arrives `now`, and whether it is one of the minority.
+    pub(crate) fn arrival(&self, now: Instant) -> (Request, bool) {
+        let minority = self.minority.as_ref().filter(|it| it.is_there(now));
+        match minority.filter(|it| self.draw() < it.share) {
+            Some(minority) => (minority.request(), true),
+            None => (self.request.clone(), false),
+        }
     }
 
     /// How long the next client waits; `None`: to the end.

@@ -13,11 +13,20 @@
 //! - [`capacity_loss`]: one loses three quarters of its servers. Expected: the others take over.
 //! - [`overload`]: 120 % of the capacity for 5 s. Expected: it ends with the overload, given a
 //!   budget.
+//! - [`common_failure`]: all endpoints fail at once for a second. Expected: everybody is served
+//!   within two seconds after.
+//! - [`one_client`]: a client's requests fail everywhere, or are in a great hurry. Expected: nobody
+//!   else notices.
+//! - [`drained`]: all but a drained endpoint fail. Expected: it gets no retries, until the others
+//!   are left alone.
 
 mod brown_out;
 mod capacity_loss;
 mod cold_start;
+mod common_failure;
+mod drained;
 mod flapping;
+mod one_client;
 mod one_slow;
 mod overload;
 mod steady;
@@ -25,10 +34,14 @@ mod steady;
 use steerage_policy::balance::Strategy;
 use steerage_policy::pool::Pool;
 
+use steerage_engine::action::Reason;
+
 use crate::log::count;
 use crate::upstream::Upstream;
 use crate::world::World;
 
+/// So many workers in one proxy, where their number may matter.
+const UP_TO_EIGHT: [usize; 5] = [1, 2, 3, 5, 8];
 /// Eight workers, each in how many proxies.
 const PROXIES: [usize; 2] = [1, 4];
 const WORKERS: usize = 8;
@@ -51,4 +64,22 @@ fn world(upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World 
 fn of(pool: Pool, upstreams: &[Upstream], proxies: usize, rate: f64, seed: u64) -> World {
     let each = rate / count(WORKERS);
     World::new(pool, upstreams.to_vec(), WORKERS, each, seed).with_proxies(proxies)
+}
+
+/// So many workers in one proxy, with `rate` requests a second in all.
+fn in_one_proxy(pool: Pool, upstreams: &[Upstream], workers: usize, rate: f64, seed: u64) -> World {
+    World::new(
+        pool,
+        upstreams.to_vec(),
+        workers,
+        rate / count(workers),
+        seed,
+    )
+}
+
+/// How many clients the filter has refused although an endpoint could have served them.
+fn refused(world: &World) -> usize {
+    let log = world.log.borrow();
+    let refused = |reason: Option<Reason>| reason == Some(Reason::NoEndpointAvailable);
+    log.answers.iter().filter(|it| refused(it.reason)).count()
 }
