@@ -16,6 +16,8 @@ pub struct Config {
     pub route_rewrites_host: bool,
     /// How often a worker publishes and reads what is shared, 10 ms to 10 s.
     pub sync_interval: Duration,
+    /// Most bytes of requests and answers that a worker keeps at a time.
+    pub max_kept_bytes: usize,
     /// In the order in which requests are matched; none only if there is `admin`.
     pub pools: Vec<ConfiguredPool>,
     /// The admin surface, if there is one.

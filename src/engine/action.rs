@@ -17,6 +17,7 @@ use steerage_policy::retry::reason::Denial;
 
 use crate::answer::Answer;
 use crate::figures::PoolFigures;
+use crate::kept_bytes::Share;
 use crate::names::StreamId;
 use crate::request::Request;
 use crate::settings::PoolIndex;
@@ -153,6 +154,9 @@ pub struct Given {
     pub answer: Answer,
     /// Whether the client has asked for the head only.
     pub is_head: bool,
+    /// The answer's part of the worker's budget, until it is given.
+    #[expect(dead_code, reason = "it ends with the answer")]
+    pub(crate) share: Option<Share>,
 }
 
 /// An answer that the filter itself makes.

@@ -23,6 +23,7 @@
 //! | `pool` | a pool with what this worker knows of it |
 //! | `checks`, `sync` | health checks; the round in which workers publish and read |
 //! | `timers` | what is due when |
+//! | `kept_bytes` | how much of requests and answers is kept in memory |
 //! | [`request`], [`answer`], [`headers`] | the messages |
 //! | [`figures`] | what metrics are made of |
 //!
@@ -66,6 +67,7 @@
 #![forbid(unsafe_code)]
 
 pub mod headers;
+mod kept_bytes;
 mod names;
 
 pub mod answer;
@@ -90,6 +92,7 @@ mod sync;
 pub mod worker;
 
 pub use action::{Action, Actions, Flow};
+pub use kept_bytes::KeptBytes;
 pub use names::{StreamId, StreamKey};
 pub use turn::Turn;
 pub use worker::Worker;

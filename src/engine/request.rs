@@ -15,6 +15,7 @@ use steerage_policy::pool::Pool;
 use steerage_policy::retry::reason::Denial;
 
 use crate::headers::HeaderMap;
+use crate::kept_bytes::{KeptBody, KeptBytes};
 
 /// A request's head and, where it could be repeated, its body.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct Request {
     limit: Option<Duration>,
     /// Names of the client's headers that would steer the filter or the router.
     control: Vec<Range<usize>>,
-    body: Vec<u8>,
+    body: KeptBody,
     /// Most bytes of its body that are kept.
     most: usize,
     /// Why the request cannot be repeated, as far as its arrival has shown.
@@ -53,7 +54,8 @@ enum Kind {
 pub enum Chunk {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// So many bytes, which were not read because [`Request::wants`] did not ask for them.
+    /// So many bytes, which were not read because [`crate::Worker::wants_body`] did not ask for
+    /// them.
     Passed(usize),
     /// Bytes that the host refused to show.
     Unreadable,
@@ -74,7 +76,7 @@ impl Request {
             is_retry: false,
             limit: None,
             control: Vec::new(),
-            body: Vec::new(),
+            body: KeptBody::default(),
             most: 0,
             obstacle: None,
             complete,
@@ -157,22 +159,23 @@ impl Request {
     }
 
     /// Whether the next `size` bytes of its body would be kept.
-    #[must_use]
-    pub fn wants(&self, size: usize) -> bool {
-        self.obstacle.is_none() && self.body.len().saturating_add(size) <= self.most
+    pub(crate) fn wants(&self, size: usize, budget: &KeptBytes) -> bool {
+        self.obstacle.is_none() && self.body.fits(size, self.most, budget)
     }
 
     /// Part of the body has arrived.
-    pub(crate) fn body_arrived(&mut self, chunk: Chunk) {
+    pub(crate) fn body_arrived(&mut self, chunk: Chunk, budget: &KeptBytes) {
         if self.obstacle.is_some() {
             return;
         }
         match chunk {
-            Chunk::Bytes(bytes) if !self.wants(bytes.len()) => {
-                self.give_up(Denial::BodyTooLarge);
+            Chunk::Bytes(bytes) => {
+                let expected = self.content_length.unwrap_or(self.most);
+                let fits = self.wants(bytes.len(), budget);
+                if !fits || !self.body.add(bytes, expected, budget) {
+                    self.give_up(Denial::BodyTooLarge);
+                }
             }
-            Chunk::Bytes(bytes) if self.body.is_empty() => self.body = bytes,
-            Chunk::Bytes(bytes) => self.body.extend_from_slice(&bytes),
             Chunk::Passed(0) => {}
             Chunk::Passed(_) => self.give_up(Denial::BodyTooLarge),
             Chunk::Unreadable => self.give_up(Denial::IncompleteRequest),
@@ -256,13 +259,13 @@ impl Request {
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.body.bytes()
     }
 
     /// Frees what is kept only for a repeat.
     fn forget(&mut self) {
         self.headers = HeaderMap::default();
-        self.body = Vec::new();
+        self.body = KeptBody::default();
     }
 
     /// The client gives it no more time than this. None at all would mean no limit, as in Envoy.
@@ -274,7 +277,7 @@ impl Request {
 
     fn give_up(&mut self, obstacle: Denial) {
         self.obstacle.get_or_insert(obstacle);
-        self.body = Vec::new();
+        self.body = KeptBody::default();
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Settings {
     pub cluster_header: Box<str>,
     /// How often the worker publishes and reads what is shared.
     pub sync_interval: Duration,
+    /// Most bytes of requests and answers that the worker keeps at a time.
+    pub max_kept_bytes: usize,
     /// In the order in which requests are matched.
     pub pools: Vec<Arc<PoolSettings>>,
 }
@@ -25,6 +27,7 @@ impl Settings {
         Self {
             cluster_header: "x-steerage-cluster".into(),
             sync_interval: Duration::from_millis(100),
+            max_kept_bytes: 64 << 20,
             pools: pools.into_iter().map(Arc::new).collect(),
         }
     }

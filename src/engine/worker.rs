@@ -17,6 +17,7 @@ use steerage_shared::slot::{Slots, WorkerId};
 
 use crate::action::{Action, CallId, Flow};
 use crate::answer::Answer;
+use crate::kept_bytes::KeptBytes;
 use crate::names::{StreamId, StreamKey};
 use crate::pool::SteeredPool;
 use crate::request::{Chunk, Request};
@@ -31,6 +32,7 @@ pub struct Worker {
     pub(crate) pools: Vec<PoolWorker>,
     pub(crate) calls: Slab<Call>,
     pub(crate) slots: Slots,
+    kept: KeptBytes,
     /// When what is agreed was last looked through for endpoints that no worker has any more.
     pub(crate) tidied: Instant,
     timers: Timers,
@@ -67,6 +69,7 @@ impl Worker {
         let pools = settings.pools.iter().zip(states).enumerate();
         Self {
             slots: Slots::new(id).syncing_every(settings.sync_interval),
+            kept: KeptBytes::new(settings.max_kept_bytes),
             tidied: Instant::ORIGIN,
             pools: pools
                 .filter_map(|(position, (settings, state))| {
@@ -81,6 +84,12 @@ impl Worker {
             timers: Timers::new(settings.sync_interval),
             rng,
         }
+    }
+
+    /// The same, which keeps bytes out of this budget and not out of one of its own.
+    #[must_use]
+    pub fn keeping(self, kept: KeptBytes) -> Self {
+        Self { kept, ..self }
     }
 
     /// Goes on in the turns of the worker of another configuration, for pools of the same name.
@@ -135,6 +144,7 @@ impl Worker {
             stream: entry.insert(stream),
             steered,
             calls: &mut self.calls,
+            kept: &self.kept,
             timers: &mut self.timers,
             rng: &mut self.rng,
         };
@@ -145,14 +155,16 @@ impl Worker {
     /// Whether the next `size` bytes of a stream's body are worth reading.
     #[must_use]
     pub fn wants_body(&self, key: StreamKey, size: usize) -> bool {
-        self.stream(key).is_some_and(|stream| stream.wants(size))
+        let stream = self.stream(key);
+        stream.is_some_and(|stream| stream.wants(size, &self.kept))
     }
 
     /// Part of a request's body has arrived.
     pub fn request_body(&mut self, key: StreamKey, chunk: Chunk) {
-        let stream = self.stream_mut(key);
-        if let Some(request) = stream.and_then(Stream::arriving) {
-            request.body_arrived(chunk);
+        if let Some(walk) = self.walk(key)
+            && let Some(request) = walk.stream.arriving()
+        {
+            request.body_arrived(chunk, walk.kept);
         }
     }
 
@@ -323,6 +335,7 @@ impl Worker {
             stream: pool.streams.get_mut(key.position())?,
             steered: &mut pool.steered,
             calls: &mut self.calls,
+            kept: &self.kept,
             timers: &mut self.timers,
             rng: &mut self.rng,
         })

@@ -13,7 +13,7 @@ use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_engine::action::CallId;
 use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
-use steerage_engine::{Actions, Worker};
+use steerage_engine::{Actions, KeptBytes, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
@@ -22,6 +22,11 @@ use crate::Extensions;
 use crate::host::{self, ContextId, Token};
 use crate::interceptors::Chains;
 use crate::metrics::Metrics;
+
+thread_local! {
+    /// What all roots of this VM keep, out of one memory.
+    static KEPT: KeptBytes = KeptBytes::new(0);
+}
 
 /// A configured root.
 pub(super) struct Plugin {
@@ -47,6 +52,9 @@ pub(super) struct PendingCall {
     pub(super) id: CallId,
     /// Whether the request has a body.
     pub(super) sent_body: bool,
+    /// Longest body that the answer may have; of a check, which needs none, so much is read.
+    pub(super) most: usize,
+    pub(super) is_check: bool,
 }
 
 /// The host's timer of one root, and what it is wanted for.
@@ -99,12 +107,14 @@ impl Plugin {
         let settings = Settings {
             cluster_header: config.cluster_header,
             sync_interval: config.sync_interval,
+            max_kept_bytes: config.max_kept_bytes,
             pools: pools
                 .iter()
                 .map(|pool| Arc::clone(&pool.settings))
                 .collect(),
         };
-        let worker = Worker::with_states(&settings, states, seed);
+        let kept = KEPT.with(|kept| kept.limited_to(settings.max_kept_bytes));
+        let worker = Worker::with_states(&settings, states, seed).keeping(kept);
         Self {
             root,
             settings,

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use steerage_engine::Worker;
+use steerage_engine::answer::Answer;
+use steerage_policy::outcome::{Neutral, Outcome};
 use steerage_policy::time::Instant;
 
 use super::admin_requests;
@@ -58,7 +60,11 @@ pub(super) fn call_answered(root: ContextId, token: Token, headers: usize, body_
         return; // Only calls made here are answered here.
     };
     let now = host::now();
-    let answer = classify::call(headers, body_size, call.sent_body);
+    let answer = if body_size > call.most && !call.is_check {
+        Answer::head(Outcome::Neutral(Neutral::TooLarge))
+    } else {
+        classify::call(headers, body_size.min(call.most), call.sent_body)
+    };
     performer(&plugin, now).event(|worker, turn| worker.call_answered(call.id, answer, turn));
 }
 

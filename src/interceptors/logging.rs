@@ -103,6 +103,7 @@ impl fmt::Display for Shown<'_> {
             Outcome::Neutral(Neutral::Overtaken) => "overtaken",
             Outcome::Neutral(Neutral::ClientGone) => "client_gone",
             Outcome::Neutral(Neutral::WriteTimeout) => "write_timeout",
+            Outcome::Neutral(Neutral::TooLarge) => "too_large",
             Outcome::ConnectFailure | Outcome::Reset | Outcome::Timeout => self.0.kind().name(),
         };
         write!(f, "outcome={name}")

@@ -43,6 +43,8 @@ pub enum Neutral {
     ClientGone,
     /// The client did not finish its request in time.
     WriteTimeout,
+    /// The answer to a call is longer than is kept of one.
+    TooLarge,
 }
 
 /// Outcomes as metrics and configurations distinguish them.
@@ -195,8 +197,8 @@ mod tests {
 
     #[test]
     fn what_says_nothing_of_the_endpoint_is_neutral() {
-        use Neutral::{ClientGone, Overtaken, Unknown, WriteTimeout};
-        for neutral in [Unknown, Overtaken, ClientGone, WriteTimeout] {
+        use Neutral::{ClientGone, Overtaken, TooLarge, Unknown, WriteTimeout};
+        for neutral in [Unknown, Overtaken, ClientGone, WriteTimeout, TooLarge] {
             let outcome = Outcome::Neutral(neutral);
             assert_eq!(outcome.class(), Class::Neutral, "{outcome:?}");
             assert_eq!(outcome.kind(), Kind::Neutral, "{outcome:?}");

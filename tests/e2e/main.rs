@@ -38,6 +38,7 @@ mod hot_reload;
 mod interceptors;
 mod limits;
 mod llm_gateway;
+mod memory;
 mod nesting;
 mod observing;
 mod operating;

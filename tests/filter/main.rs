@@ -31,6 +31,7 @@ mod classifying;
 mod cool_downs;
 mod endpoint_limits;
 mod hedging;
+mod keeping;
 mod last_resort;
 mod retry_limits;
 mod retrying;

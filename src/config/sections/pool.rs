@@ -99,6 +99,13 @@ section! {
         "true iff any health_check* field is given",
         "whether endpoints are checked",
     );
+    MAX_RESPONSE_BYTES: usize = Key::whole(
+        "max_response_bytes",
+        0,
+        67_108_864,
+        "8388608",
+        "a longer answer of a retry is given up, and the client gets the best one before it",
+    );
     RESPONSE_HEADERS: bool = Key::flag(
         "response_headers",
         "false",
@@ -177,6 +184,9 @@ pub(super) fn pool(
         checks: checks?,
         limit: limit?,
         keepalive: keepalive?,
+        max_response_bytes: fields
+            .get(&MAX_RESPONSE_BYTES)?
+            .unwrap_or(default.max_response_bytes),
         response_headers: fields
             .get(&RESPONSE_HEADERS)?
             .unwrap_or(default.response_headers),

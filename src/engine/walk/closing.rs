@@ -17,9 +17,10 @@ impl Walk<'_> {
         let account = self.account(None, turn.now);
         turn.actions.push_back(match self.stream.best.take() {
             None => Action::Resume(account),
-            Some((answer, _)) => Action::Give(Box::new(Given {
+            Some(best) => Action::Give(Box::new(Given {
                 account,
-                answer: *answer,
+                answer: *best.answer,
+                share: best.share,
                 is_head: self.stream.request.method() == b"HEAD",
             })),
         });
@@ -47,6 +48,7 @@ impl Walk<'_> {
     fn answered(&mut self, turn: &mut Turn<'_>) {
         self.stream.phase.answer(None);
         self.detach_calls();
+        self.stream.best = None;
         self.stream.request.forget();
         self.wait_until(None, turn);
     }

@@ -12,6 +12,7 @@ use steerage_policy::time::Instant;
 use super::stream::{Call, LastAttempt, Stream, Via, Worth};
 use crate::action::{Account, Action, Reason, Sending};
 use crate::answer::Answer;
+use crate::kept_bytes::KeptBytes;
 use crate::names::StreamKey;
 use crate::pool::{Ended, SteeredPool};
 use crate::timers::Timers;
@@ -23,6 +24,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) stream: &'a mut Stream,
     pub(crate) steered: &'a mut SteeredPool,
     pub(crate) calls: &'a mut Slab<Call>,
+    pub(crate) kept: &'a KeptBytes,
     pub(crate) timers: &'a mut Timers,
     pub(crate) rng: &'a mut dyn Rng,
 }
@@ -60,7 +62,7 @@ impl Walk<'_> {
         if self.may_be_bettered(via, outcome, worth) {
             // A failure of a call is not worth the answer that the router still awaits.
             if self.stream.phase.is_calling() || worth == Worth::Final {
-                self.stream.keep_better(via, answer, worth);
+                self.stream.keep_better(via, answer, worth, Some(self.kept));
             }
             self.steered.state.end(attempt);
             return Next::Others;
@@ -85,23 +87,25 @@ impl Walk<'_> {
         };
         if let Decision::Stop(_) = decision {
             // The client gets the best of them, which is no failure.
-            let class = if has_final && worth != Worth::Final {
-                Class::Success
-            } else {
-                outcome.class()
+            let class = match outcome.class() {
+                _ if has_final && worth != Worth::Final => Class::Success,
+                // What is given up is followed by an earlier answer, and that has failed.
+                Class::Neutral if via == Via::Call => Class::Failure,
+                class => class,
             };
             exchange.answered(&mut self.steered.state, class, turn.now);
         }
         let expired = !has_final && exchange.expired_with(&attempt, outcome, turn.now);
         match decision {
             Decision::Again(delay) => {
-                self.stream.keep_better(via, answer, worth);
+                self.stream.keep_better(via, answer, worth, Some(self.kept));
                 self.steered.state.end(attempt);
                 Next::Again(delay)
             }
             Decision::Stop(_) => {
                 if via == Via::Call || self.stream.best.is_some() {
-                    self.stream.keep_better(via, answer, worth);
+                    // It is given at once, and not kept.
+                    self.stream.keep_better(via, answer, worth, None);
                 }
                 if via == Via::Router && self.stream.best.is_none() {
                     self.stream.phase.answer(Some(attempt));

@@ -10,6 +10,7 @@ use steerage_policy::time::Instant;
 use super::phase::Phase;
 use crate::action::CallId;
 use crate::answer::Answer;
+use crate::kept_bytes::{KeptBytes, Share};
 use crate::names::{StreamId, StreamKey};
 use crate::request::Kept;
 use crate::settings::PoolIndex;
@@ -57,7 +58,7 @@ pub(crate) struct Stream {
     pub(super) last: LastAttempt,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
     /// is held.
-    pub(super) best: Option<(Box<Answer>, Worth)>,
+    pub(super) best: Option<Best>,
     /// What the answer that is held is worth.
     pub(super) held: Worth,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
@@ -68,6 +69,15 @@ pub(crate) struct Stream {
     pub(super) due: Option<Instant>,
     /// By when the client must have finished its request.
     pub(super) write_deadline: Instant,
+}
+
+/// An answer of a call that is kept.
+#[derive(Debug)]
+pub(super) struct Best {
+    pub(super) answer: Box<Answer>,
+    worth: Worth,
+    /// Its part of the worker's budget; `None` if it is given at once.
+    pub(super) share: Option<Share>,
 }
 
 /// The last attempt of a stream, as far as it says something of the answer.
@@ -116,22 +126,45 @@ impl Stream {
     }
 
     /// Whether the next `size` bytes of its body would be kept.
-    pub(crate) fn wants(&self, size: usize) -> bool {
-        self.awaits_answer() && self.request.wants(size)
+    pub(crate) fn wants(&self, size: usize, budget: &KeptBytes) -> bool {
+        self.awaits_answer() && self.request.wants(size, budget)
     }
 
     /// Keeps `answer` if it is worth as much as what is kept, for then it is newer, or more. The
-    /// router's answer is held by the host.
-    pub(super) fn keep_better(&mut self, via: Via, answer: Answer, worth: Worth) {
+    /// router's answer is held by the host. One that the `budget` has no room for is dropped, and
+    /// what is kept stays; `None`: it is given at once.
+    pub(super) fn keep_better(
+        &mut self,
+        via: Via,
+        answer: Answer,
+        worth: Worth,
+        budget: Option<&KeptBytes>,
+    ) {
         if worth < self.worth() {
             return;
         }
         if via == Via::Router {
             self.held = worth;
             self.best = None;
-        } else if answer.headers.is_some() {
-            self.best = Some((Box::new(answer), worth));
+            return;
         }
+        let Some(headers) = &answer.headers else {
+            return;
+        };
+        let size = headers.as_block().len() + answer.body.capacity();
+        let mut new = budget.map(KeptBytes::share);
+        let share = self.best.as_mut().map_or(&mut new, |best| &mut best.share);
+        if let (Some(budget), Some(share)) = (budget, &mut *share)
+            && !share.resize(budget, size)
+        {
+            return;
+        }
+        let share = share.take();
+        self.best = Some(Best {
+            answer: Box::new(answer),
+            worth,
+            share,
+        });
     }
 
     /// Whether it has an answer that no other attempt is made after.
@@ -141,7 +174,7 @@ impl Stream {
 
     /// What the client would get now is worth this.
     fn worth(&self) -> Worth {
-        self.best.as_ref().map_or(self.held, |(_, worth)| *worth)
+        self.best.as_ref().map_or(self.held, |best| best.worth)
     }
 }
 

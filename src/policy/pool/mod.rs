@@ -58,6 +58,8 @@ pub struct Pool {
     pub limit: Limit,
     /// What the clusters should do with idle connections.
     pub keepalive: Keepalive,
+    /// Longest body in bytes that the answer of a call may have.
+    pub max_response_bytes: usize,
     /// Whether answers name the endpoint and the number of attempts to the client.
     pub response_headers: bool,
 }
@@ -81,6 +83,7 @@ impl Pool {
             checks: None,
             limit: Limit::DEFAULT,
             keepalive: Keepalive::default(),
+            max_response_bytes: 8 << 20,
             response_headers: false,
         }
     }

@@ -57,6 +57,13 @@ section! {
         "0.1",
         "how often a worker publishes and reads shared state",
     );
+    MAX_KEPT_BYTES: usize = Key::whole(
+        "max_kept_bytes",
+        0,
+        268_435_456,
+        "67108864",
+        "request bodies and answers that one worker keeps at a time; what is beyond is not repeated",
+    );
 }
 
 const POOL_KIND: Kind = Kind::Object(&POOL);
@@ -89,12 +96,14 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         None
     };
     let sync_interval = root.get(&SYNC_INTERVAL)?;
+    let max_kept_bytes = root.get(&MAX_KEPT_BYTES)?;
     let route_rewrites_host = root.get(&HOST_REWRITE_HEADER)?;
     cluster_header?;
     Ok(Config {
         cluster_header: routing.into(),
         route_rewrites_host: route_rewrites_host.unwrap_or(false),
         sync_interval: sync_interval.unwrap_or(DEFAULT_SYNC_INTERVAL),
+        max_kept_bytes: max_kept_bytes.unwrap_or(DEFAULT_MAX_KEPT_BYTES),
         pools: pools?,
         admin,
     })
@@ -140,6 +149,7 @@ fn pools(
 
 const DEFAULT_CLUSTER_HEADER: &str = "x-steerage-cluster";
 const DEFAULT_SYNC_INTERVAL: Duration = Duration::from_millis(100);
+const DEFAULT_MAX_KEPT_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ fn the_smallest_configuration_has_the_defaults() {
     assert_eq!(pool.checks, None);
     assert!(!pool.response_headers);
     assert_eq!(config.sync_interval, Duration::from_millis(100));
+    assert_eq!(config.max_kept_bytes, 67_108_864);
+    assert_eq!(pool.max_response_bytes, 8_388_608);
 }
 
 /// The one-pool configuration of the documentation.
@@ -296,6 +298,30 @@ fn workers_share_neither_too_seldom_nor_all_the_time() {
     check(
         r#"{"pools": [{"endpoints": ["a"], "sync_interval": 1}]}"#,
         &["pools[0].sync_interval: unknown field"],
+    );
+}
+
+#[test]
+fn how_much_is_kept_is_within_what_a_vm_has() {
+    for most in [0, 1, 268_435_456] {
+        let json = format!(
+            r#"{{"endpoints": ["a"], "max_kept_bytes": {most}, "max_response_bytes": {}}}"#,
+            most / 4
+        );
+        let config = crate::parse(json.as_bytes()).unwrap();
+        assert_eq!(config.max_kept_bytes, most);
+        assert_eq!(config.pools[0].pool.max_response_bytes, most / 4);
+    }
+    check(
+        r#"{"endpoints": ["a"], "max_kept_bytes": 268435457, "max_response_bytes": 67108865}"#,
+        &[
+            "max_kept_bytes: must be a whole number from 0 to 268435456, got 268435457",
+            "max_response_bytes: must be a whole number from 0 to 67108864, got 67108865",
+        ],
+    );
+    check(
+        r#"{"pools": [{"endpoints": ["a"], "max_kept_bytes": 1}]}"#,
+        &["pools[0].max_kept_bytes: unknown field"],
     );
 }
 

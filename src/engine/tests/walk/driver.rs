@@ -7,7 +7,7 @@ use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::request::Request;
 use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
-use steerage_engine::{Action, Actions, Flow, StreamId, StreamKey, Turn, Worker};
+use steerage_engine::{Action, Actions, Flow, KeptBytes, StreamId, StreamKey, Turn, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState, Timeouts};
@@ -30,6 +30,8 @@ pub(crate) const NOTHING: [&str; 0] = [];
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) worker: Worker,
+    /// What it keeps.
+    pub(crate) kept: KeptBytes,
     settings: Settings,
     store: Memory,
     actions: Actions,
@@ -42,12 +44,19 @@ pub(crate) struct Driver {
 impl Driver {
     /// A worker that has made its first round.
     pub(crate) fn new(pool: Pool, seed: u64) -> Self {
+        let most = Settings::new(Vec::new()).max_kept_bytes;
+        Self::keeping(pool, seed, KeptBytes::new(most))
+    }
+
+    /// The same with this budget of bytes.
+    pub(crate) fn keeping(pool: Pool, seed: u64, kept: KeptBytes) -> Self {
         let settings = Settings {
             sync_interval: ROUND,
             ..Settings::new([PoolSettings::of(pool)].into())
         };
         let mut driver = Self {
-            worker: Worker::new(&settings, seed),
+            worker: Worker::new(&settings, seed).keeping(kept.clone()),
+            kept,
             settings,
             store: Memory::default(),
             actions: Actions::new(),
@@ -107,9 +116,20 @@ impl Driver {
 
     /// The oldest call is answered.
     pub(crate) fn called(&mut self, millis: u64, outcome: Outcome) -> Vec<String> {
+        self.called_with(millis, outcome, 0)
+    }
+
+    /// The same with a body of so many bytes.
+    pub(crate) fn called_with(
+        &mut self,
+        millis: u64,
+        outcome: Outcome,
+        bytes: usize,
+    ) -> Vec<String> {
         let id = self.calls.remove(0);
         let answer = Answer {
             headers: Some(HeaderMap::default()),
+            body: vec![0; bytes],
             ..Answer::head(outcome)
         };
         self.event(millis, |worker, turn| {
@@ -153,6 +173,7 @@ impl Driver {
     pub(crate) fn assert_idle(&mut self, millis: u64) {
         assert!(self.active().iter().all(|active| *active == 0));
         assert_eq!(self.calls, []);
+        assert_eq!(self.kept.kept(), 0, "bytes are kept for nothing");
         let remaining = at(0) + ROUND;
         let remaining = remaining.since(at(millis)).as_millis();
         assert_eq!(self.tick(millis), [format!("timer {remaining} ms")]);

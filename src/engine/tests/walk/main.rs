@@ -8,6 +8,7 @@
 //! | [`attempts`] | an answer, a refusal, a retry, a hedge, the deadline |
 //! | [`leaving`] | the client leaves, in each phase |
 //! | [`bodies`] | requests with bodies and trailers |
+//! | [`keeping`] | how much of bodies and answers is kept |
 //! | [`seeds`] | the same seed gives the same actions |
 
 #![expect(
@@ -18,6 +19,7 @@
 
 mod attempts;
 mod bodies;
+mod keeping;
 mod leaving;
 mod seeds;
 
