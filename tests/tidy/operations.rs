@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use steerage_harness::serde_json::{self, Value};
 
-use crate::tree::{document, none};
+use crate::tree::{document, none, paths};
 
 #[test]
 fn every_configuration_takes_the_same_labels_out_of_names() {
@@ -24,6 +24,31 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
     ] {
         assert_eq!(tags(path), expected, "{path}");
     }
+}
+
+#[test]
+fn every_route_that_follows_the_header_keeps_it_from_upstreams() {
+    let of_envoy = paths().into_iter().filter(|path| {
+        let is_envoys = ["envoy/", "benches/contenders/"];
+        path.ends_with(".yaml") && is_envoys.iter().any(|folder| path.starts_with(folder))
+    });
+    let mut follow = 0;
+    let careless = of_envoy.filter(|path| {
+        let text = document(path);
+        let count = |part: &str| text.matches(part).count();
+        let following = count("cluster_header: x-steerage-cluster")
+            + count("cluster_header: \"x-steerage-cluster\"");
+        follow += following;
+        // Istio's routes and those of Envoy Gateway have words of their own.
+        let removing = count("request_headers_to_remove: [x-steerage-cluster]")
+            + count("remove: [\"x-steerage-cluster\"");
+        following > removing
+    });
+    none(
+        "files whose routes send the header on",
+        careless.collect::<Vec<_>>(),
+    );
+    assert!(follow >= 10, "{follow} routes follow the header");
 }
 
 /// The names in a text: of metrics, of recording rules and other words.
