@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `documents` | the committed schema and reference are those of the program |
-//! | `kubernetes` | what is rendered for Istio and Envoy Gateway |
+//! | `istio`, `gateway` | what is rendered for Istio, and for Envoy Gateway |
+//! | `kubernetes` | what is rendered for both, of configurations of all kinds |
 //! | `manifests` | the resources in `envoy/istio` and `envoy/gateway` |
 //! | `definitions` | whether Kubernetes would accept a resource |
 //! | `agreement` | program, parser and schema agree on which configurations are good |
@@ -21,6 +22,8 @@ mod agreement;
 mod commands;
 mod definitions;
 mod documents;
+mod gateway;
+mod istio;
 mod kubernetes;
 mod manifests;
 mod mutation;

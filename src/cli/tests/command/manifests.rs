@@ -3,7 +3,7 @@
 //!
 //! Limits: without the definitions (see `definitions`) fields are not checked. HTTPRoute and
 //! BackendTrafficPolicy are checked by none that is commonly at hand; what is written into them is
-//! tested in `kubernetes`, and their routing on an Envoy.
+//! tested in `gateway`, and their routing on an Envoy.
 
 use std::collections::BTreeSet;
 use std::fs;
