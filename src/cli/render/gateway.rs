@@ -11,18 +11,23 @@
 //! as its label. The filter runs on routes of the policy only, so that there must be a rule that
 //! takes requests without the header.
 //!
-//! Limits: a HTTPRoute has at most 16 rules. The gateway has no `FAIL_RELOAD`. The policy is
-//! checked against its definition, and the routing on an Envoy that is configured in the same way,
-//! but not by an Envoy Gateway.
+//! An endpoint's `authority` is written by its rule: written by the filter, it would choose another
+//! virtual host.
+//!
+//! Limits: a HTTPRoute has at most 16 rules, and a rule knows one host. The gateway has no
+//! `FAIL_RELOAD`. The policy is checked against its definition, and the routing on an Envoy that is
+//! configured in the same way, but not by an Envoy Gateway.
 //!
 //! Example: `{"endpoints": ["east"]}` becomes an endpoint `east` with the cluster
 //! `httproute/default/steerage/rule/0`.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 use steerage_config::Config;
 
+use super::authorities::Authorities;
 use super::cluster::Cluster;
 use super::yaml::{self, envoy_span, printable, quoted};
 use crate::arguments::RenderGateway;
@@ -40,9 +45,11 @@ pub(super) fn documents(
     clusters: &[Cluster],
     policy: Value,
 ) -> Result<String, String> {
-    if config.route_rewrites_host {
-        return Err("host_rewrite_header: an HTTPRoute cannot rewrite the host by a header".into());
-    }
+    let authorities = Authorities::of(config);
+    let hosts = clusters
+        .iter()
+        .map(|cluster| host(&authorities, &cluster.name))
+        .collect::<Result<Vec<_>, _>>()?;
     if clusters.len() > MOST_CLUSTERS {
         let count = clusters.len();
         return Err(format!(
@@ -54,17 +61,29 @@ pub(super) fn documents(
         .map(|cluster| backend(arguments, &cluster.name));
     let backends: Vec<_> = backends.collect::<Result<_, _>>()?;
     let mut documents = HEAD.to_owned();
-    documents.push_str(&extension(
-        arguments,
-        &renamed(arguments, clusters, policy),
-    )?);
+    let mut policy = renamed(arguments, clusters, policy);
+    authorities.tell(&mut policy);
+    documents.push_str(&extension(arguments, &policy)?);
+    let mut removed = quoted(&config.cluster_header);
+    if authorities.are_rewritten() {
+        removed.push_str(", x-steerage-authority");
+    }
+    let names = names(arguments, clusters);
+    let rules = names.iter().zip(&backends).zip(&hosts);
+    let rules: Vec<_> = rules
+        .map(|((name, backend), host)| Rule {
+            name,
+            backend,
+            host: *host,
+        })
+        .collect();
     // Writing to a `String` cannot fail.
     let _ = route(
         &mut documents,
         arguments,
         &config.cluster_header,
-        &names(arguments, clusters),
-        &backends,
+        &removed,
+        &rules,
     );
     documents.push_str(&limits(arguments, clusters));
     Ok(documents)
@@ -74,6 +93,42 @@ const HEAD: &str =
     "# Steerage on Envoy Gateway, written by `steerage render gateway`. Apply all of it together:
 #     kubectl apply -f THIS_FILE
 ";
+
+/// A rule of the route.
+struct Rule<'a> {
+    /// The gateway's name of its cluster.
+    name: &'a str,
+    backend: &'a str,
+    /// The host that the cluster is asked for, if not the client's.
+    host: Option<&'a str>,
+}
+
+/// The host that a rule has to write for this cluster.
+fn host<'a>(authorities: &Authorities<'a>, cluster: &str) -> Result<Option<&'a str>, String> {
+    let host = authorities.only(cluster).ok_or_else(|| {
+        format!(
+            "authority: {cluster} has more than one, and a HTTPRoute one rule for it: give it a \
+             second service, or one authority"
+        )
+    })?;
+    match host.filter(|host| !is_host_name(host)) {
+        Some(other) => Err(format!(
+            "authority: a HTTPRoute writes a host name in lower case and without a port, and {other} is \
+             none: write it so"
+        )),
+        None => Ok(host),
+    }
+}
+
+/// Whether a HTTPRoute takes it for the name of a host.
+fn is_host_name(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = |label: &str| {
+        let ends = label.starts_with('-') || label.ends_with('-');
+        !label.is_empty() && !ends && label.bytes().all(plain)
+    };
+    host.len() <= 253 && host.split('.').all(is_label) && host.parse::<Ipv4Addr>().is_err()
+}
 
 /// The service behind a cluster, as a reference.
 fn backend(arguments: &RenderGateway, cluster: &str) -> Result<String, String> {
@@ -184,8 +239,8 @@ fn route(
     documents: &mut String,
     arguments: &RenderGateway,
     header: &str,
-    names: &[String],
-    backends: &[String],
+    removed: &str,
+    rules: &[Rule<'_>],
 ) -> std::fmt::Result {
     let header = quoted(header);
     documents.push_str(&metadata(
@@ -204,8 +259,8 @@ fn route(
   rules:
 ",
     );
-    for (name, backend) in names.iter().zip(backends) {
-        let name = quoted(name);
+    for rule in rules {
+        let name = quoted(rule.name);
         writeln!(documents, "  - matches:")?;
         writeln!(
             documents,
@@ -214,18 +269,25 @@ fn route(
         writeln!(documents, "    filters:")?;
         writeln!(
             documents,
-            "    - {{type: RequestHeaderModifier, requestHeaderModifier: {{remove: [{header}]}}}}"
+            "    - {{type: RequestHeaderModifier, requestHeaderModifier: {{remove: [{removed}]}}}}"
         )?;
-        writeln!(documents, "    backendRefs: [{backend}]")?;
+        if let Some(host) = rule.host {
+            let host = quoted(host);
+            writeln!(
+                documents,
+                "    - {{type: URLRewrite, urlRewrite: {{hostname: {host}}}}}"
+            )?;
+        }
+        writeln!(documents, "    backendRefs: [{}]", rule.backend)?;
         documents.push_str(NO_TIMEOUT);
     }
-    if let Some(first) = backends.first() {
+    if let Some(first) = rules.first() {
         documents.push_str(
             "  # Every request comes by here first, so that Steerage sees it. What no pool takes stays here.
   - matches: [{path: {type: PathPrefix, value: /}}]
 ",
         );
-        writeln!(documents, "    backendRefs: [{first}]")?;
+        writeln!(documents, "    backendRefs: [{}]", first.backend)?;
         documents.push_str(NO_TIMEOUT);
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! | this | reads the configuration and calls the others |
 //! | `yaml` | what they have in common: the configuration as a block of YAML, names in quotes |
 //! | `cluster` | what the clusters of the endpoints need |
+//! | `authorities` | the hosts that routes write for endpoints |
 //! | `envoy`, `envoy.yaml` | an Envoy with a listener, the filter and the clusters |
 //! | `istio`, `gateway` | resources for Istio and for Envoy Gateway |
 //!
@@ -14,6 +15,7 @@
 //! Limits: a configuration names clusters and does not say where they are. Addresses are given with
 //! `--address`, or are ports of this machine to be replaced.
 
+mod authorities;
 mod cluster;
 mod envoy;
 mod gateway;

@@ -34,6 +34,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use steerage_config::Config;
 
+use super::authorities::Authorities;
 use super::cluster::Cluster;
 use super::yaml::{envoy_span, quoted};
 use crate::arguments::RenderIstio;
@@ -67,16 +68,13 @@ pub(super) fn documents(
     let rendering = Rendering {
         arguments,
         config,
+        authorities: Authorities::of(config),
         clusters: known,
     };
     rendering.names_its_hosts()?;
     rendering.has_one_authority_each()?;
     let mut policy = policy.clone();
-    if rendering.rewrites_host()
-        && let Some(fields) = policy.as_object_mut()
-    {
-        fields.insert("host_rewrite_header".into(), Value::Bool(true));
-    }
+    rendering.authorities.tell(&mut policy);
     let mut documents = HEAD.to_owned();
     documents.push_str(&rendering.plugin(&policy));
     // Writing to a `String` cannot fail.

@@ -4,8 +4,8 @@
 //! 80 and the subset `v2`.
 
 use steerage_config::Config;
-use steerage_policy::endpoint::Endpoint;
 
+use super::super::authorities::Authorities;
 use super::super::cluster::Cluster;
 use super::super::yaml;
 use crate::arguments::{IstioRouting, IstioTarget, RenderIstio};
@@ -50,44 +50,23 @@ impl<'a> Destination<'a> {
 pub(super) struct Rendering<'a> {
     pub(super) arguments: &'a RenderIstio,
     pub(super) config: &'a Config,
+    pub(super) authorities: Authorities<'a>,
     pub(super) clusters: Vec<(&'a Cluster, Destination<'a>)>,
 }
 
 impl Rendering<'_> {
-    /// Whether an endpoint is asked for a host of its own. The route must rewrite it: in
-    /// `:authority` it would choose another virtual host.
-    pub(super) fn rewrites_host(&self) -> bool {
-        let mut endpoints = self.endpoints();
-        self.config.route_rewrites_host || endpoints.any(|endpoint| endpoint.authority.is_some())
-    }
-
-    /// The host that a cluster is asked for, if an endpoint says so.
-    pub(super) fn authority(&self, cluster: &str) -> Option<&str> {
-        let mut endpoints = self.endpoints();
-        endpoints
-            .find(|endpoint| *endpoint.cluster == *cluster)?
-            .authority
-            .as_deref()
-    }
-
     /// Whether a route for each cluster can tell which host is meant.
     pub(super) fn has_one_authority_each(&self) -> Result<(), String> {
         if self.arguments.routing != IstioRouting::Routes {
             return Ok(());
         }
-        let mut endpoints = self.endpoints();
-        match endpoints.find(|it| it.authority.as_deref() != self.authority(&it.cluster)) {
-            Some(endpoint) => Err(format!(
-                "{} has more than one authority, and one route: use --routing cluster-header",
-                endpoint.cluster
+        let mut clusters = self.clusters.iter().map(|(cluster, _)| &cluster.name);
+        match clusters.find(|name| self.authorities.only(name).is_none()) {
+            Some(cluster) => Err(format!(
+                "{cluster} has more than one authority, and one route: use --routing cluster-header"
             )),
             None => Ok(()),
         }
-    }
-
-    fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        let pools = self.config.pools.iter();
-        pools.flat_map(|configured| &configured.pool.endpoints)
     }
 
     /// Whether a request to another host than that of the routes could be taken by a pool.

@@ -61,7 +61,7 @@ impl Rendering<'_> {
                     writeln!(documents, "  - match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{exact: {exact}}}}}")?;
                     route_to(documents, "    ", destination)?;
-                    if let Some(authority) = self.authority(&cluster.name) {
+                    if let Some(authority) = self.authorities.first(&cluster.name) {
                         let authority = quoted(authority);
                         writeln!(documents, "    rewrite: {{authority: {authority}}}")?;
                     }
@@ -103,7 +103,7 @@ impl Rendering<'_> {
     fn hide_headers(&self, documents: &mut String) -> std::fmt::Result {
         let header = quoted(&self.config.cluster_header);
         let is_static = self.arguments.routing == IstioRouting::Routes;
-        let authority = if is_static && self.rewrites_host() {
+        let authority = if is_static && self.authorities.are_rewritten() {
             ", x-steerage-authority"
         } else {
             ""
@@ -143,7 +143,7 @@ impl Rendering<'_> {
             labels = self.labels(),
             route = quoted(&arguments.name),
             header = quoted(&self.config.cluster_header),
-            rewrite = if self.rewrites_host() {
+            rewrite = if self.authorities.are_rewritten() {
                 "          # The `authority` of an endpoint. In `:authority` it would choose another virtual host.
           host_rewrite_header: x-steerage-authority
 "

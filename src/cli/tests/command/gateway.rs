@@ -65,6 +65,40 @@ fn an_envoy_gateway_gets_clusters_of_its_own_names() {
 }
 
 #[test]
+fn a_rule_writes_the_authority_of_its_endpoint() {
+    let policy = json!({"endpoints": ["east", {"cluster": "west", "authority": "west.example"}]});
+    let arguments = ["render", "gateway", "-", "--url", "oci://a.org/x:1"];
+    let run = steerage(&arguments, policy.to_string().as_bytes());
+    assert_eq!((run.status, &*run.complaint), (0, ""));
+    let [extension, route, _] = &yaml(&run.output)[..] else {
+        panic!("three resources")
+    };
+    // In `:authority` it would choose another virtual host, so the filter writes it elsewhere.
+    let config = &extension["spec"]["wasm"][0]["config"];
+    assert_eq!(config["host_rewrite_header"], true);
+    let removed = ["x-steerage-cluster", "x-steerage-authority"];
+    let removes = json!({
+        "type": "RequestHeaderModifier",
+        "requestHeaderModifier": {"remove": removed},
+    });
+    let writes = json!({"type": "URLRewrite", "urlRewrite": {"hostname": "west.example"}});
+    let rules = route["spec"]["rules"].as_array().expect("a list");
+    let filters: Vec<_> = rules.iter().map(|rule| rule.get("filters")).collect();
+    let (east, west) = (json!([removes]), json!([removes, writes]));
+    assert_eq!(filters, [Some(&east), Some(&west), None]);
+
+    // Without one nothing is written, and the client's host goes on.
+    let plain = r#"{"endpoints": ["east", "west"], "host_rewrite_header": true}"#;
+    let run = steerage(&arguments, plain.as_bytes());
+    assert!(!run.output.contains("URLRewrite"), "{}", run.output);
+    assert!(
+        run.output.contains("x-steerage-authority"),
+        "{}",
+        run.output
+    );
+}
+
+#[test]
 fn what_an_envoy_gateway_does_not_support_is_refused() {
     let many: Vec<_> = (0..16).map(|number| format!("a{number}")).collect();
     let many = json!({"endpoints": many}).to_string();
@@ -78,6 +112,24 @@ fn what_an_envoy_gateway_does_not_support_is_refused() {
         ),
         (two, &["--backend", "a_b=a:1", "--name", "A"], "lower-case"),
         (&many, &[], "room for 15 clusters"),
+        (
+            r#"{"endpoints": [{"cluster": "a", "authority": "a.example:8443"}]}"#,
+            &[],
+            "without a port, and a.example:8443 is none",
+        ),
+        (
+            r#"{"endpoints": [{"cluster": "a", "authority": "192.0.2.7"}]}"#,
+            &[],
+            "192.0.2.7 is none",
+        ),
+        (
+            r#"{"pools": [
+                {"name": "one", "match": {"path": "/"}, "endpoints": ["a"]},
+                {"name": "other", "endpoints": [{"cluster": "a", "authority": "a.example"}]}
+            ]}"#,
+            &[],
+            "a has more than one",
+        ),
         (r#"{"admin": {}}"#, &[], "no pools"),
         (
             r#"{"endpoints": ["a"]}"#,
