@@ -11,9 +11,8 @@ use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::{Client, Upstream, eventually, get, raw, run};
 
 use crate::documents::{LONG, when};
-use crate::hostile::status_of;
 use crate::operating::{ADMIN, TOKEN, post, read};
-use crate::support::{ask, assert_unharmed, envoy_of, request_of};
+use crate::support::{ask, assert_unharmed, envoy_of, request_of, status_of};
 
 #[test]
 fn a_separate_listener_answers_for_the_pools_of_the_others() {

@@ -19,8 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::hostile::status_of;
-use crate::support::{assert_unharmed, envoy_of, request_of, steady};
+use crate::support::{assert_unharmed, envoy_of, request_of, status_of, steady};
 
 #[test]
 fn a_body_of_60_kib_is_replayed_byte_for_byte() {

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use steerage_harness::serde_json::{self, Value, json};
+use steerage_harness::tokio;
 use steerage_harness::{Answer, Bytes, Client, Envoy, EnvoyBuilder, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// The builder of an Envoy with these clusters, of one host each, and this configuration of the
 /// filter, [`steady`], for tests that need other settings of Envoy.
@@ -101,6 +104,27 @@ pub(crate) async fn bodies(envoy: &Envoy, requests: usize) -> Vec<String> {
         bodies.push(answer.text());
     }
     bodies
+}
+
+/// The status of an answer as it came over the wire.
+pub(crate) fn status_of(answer: &[u8]) -> Option<u16> {
+    let rest = answer.strip_prefix(b"HTTP/1.1 ")?;
+    std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok()
+}
+
+/// Sends `bytes` and reads to the end of the connection. A reset is an end, too, and what came
+/// before it counts.
+pub(crate) async fn to_the_end(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    let exchange = async {
+        let mut stream = TcpStream::connect(addr).await?;
+        stream.write_all(bytes).await?;
+        while stream.read_buf(&mut answer).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(10), exchange).await;
+    assert!(outcome.is_ok(), "{} is still open", bytes.escape_ascii());
+    answer
 }
 
 /// How often each text occurs.

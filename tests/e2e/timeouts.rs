@@ -18,8 +18,7 @@ use steerage_harness::{
 };
 use tokio::task::JoinSet;
 
-use crate::hostile::status_of;
-use crate::support::{assert_unharmed, envoy_of, request_of, steady};
+use crate::support::{assert_unharmed, envoy_of, request_of, status_of, steady};
 
 #[test]
 fn an_attempt_that_does_not_answer_within_read_is_followed_by_the_next() {
