@@ -4,14 +4,19 @@
 //! shortest of their connect timeouts.
 //!
 //! Both the filter and Envoy enforce the limits of `connection_pool`: the filter counts attempts,
-//! Envoy connections.
+//! Envoy connections. What Envoy refuses it refuses late, so its limits have [`ROOM`]: in a burst
+//! each worker begins attempts before it has learned of the others', and health checks need
+//! connections, too.
 //!
-//! Example: `{"endpoints": ["a"], "max_connections": 60}` gives the cluster `a` 60 connections.
+//! Example: `{"endpoints": ["a"], "max_connections": 60}` gives the cluster `a` 120 connections.
 
 use std::time::Duration;
 
 use steerage_config::Config;
 use steerage_policy::pool::Pool;
+
+/// Envoy's limits are so many times those of the filter.
+const ROOM: u32 = 2;
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +26,7 @@ pub(super) struct Cluster {
     pub(super) pools: Vec<String>,
     /// For a connection to be made.
     pub(super) connect: Duration,
-    /// Most connections, and most requests at a time.
+    /// Most connections, and most requests at a time, with [`ROOM`].
     pub(super) connections: u32,
     /// How long an idle connection is kept.
     pub(super) expiry: Duration,
@@ -51,7 +56,7 @@ fn add(clusters: &mut Vec<Cluster>, name: &str, pool: &Pool) {
         name: name.to_owned(),
         pools: vec![pool.name.to_string()],
         connect: pool.timeouts.connect(),
-        connections: pool.limit.most(),
+        connections: pool.limit.most().saturating_mul(ROOM),
         expiry: pool.keepalive.expiry,
     };
     match clusters.iter_mut().find(|known| known.name == cluster.name) {
@@ -89,8 +94,8 @@ mod tests {
         let [x, y] = &all(&config)[..] else {
             panic!("two clusters")
         };
-        assert_eq!((&*x.name, x.connections), ("x", 60));
-        assert_eq!((&*y.name, y.connections), ("y", 160));
+        assert_eq!((&*x.name, x.connections), ("x", 120));
+        assert_eq!((&*y.name, y.connections), ("y", 320));
         assert_eq!(y.connect, Duration::from_millis(500));
         assert_eq!(y.pools, ["a", "b"]);
     }

@@ -155,8 +155,8 @@ fn one(
 const CONNECT: &str = "    # `timeout.connect`: this is what limits connecting.
 ";
 
-const LIMITS: &str = "    # `connection_pool.max_connections`, for all workers together. Steerage counts its attempts up to the
-    # same number; what Envoy refuses here counts as a refused connection and is tried elsewhere.
+const LIMITS: &str = "    # Twice `connection_pool.max_connections`, which Steerage keeps to: in a burst its workers exceed that before
+    # they have learned of each other. What Envoy refuses here is tried elsewhere.
 ";
 
 const PROTOCOL: &str = "    typed_extension_protocol_options:

@@ -189,7 +189,7 @@ fn render_envoy_writes_what_the_configuration_and_the_arguments_say() {
         "code: {local: {filename: \"/x.wasm\"}}",
         "  # Of the pools a, b.\n  - name: \"east\"\n",
         "    connect_timeout: 0.250s\n",
-        "{max_connections: 200, max_pending_requests: 200, max_requests: 200}",
+        "{max_connections: 400, max_pending_requests: 400, max_requests: 400}",
         "  - name: \"we\\\"st\"\n",
         "{address: \"a.org\", port_value: 7}",
         "{address: \"127.0.0.1\", port_value: 8081}",

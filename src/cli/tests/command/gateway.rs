@@ -61,7 +61,7 @@ fn an_envoy_gateway_gets_clusters_of_its_own_names() {
         limits["spec"]["timeout"]["tcp"]["connectTimeout"],
         "1s500ms"
     );
-    assert_eq!(limits["spec"]["circuitBreaker"]["maxConnections"], 200);
+    assert_eq!(limits["spec"]["circuitBreaker"]["maxConnections"], 400);
 }
 
 #[test]

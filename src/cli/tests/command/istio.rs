@@ -44,7 +44,7 @@ fn the_resources_say_what_the_configuration_says() {
     assert_eq!(limits["spec"]["host"], "api");
     let pool = &limits["spec"]["trafficPolicy"]["connectionPool"];
     assert_eq!(pool["tcp"]["connectTimeout"], "0.250s");
-    assert_eq!(pool["http"]["http2MaxRequests"], 100);
+    assert_eq!(pool["http"]["http2MaxRequests"], 200);
 
     let more = ["--kind", "traffic-extension", "--selector", "app=edge"];
     let extension = &rendered(&policy, &more)[0];
