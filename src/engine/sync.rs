@@ -53,10 +53,29 @@ impl Worker {
         }
     }
 
-    /// The endpoints of this configuration, no longer in force, that no other worker has: their
-    /// levels must not stay behind.
-    #[must_use]
-    pub fn orphans(&self, turn: &Turn<'_>) -> Vec<(PoolIndex, EndpointIndex)> {
+    /// Another configuration of the VM has begun or ended, and with it which of them reports what
+    /// is under way: publishes at once, if there is news.
+    pub fn republish(&mut self, turn: &mut Turn<'_>) {
+        for pool in &mut self.pools {
+            pool.steered.state.is_followed();
+        }
+        if self.slots.has_published() {
+            self.publish_slot(turn);
+        }
+    }
+
+    /// This configuration has come to its end: brings what it has counted to an end. Returns its
+    /// endpoints that no other worker has: their levels must not stay behind.
+    pub fn retire(&mut self, turn: &mut Turn<'_>) -> Vec<(PoolIndex, EndpointIndex)> {
+        let reports = self.reports(turn.now);
+        self.slots.withdraw(turn.store, reports, turn.now);
+        let mut figures = Vec::new();
+        for pool in &mut self.pools {
+            if pool.steered.settings.metrics {
+                figures.push(pool.steered.take_figures(false, turn.now));
+            }
+        }
+        turn.actions.push_back(Action::Publish(figures));
         let mut orphans = Vec::new();
         for steered in self.pools.iter().map(|pool| &pool.steered) {
             let pool = steered.pool();
@@ -73,12 +92,15 @@ impl Worker {
         orphans
     }
 
+    fn reports(&self, now: Instant) -> Vec<PoolReport> {
+        let pools = self.pools.iter().map(|pool| &pool.steered);
+        let reports = pools.map(|pool| PoolReport::of(pool.pool(), &pool.state, now));
+        reports.collect()
+    }
+
     fn publish_slot(&mut self, turn: &mut Turn<'_>) {
-        let reports = self.pools.iter().map(|pool| {
-            let steered = &pool.steered;
-            PoolReport::of(steered.pool(), &steered.state, turn.now)
-        });
-        let met = self.slots.sync(turn.store, reports.collect(), turn.now);
+        let reports = self.reports(turn.now);
+        let met = self.slots.sync(turn.store, reports, turn.now);
         let unreadable = (0..met.unreadable).map(|_| Trouble::UnreadableRecord);
         let no_slot = met.no_slot.then_some(Trouble::NoSlot);
         let refused = met.refused.then_some(Trouble::SharedData);

@@ -92,8 +92,17 @@ impl Worker {
         Self { kept, ..self }
     }
 
-    /// Goes on in the turns of the worker of another configuration, for pools of the same name.
-    /// Called before the first request.
+    /// The same for one of several configurations in one VM, all of which give this number.
+    #[must_use]
+    pub fn in_vm(self, vm: u32) -> Self {
+        Self {
+            slots: self.slots.in_vm(vm),
+            ..self
+        }
+    }
+
+    /// Goes on in the turns of the worker of another configuration of its VM, for pools of the same
+    /// name, and counts the attempts that are under way there. Called before the first request.
     pub fn resume(&mut self, before: &Self) {
         for pool in &mut self.pools {
             let PoolSettings { pool: new, .. } = &*pool.steered.settings;

@@ -66,24 +66,31 @@ impl Performer<'_> {
             Action::Call(call) => {
                 let sent_body = !call.request.body().is_empty();
                 let sent = attempt_headers::call(plugin, &call);
-                let pool = plugin.pool(call.sending.pool);
-                let pending = PendingCall {
-                    id: call.id,
-                    sent_body,
-                    most: pool.map_or(0, |pool| pool.pool().max_response_bytes),
-                    is_check: false,
-                };
-                self.called(sent, pending, actions);
+                let most =
+                    (plugin.pool(call.sending.pool)).map(|pool| pool.pool().max_response_bytes);
+                let id = call.id;
+                self.called(
+                    sent,
+                    PendingCall {
+                        id,
+                        sent_body,
+                        most,
+                    },
+                    actions,
+                );
             }
             Action::Check(check) => {
                 let sent = attempt_headers::check(plugin, check);
-                let pending = PendingCall {
-                    id: check.id,
-                    sent_body: false,
-                    most: HOSTS_OWN_WORDS,
-                    is_check: true,
-                };
-                self.called(sent, pending, actions);
+                let (id, sent_body, most) = (check.id, false, None);
+                self.called(
+                    sent,
+                    PendingCall {
+                        id,
+                        sent_body,
+                        most,
+                    },
+                    actions,
+                );
             }
             Action::Pass(account) => self.pass(&account),
             Action::Resume(account) => self.on_behalf_of(account.stream, || {
@@ -335,8 +342,6 @@ const fn internal_error(trouble: Trouble) -> InternalError {
     }
 }
 
-/// The host's own answers are shorter than this.
-const HOSTS_OWN_WORDS: usize = 1_024;
 /// Says why the filter answered by itself.
 const REASON: &str = "x-steerage-reason";
 /// Names the endpoint of the last attempt.

@@ -24,8 +24,14 @@ use crate::interceptors::Chains;
 use crate::metrics::Metrics;
 
 thread_local! {
-    /// What all roots of this VM keep, out of one memory.
-    static KEPT: KeptBytes = KeptBytes::new(0);
+    /// What all roots of this VM have in common: its number, drawn at random, and what they keep,
+    /// out of one memory.
+    static VM: (u32, KeptBytes) = (drawn(), KeptBytes::new(0));
+}
+
+/// The upper half of a random number.
+fn drawn() -> u32 {
+    u32::try_from(host::random_seed() >> 32).unwrap_or_default()
 }
 
 /// A configured root.
@@ -52,9 +58,8 @@ pub(super) struct PendingCall {
     pub(super) id: CallId,
     /// Whether the request has a body.
     pub(super) sent_body: bool,
-    /// Longest body that the answer may have; of a check, which needs none, so much is read.
-    pub(super) most: usize,
-    pub(super) is_check: bool,
+    /// Longest body that the answer may have; `None` for a check, which needs none.
+    pub(super) most: Option<usize>,
 }
 
 /// The host's timer of one root, and what it is wanted for.
@@ -113,8 +118,10 @@ impl Plugin {
                 .map(|pool| Arc::clone(&pool.settings))
                 .collect(),
         };
-        let kept = KEPT.with(|kept| kept.limited_to(settings.max_kept_bytes));
-        let worker = Worker::with_states(&settings, states, seed).keeping(kept);
+        let most = settings.max_kept_bytes;
+        let (vm, kept) = VM.with(|(vm, kept)| (*vm, kept.limited_to(most)));
+        let worker = Worker::with_states(&settings, states, seed);
+        let worker = worker.keeping(kept).in_vm(vm);
         Self {
             root,
             settings,

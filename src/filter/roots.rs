@@ -32,7 +32,9 @@ pub(super) fn configure(root: ContextId) -> bool {
         before.with_worker(|before| plugin.with_worker(|worker| worker.resume(before)));
     }
     contexts::configure(Rc::clone(&plugin));
-    performer(&plugin, host::now()).event(Worker::start);
+    let now = host::now();
+    performer(&plugin, now).event(Worker::start);
+    republish(root, now);
     true
 }
 
@@ -60,10 +62,11 @@ pub(super) fn call_answered(root: ContextId, token: Token, headers: usize, body_
         return; // Only calls made here are answered here.
     };
     let now = host::now();
-    let answer = if body_size > call.most && !call.is_check {
+    let answer = if call.most.is_some_and(|most| body_size > most) {
         Answer::head(Outcome::Neutral(Neutral::TooLarge))
     } else {
-        classify::call(headers, body_size.min(call.most), call.sent_body)
+        let read = body_size.min(call.most.unwrap_or(HOSTS_OWN_WORDS));
+        classify::call(headers, read, call.sent_body)
     };
     performer(&plugin, now).event(|worker, turn| worker.call_answered(call.id, answer, turn));
 }
@@ -71,9 +74,20 @@ pub(super) fn call_answered(root: ContextId, token: Token, headers: usize, body_
 /// The configuration has been replaced and the last of its streams has ended.
 pub(super) fn deleted(root: ContextId) {
     if let Some(plugin) = contexts::remove_root(root) {
-        let performer = performer(&plugin, host::now());
-        let orphans = performer.event(|worker, turn| worker.orphans(turn));
+        let now = host::now();
+        let orphans = performer(&plugin, now).event(Worker::retire);
         plugin.metrics.retire(&orphans.unwrap_or_default());
+        drop(plugin);
+        republish(root, now);
+    }
+}
+
+/// A root has begun or ended, and the others may have something else to tell of what is under way.
+fn republish(root: ContextId, now: Instant) {
+    for other in contexts::plugins() {
+        if other.root != root {
+            performer(&other, now).event(Worker::republish);
+        }
     }
 }
 
@@ -85,3 +99,6 @@ fn performer(plugin: &Plugin, now: Instant) -> Performer<'_> {
         status: None,
     }
 }
+
+/// The host's own answers are shorter than this.
+const HOSTS_OWN_WORDS: usize = 1_024;

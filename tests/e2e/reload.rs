@@ -69,6 +69,60 @@ fn version(number: usize) -> String {
 }
 
 #[test]
+fn updates_of_a_busy_pool_exceed_no_limit_and_count_nothing_twice() {
+    run(async {
+        for workers in [1, 2, 4] {
+            let time = Duration::from_secs(6);
+            let slow = Upstream::start(|_, _| Reply::ok().delay(Duration::from_millis(300)));
+            let slow = slow.await.unwrap();
+            let envoy = envoy_of(&[("a", slow.addr())], &limited("0.1"))
+                .concurrency(workers)
+                .by_ecds()
+                .start()
+                .await
+                .unwrap();
+            let load = Load::new(envoy.addr()).during(time).concurrency(12).run();
+            let updates = async {
+                let mut clock = tokio::time::interval(Duration::from_millis(333));
+                for interval in ["10", "0.01", "1", "0.1"].into_iter().cycle().take(17) {
+                    clock.tick().await;
+                    let verdict = envoy.update_filter_config(limited(interval)).await;
+                    assert_eq!(verdict.unwrap(), ConfigUpdate::Accepted);
+                }
+            };
+            let (report, ()) = tokio::join!(load, updates);
+            assert_eq!(report.status(200), report.total(), "{workers}: {report}");
+            assert!(report.total() > 100, "{report}");
+            // The last one has a round of 0.01 s.
+            let verdict = envoy.update_filter_config(limited("0.01")).await;
+            assert_eq!(verdict.unwrap(), ConfigUpdate::Accepted);
+            let active = "wasmcustom.steerage_endpoint_active.*";
+            let idle = async || {
+                let active = envoy.stats(active).await.ok()?;
+                (active.len() == 1 && active.values().all(|&it| it == 0)).then_some(())
+            };
+            eventually("nothing is under way", Duration::from_secs(5), idle)
+                .await
+                .unwrap();
+            for name in ["steerage_selections_total", "steerage_attempts_total"] {
+                let counts = envoy.stats(&format!("wasmcustom.{name}.*")).await.unwrap();
+                let sum: u64 = counts.values().sum();
+                assert_eq!(sum, slow.count() as u64, "{workers}: {counts:?}");
+            }
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+/// A pool of one endpoint that takes 20 attempts at a time.
+fn limited(sync_interval: &str) -> String {
+    format!(
+        r#"{{"endpoints": ["a"], "connection_pool": {{"max_connections": 20}},
+             "sync_interval": {sync_interval}}}"#
+    )
+}
+
+#[test]
 fn a_delay_and_a_retry_under_way_end_under_the_old_configuration() {
     run(async {
         for workers in [1, 4] {

@@ -33,6 +33,7 @@ mod endpoint_limits;
 mod hedging;
 mod keeping;
 mod last_resort;
+mod reloading;
 mod retry_limits;
 mod retrying;
 mod sending;

@@ -6,6 +6,7 @@
 
 mod agreed;
 mod check_host;
+mod in_flight;
 pub mod operator;
 mod others;
 mod recent;

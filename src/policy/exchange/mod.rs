@@ -136,7 +136,9 @@ impl Exchange {
         } else {
             let candidates = look();
             // A dynamic limit changes with time, without an event.
-            state.all_available = candidates.are_all() && matches!(pool.limit, Limit::Fixed(_));
+            state.all_available = candidates.are_all()
+                && matches!(pool.limit, Limit::Fixed(_))
+                && !state.endpoints.iter().any(EndpointState::is_shared);
             candidates
         };
         let balancer = &mut *state.balancer;

@@ -106,6 +106,15 @@ impl Gradient {
         }
     }
 
+    /// Goes on where that of another configuration of the same worker stands.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        if before.has_begun {
+            let most = self.most;
+            *self = before.clone();
+            self.most = most;
+        }
+    }
+
     /// How many attempts of this worker may be under way `now`.
     pub(crate) fn admits(&self, others: &Share, now: Instant) -> u32 {
         let share = if self.unloaded.is_measuring(now) {

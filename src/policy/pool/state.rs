@@ -79,13 +79,25 @@ impl PoolState {
         self.balancer.resume(Turn::Begin(place));
     }
 
-    /// Goes on in the turn where the state of another configuration of the same pool stands.
+    /// Goes on in the turn where the state of another configuration of the same pool stands, and
+    /// counts the attempts that are under way there.
     pub fn resume(&mut self, pool: &Pool, before: &Pool, state: &Self) {
+        for (endpoint, new) in pool.endpoints.iter().zip(&mut self.endpoints) {
+            let mut old = before.endpoints.iter().zip(&state.endpoints);
+            if let Some((_, old)) = old.find(|(old, _)| old.cluster == endpoint.cluster) {
+                new.follow(old);
+            }
+        }
         let turn = state.balancer.turn();
         let turn = turn.and_then(|turn| turn.among(&before.endpoints, &pool.endpoints));
         if let Some(turn) = turn {
             self.balancer.resume(turn);
         }
+    }
+
+    /// Another configuration of the same pool has begun or ended.
+    pub fn is_followed(&mut self) {
+        self.all_available = false;
     }
 
     /// The recent times until requests were answered, as far as this worker has seen.

@@ -68,6 +68,8 @@ fn used(store: &dyn Store) -> impl Iterator<Item = (usize, Versioned)> + '_ {
 #[derive(Debug)]
 pub struct Slots {
     owner: WorkerId,
+    /// Marks the records of this worker's other configurations.
+    vm: Option<u32>,
     /// How long after each publication this worker is taken to be alive.
     lasts: Duration,
     /// The number of this worker's own slot.
@@ -106,6 +108,7 @@ impl Slots {
     pub const fn new(owner: WorkerId) -> Self {
         Self {
             owner,
+            vm: None,
             lasts: DEAD_AFTER,
             own: None,
             published: None,
@@ -122,6 +125,37 @@ impl Slots {
             lasts: DEAD_AFTER.max(interval.saturating_mul(3)),
             ..self
         }
+    }
+
+    /// The same for one of several configurations of a worker, all of which give this number. They
+    /// count attempts under way together, and not by what they publish.
+    #[must_use]
+    pub fn in_vm(self, vm: u32) -> Self {
+        Self {
+            owner: self.owner.in_vm(vm),
+            vm: Some(vm),
+            ..self
+        }
+    }
+
+    /// This worker's configuration has come to its end: publishes `pools` for the last time. What
+    /// was counted since the beginning stays, and nothing is under way any more.
+    pub fn withdraw(&mut self, store: &dyn Store, pools: Vec<PoolReport>, now: Instant) {
+        self.read(store);
+        let own = self.own_record();
+        if let Some(number) = self.own
+            && own.is_some_and(|record| record.owner == self.owner)
+        {
+            self.lasts = Duration::ZERO;
+            // A conflict: another worker has taken the slot, and counts on from what was there.
+            let _ = self.publish(store, number, pools, now);
+        }
+    }
+
+    /// Whether anything was published yet.
+    #[must_use]
+    pub const fn has_published(&self) -> bool {
+        self.published.is_some()
     }
 
     /// Reads what the others have published, and publishes `pools` if they have changed or a
@@ -167,11 +201,15 @@ impl Slots {
     #[must_use]
     pub fn others(&self, pool: &str, endpoint: &str, position: usize, now: Instant) -> Others {
         let mut others = Others::default();
-        for report in self
-            .others_alive(now)
-            .filter_map(|record| record.endpoint(pool, endpoint, position))
-        {
-            others.merge(&report.now);
+        for record in self.others_alive(now) {
+            if let Some(report) = record.endpoint(pool, endpoint, position) {
+                let (active, share) = (others.active, others.share);
+                others.merge(&report.now);
+                if self.vm.is_some_and(|vm| record.owner.is_in_vm(vm)) {
+                    others.active = active;
+                    others.share = share;
+                }
+            }
         }
         others
     }

@@ -12,6 +12,17 @@ use crate::wire::{self, Unreadable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerId(pub u64);
 
+impl WorkerId {
+    /// The same as one of several of a VM, which have the upper half in common.
+    pub(super) const fn in_vm(self, vm: u32) -> Self {
+        Self((vm as u64) << 32 | self.0 & 0xffff_ffff)
+    }
+
+    pub(super) const fn is_in_vm(self, vm: u32) -> bool {
+        self.0 >> 32 == vm as u64
+    }
+}
+
 /// The record of one slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {

@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::time::Duration;
 
 use super::agreed::{Agreed, Exclusion};
+use super::in_flight::InFlight;
 use super::others::Others;
 use super::recent::Recent;
 use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
@@ -22,7 +23,7 @@ use crate::time::Instant;
 /// Strategies read it through methods only, which combine the three.
 #[derive(Clone, Debug)]
 pub struct EndpointState {
-    active: u32,
+    in_flight: InFlight,
     response_time: Average,
     /// Kept only if a quantile is needed.
     quantiles: Option<Quantiles>,
@@ -46,7 +47,7 @@ impl EndpointState {
     #[must_use]
     pub fn new(window: Duration) -> Self {
         Self {
-            active: 0,
+            in_flight: InFlight::default(),
             response_time: Average::default(),
             quantiles: None,
             window: Window::new(window),
@@ -104,15 +105,29 @@ impl EndpointState {
         }
     }
 
+    /// Follows the state of another configuration of the same worker: attempts under way there are
+    /// still under way, and what its limit has been found to be is still so.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        self.in_flight = InFlight::beside(&before.in_flight);
+        if let (Some(gradient), Some(before)) = (&mut self.gradient, &before.gradient) {
+            gradient.follow(before);
+        }
+    }
+
     /// Attempts under way in all workers: sent, and neither answered to the end nor given up.
     #[must_use]
-    pub const fn active(&self) -> u32 {
-        self.active.saturating_add(self.others.active)
+    pub fn active(&self) -> u32 {
+        self.active_here().saturating_add(self.others.active)
     }
 
     /// Attempts of this worker under way.
-    pub(crate) const fn active_here(&self) -> u32 {
-        self.active
+    pub(crate) fn active_here(&self) -> u32 {
+        self.in_flight.active()
+    }
+
+    /// Whether its attempts under way may become more without an event of this configuration.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.in_flight.is_shared()
     }
 
     /// How many other workers send attempts here.
@@ -138,10 +153,15 @@ impl EndpointState {
     pub(crate) fn is_full(&self, now: Instant) -> bool {
         let others = &self.others.share;
         match &self.gradient {
-            Some(gradient) => self.active >= gradient.admits(others, now),
+            Some(gradient) => self.active_here() >= gradient.admits(others, now),
             None => {
                 let workers = others.workers.saturating_add(1);
-                limit::is_reached(self.limit.most(), self.active, self.active(), workers)
+                limit::is_reached(
+                    self.limit.most(),
+                    self.active_here(),
+                    self.active(),
+                    workers,
+                )
             }
         }
     }
@@ -251,17 +271,20 @@ impl EndpointState {
     /// What this worker publishes.
     #[must_use]
     pub fn report(&self, now: Instant) -> Others {
+        let active = self.active_here();
+        let is_reporter = self.in_flight.is_reporter();
         Others {
-            active: self.active,
+            active: if is_reporter { active } else { 0 },
             counts: self.window.counts(now),
             seconds: self.response_time.seconds(),
             updated: self.response_time.updated(),
             last: self.last,
             consecutive_successes: self.consecutive_successes,
             share: match &self.gradient {
+                _ if !is_reporter => Share::default(),
                 Some(gradient) if self.has_served() => gradient.share(&self.others.share),
                 _ => Share {
-                    workers: u32::from(self.has_served()),
+                    workers: u32::from(self.has_served() || active > 0),
                     ..Share::default()
                 },
             },
@@ -296,16 +319,16 @@ impl EndpointState {
 
     /// An attempt is sent.
     pub fn attempt_started(&mut self) {
-        self.active = self.active.saturating_add(1);
+        self.in_flight.begin();
         self.totals.attempts = self.totals.attempts.saturating_add(1);
         if let Some(gradient) = &mut self.gradient {
-            gradient.began(self.active);
+            gradient.began(self.in_flight.active());
         }
     }
 
     /// An attempt is over, with any outcome.
     pub fn attempt_ended(&mut self) {
-        self.active = self.active.saturating_sub(1);
+        self.in_flight.end();
     }
 
     /// Records the outcome of an attempt that was admitted with `pass`. If it began before the
@@ -330,7 +353,7 @@ impl EndpointState {
                 took: took.time,
                 failed: !success,
                 timed_out: outcome == Outcome::Timeout,
-                active: self.active,
+                active: self.in_flight.active(),
             };
             gradient.ended(ended, &self.others.share, now);
         }

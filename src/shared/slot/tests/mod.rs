@@ -13,6 +13,7 @@ use super::*;
 use crate::memory::Memory;
 use crate::report::EndpointReport;
 
+mod configurations;
 mod deaths;
 mod properties;
 
