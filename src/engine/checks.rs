@@ -12,7 +12,8 @@ use steerage_policy::outcome::Outcome;
 
 use crate::action::{Action, CallId, Check};
 use crate::answer::Answer;
-use crate::pool::{DEGRADED, SteeredPool};
+use crate::pool::SteeredPool;
+use crate::signals::DEGRADED;
 use crate::turn::Turn;
 use crate::walk::Call;
 

@@ -83,6 +83,7 @@ mod timers;
 
 mod debug_log;
 mod pool;
+mod signals;
 
 mod walk;
 

@@ -15,8 +15,7 @@ use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::condition::{AnswerHead, Failed};
 use steerage_policy::retry::reason::Denial;
-use steerage_policy::retry::retry_after;
-use steerage_policy::retry::{Decision, Ending, may_request_cool_down};
+use steerage_policy::retry::{Decision, Ending};
 use steerage_policy::time::{Instant, nanos};
 use steerage_shared::agreement::{Agreement, Lost};
 use steerage_shared::key;
@@ -111,13 +110,13 @@ impl SteeredPool {
     }
 
     /// Learns what an attempt came to, logs it, and changes its breaker if that is concerned.
-    /// `request` is `None` if it is not there any more.
+    /// `request` is `None` if it is not there any more; `cools`: its answer starts a cool-down.
     pub(crate) fn record(
         &mut self,
         stream: StreamId,
         attempt: &Attempt,
         request: Option<&mut Kept>,
-        outcome: Outcome,
+        (outcome, cools): (Outcome, bool),
         turn: &mut Turn<'_>,
     ) {
         let took = turn.now.since(attempt.sent());
@@ -130,7 +129,7 @@ impl SteeredPool {
         }
         let judgement = self
             .state
-            .record(&self.settings.pool, attempt, outcome, turn.now);
+            .record(&self.settings.pool, attempt, outcome, cools, turn.now);
         if let Some(judgement) = judgement {
             let now = turn.now;
             let ends_panic = self.change(judgement.endpoint, turn, |pool, agreed| {
@@ -169,36 +168,6 @@ impl SteeredPool {
                 judgement.apply(pool, agreed, now);
             });
         }
-    }
-
-    /// Takes in what an upstream's answer says of its endpoint: its health, and a request to be
-    /// left alone, whose time is returned.
-    pub(crate) fn honour(
-        &mut self,
-        endpoint: EndpointIndex,
-        answer: &Answer,
-        turn: &mut Turn<'_>,
-    ) -> Option<Duration> {
-        let headers = answer.upstream_headers()?;
-        let (mut degraded, mut failing) = (false, false);
-        for (name, _) in headers
-            .iter()
-            .filter(|(name, _)| name.starts_with(b"x-envoy-"))
-        {
-            degraded |= name == DEGRADED.as_bytes();
-            failing |= name == FAILING.as_bytes();
-        }
-        self.mark(endpoint, degraded, failing, turn);
-        if !may_request_cool_down(answer.outcome) {
-            return None;
-        }
-        let requested = retry_after::requested(headers.iter(), answer.received);
-        let cool_down = self.pool().retry.cool_down(answer.outcome, requested);
-        if let Some(cool_down) = cool_down {
-            let until = turn.now + cool_down;
-            self.change(endpoint, turn, |_, agreed| agreed.cool_down(until));
-        }
-        requested
     }
 
     /// Decides what follows an attempt whose outcome is one that is tried again.
@@ -359,12 +328,6 @@ impl SteeredPool {
         }
     }
 }
-
-/// A live answer with this header makes its endpoint degraded.
-pub(crate) const DEGRADED: &str = "x-envoy-degraded";
-
-/// A live answer with this header makes its endpoint unhealthy until checks say otherwise.
-pub(crate) const FAILING: &str = "x-envoy-immediate-health-check-fail";
 
 /// How long after its exchange's deadline a permit expires: long enough that it never does while
 /// its attempt could still end by itself.

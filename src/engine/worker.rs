@@ -306,8 +306,9 @@ impl Worker {
                 // The client has left, or has had another answer.
                 if let Some(pool) = self.pools.get_mut(pool.position()) {
                     let steered = &mut pool.steered;
-                    steered.record(id, &attempt, None, answer.outcome, turn);
-                    steered.honour(attempt.endpoint(), &answer, turn);
+                    let honoured = steered.honour(&attempt, &answer, turn);
+                    let judged = (answer.outcome, honoured.cools);
+                    steered.record(id, &attempt, None, judged, turn);
                     steered.state.end(attempt);
                 }
             }

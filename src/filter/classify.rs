@@ -11,13 +11,10 @@
 //!
 //! A healthy answer costs one hostcall, for its status.
 
-use core::time::Duration;
-
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::balance::Strategy;
 use steerage_policy::outcome::{Class, Neutral, Outcome};
-use steerage_policy::retry::may_request_cool_down;
 
 use super::attempt_headers::AUTHORITY;
 use super::plugin::PoolShell;
@@ -46,12 +43,13 @@ pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<
     };
     let mut answer = Answer::head(Outcome::Answered(status));
     let is_covered = pool.retry.covers(answer.outcome);
-    let may_be_hosts = answer.outcome.class() == Class::Failure || is_covered || in_disguise;
+    let may_cool_down = pool.retry.may_cool_down(answer.outcome);
+    let may_be_hosts =
+        answer.outcome.class() == Class::Failure || is_covered || may_cool_down || in_disguise;
     if may_be_hosts || status == NOT_FOUND {
         answer.outcome = asked(shell, status);
     }
     if answer.is_upstreams() {
-        let may_cool_down = may_request_cool_down(answer.outcome);
         let matters = may_cool_down || (is_covered && pool.retry.conditions.reads_answer());
         answer.headers = match headers {
             None if matters => host::header_map(Map::Response)
@@ -61,7 +59,9 @@ pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<
                 .ok(),
             headers => headers,
         };
-        answer.received = received(answer.outcome);
+        if may_cool_down {
+            answer.received = host::wall_time();
+        }
     }
     (answer, Some(status))
 }
@@ -81,22 +81,13 @@ pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> An
                 outcome,
                 headers: Some(headers),
                 body,
-                received: received(outcome),
+                received: host::wall_time(),
             }
         }
         Err(refused) => {
             hostcall_refused("to read a call's answer", refused);
             Answer::head(Outcome::Reset)
         }
-    }
-}
-
-/// The wall time, where headers of such an answer may name a date.
-fn received(outcome: Outcome) -> Duration {
-    if may_request_cool_down(outcome) {
-        host::wall_time()
-    } else {
-        Duration::ZERO
     }
 }
 

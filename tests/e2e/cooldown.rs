@@ -1,13 +1,14 @@
 //! `Retry-After` is honoured by all workers, and clients do not notice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::tokio::time::sleep;
-use steerage_harness::{Envoy, Load, Reply, Upstream, get, run};
+use steerage_harness::{Client, Envoy, Load, Reply, Upstream, get, run};
 
-use crate::support::{assert_unharmed, envoy_of, pool};
+use crate::support::{assert_unharmed, envoy_of, pool, request_of};
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -138,5 +139,74 @@ fn a_date_is_honoured_like_seconds() {
         let wait = refused_for(&envoy).await;
         assert!((80..=100).contains(&wait), "{wait}");
         assert_unharmed(&envoy).await;
+    });
+}
+
+/// The policy of the shipped gateway to language models, as far as it matters here.
+const GATEWAY: &str = r#"{
+    "endpoints": ["a", "b", "c"],
+    "load_balancer": {"strategy": "weighted_round_robin"},
+    "retry_policy": {
+        "max_attempts": 3, "base_delay": "100ms", "max_delay": "5s", "retry_methods": ["GET", "POST"],
+        "retry_on_status_codes": [408, 429, "5xx"], "max_retry_after": "10m",
+        "budget": {"ratio": 0.2, "min_per_second": 5, "ttl": "10s"}
+    },
+    "circuit_breaker": {"failure_threshold": 3, "timeout": "30s", "max_timeout": "5m"}
+}"#;
+
+/// An endpoint that allows five requests a second and answers others with this status and
+/// `retry-after: 1`.
+async fn five_a_second(status: u16) -> Upstream {
+    let served = Arc::new(Mutex::new(Vec::<Instant>::new()));
+    let serve = move |_: &_, _| {
+        let (mut served, now) = (served.lock().unwrap(), Instant::now());
+        served.retain(|at| now - *at < millis(1_000));
+        if served.len() < 5 {
+            served.push(now);
+            Reply::ok()
+        } else {
+            Reply::status(status).header("retry-after", "1")
+        }
+    };
+    Upstream::start(serve).await.unwrap()
+}
+
+#[test]
+fn a_burst_over_the_rate_limit_opens_no_breaker() {
+    run(async {
+        for (workers, status) in [(1, 429), (2, 503), (4, 429)] {
+            let limited = [
+                five_a_second(status).await,
+                five_a_second(status).await,
+                five_a_second(status).await,
+            ];
+            let [a, b, c] = limited.each_ref().map(Upstream::addr);
+            let envoy = envoy_of(&[("a", a), ("b", b), ("c", c)], GATEWAY)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let addr = envoy.addr();
+            let post = move || async move {
+                let request = request_of("POST", "/", &[], "{}");
+                Client::one_shot().request(addr, request).await
+            };
+            let mut burst = JoinSet::new();
+            for _ in 0..90 {
+                burst.spawn(post());
+            }
+            // Those that wait for the end of a cool-down go on meanwhile.
+            sleep(millis(500)).await;
+            // The breakers would be open for 30 s.
+            let mut statuses = Vec::new();
+            for _ in 0..32 {
+                statuses.push(post().await.unwrap().status.as_u16());
+                sleep(millis(250)).await;
+            }
+            let late = &statuses[statuses.len() / 2..];
+            let good = late.iter().filter(|status| **status == 200).count();
+            assert!(good * 10 >= late.len() * 9, "{workers}: {statuses:?}");
+            assert_unharmed(&envoy).await;
+        }
     });
 }

@@ -19,15 +19,15 @@ use std::ptr;
 
 use serde_json::{Map, Value, json};
 use steerage_config::schema::{
-    ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, ENDPOINT, Field, HASH_ON,
-    HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH, POOL,
-    RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
+    ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, COOL_DOWN, ENDPOINT, Field,
+    HASH_ON, HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH,
+    POOL, RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
 };
 
 use part::{insert, number};
 
 /// The sections with names of their own, in the order of the documentation.
-pub(crate) const SECTIONS: [(&str, &Section); 19] = [
+pub(crate) const SECTIONS: [(&str, &Section); 20] = [
     ("pool", &POOL),
     ("match", &MATCH),
     ("header_rule", &HEADER_RULE),
@@ -36,6 +36,7 @@ pub(crate) const SECTIONS: [(&str, &Section); 19] = [
     ("hash_on", &HASH_ON),
     ("retry_policy", &RETRY_POLICY),
     ("condition", &CONDITION),
+    ("cool_down", &COOL_DOWN),
     ("budget", &BUDGET),
     ("hedge", &HEDGE),
     ("timeout", &TIMEOUT),

@@ -88,7 +88,8 @@ fn outcome(document: &str) -> String {
     let mut statuses = Vec::new();
     for configured in &mut config.pools {
         // The same statuses may be written as other ranges.
-        let mut written = vec![&mut configured.pool.retry.statuses];
+        let retry = &mut configured.pool.retry;
+        let mut written = vec![&mut retry.statuses, &mut retry.retry_after_statuses];
         if let Some(checks) = &mut configured.pool.checks {
             written.push(&mut checks.healthy_statuses);
             written.push(&mut checks.degraded_statuses);

@@ -41,7 +41,7 @@ pub(super) enum Next {
 }
 
 impl Walk<'_> {
-    /// Concludes an attempt: it is recorded, its answer's wishes are honoured, what follows is
+    /// Concludes an attempt: its answer's wishes are honoured, it is recorded, what follows is
     /// decided, and it ends. An answer of the router that goes to the client streams on, and its
     /// attempt lasts as long.
     pub(super) fn conclude(
@@ -52,10 +52,11 @@ impl Walk<'_> {
         turn: &mut Turn<'_>,
     ) -> Next {
         let (outcome, id) = (answer.outcome, self.stream.id);
+        let honoured = self.steered.honour(&attempt, &answer, turn);
         let request = Some(&mut self.stream.request);
-        self.steered.record(id, &attempt, request, outcome, turn);
+        let judged = (outcome, honoured.cools);
+        self.steered.record(id, &attempt, request, judged, turn);
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
-        let requested = self.steered.honour(attempt.endpoint(), &answer, turn);
 
         let is_covered = self.steered.pool().retry.covers(outcome);
         let worth = Worth::of(&answer, is_covered);
@@ -79,7 +80,7 @@ impl Walk<'_> {
                 attempt: &attempt,
                 request: &self.stream.request,
                 answer: &answer,
-                requested,
+                requested: honoured.requested,
             };
             self.steered.decide(id, exchange, &ended, self.rng, turn)
         } else {

@@ -236,7 +236,7 @@ impl Walk<'_> {
     fn give_up(&mut self, attempt: Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
         let request = Some(&mut self.stream.request);
         self.steered
-            .record(self.stream.id, &attempt, request, outcome, turn);
+            .record(self.stream.id, &attempt, request, (outcome, false), turn);
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
         self.steered.state.end(attempt);
     }

@@ -64,13 +64,14 @@ impl BreakerPolicy {
     /// Whether the attempts of a window are bad enough to open the breaker.
     #[must_use]
     pub fn is_exceeded(&self, counts: Counts) -> bool {
-        let total = counts.total();
+        // What a cool-down follows from is left out.
+        let total = counts.total().saturating_sub(counts.cooled);
         if total < u64::from(self.minimum_requests.max(1)) {
             return false;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
         let share = |count: u64| count as f64 / total as f64;
-        share(counts.failures) >= self.failure_rate
+        share(counts.failures.saturating_sub(counts.cooled)) >= self.failure_rate
             || self
                 .slow_calls
                 .is_some_and(|slow| share(counts.slow) >= slow.rate)

@@ -141,18 +141,21 @@ impl PoolState {
     }
 
     /// Records the outcome of an attempt. The attempt may still be under way: an answer is judged
-    /// when it begins. If the breaker must judge the attempt, that is returned.
+    /// when it begins. If the breaker must judge the attempt, that is returned. `cools` says that
+    /// the answer starts a cool-down: its endpoint is left alone for that, so the breaker hears
+    /// nothing of it.
     #[must_use = "the breaker changes only if the judgement is applied"]
     pub fn record(
         &mut self,
         pool: &Pool,
         attempt: &Attempt,
         outcome: Outcome,
+        cools: bool,
         now: Instant,
     ) -> Option<Judgement> {
         let time = now.since(attempt.sent());
         let class = outcome.class();
-        if class == Class::Success {
+        if class == Class::Success && !cools {
             self.good_answers.observe(time, now, pool.decay);
         }
         if let Outcome::Answered(status) = outcome {
@@ -166,9 +169,11 @@ impl PoolState {
                 Class::Success | Class::Neutral => Duration::ZERO,
             },
             slow: slow_calls.is_some_and(|slow| time > slow.duration),
+            cools,
         };
         let state = self.endpoints.get_mut(attempt.endpoint().position())?;
         state.record(attempt.pass(), outcome, took, now, pool.decay);
+        let class = if cools { Class::Neutral } else { class };
         let verdict = match class {
             Class::Success => Verdict::Success,
             Class::Failure => Verdict::Failure {
@@ -177,8 +182,9 @@ impl PoolState {
             Class::Neutral => Verdict::Neutral,
         };
         // Only a failure or a slow call can make a share too high.
-        let exceeded =
-            (class == Class::Failure || took.slow) && pool.breaker.is_exceeded(state.counts(now));
+        let exceeded = !cools
+            && (class == Class::Failure || took.slow)
+            && pool.breaker.is_exceeded(state.counts(now));
         let breaker = state.breaker();
         let is_concerned = if breaker.was_passed_over(attempt.pass()) {
             // While an operator keeps the circuit closed, the breaker stays as it is.

@@ -1,44 +1,51 @@
-//! Reads the dates of HTTP, in the three formats of RFC 9110 §5.6.7.
+//! Reads dates: those of HTTP, in the three formats of RFC 9110 §5.6.7, and of RFC 3339.
 //!
-//! `Retry-After` is the only header that is read as a date, and the package has no `std`, so this
-//! is written here and not taken from a crate. Reading is strict: a date that does not exist, a day
-//! of the week that is not that of the date, and a zone other than `GMT` are refused.
+//! `Retry-After` and its kin are the only headers that are read as dates, and the package has no
+//! `std`, so this is written here and not taken from a crate. Reading is strict: a date that does
+//! not exist, a day of the week that is not that of the date, and a zone that is neither `GMT`, nor
+//! `UTC`, nor a distance such as `+0200` are refused.
 //!
 //! Limits: dates before 1970 are refused. A year of two digits is one of 1970 to 2069. A leap
-//! second (`:60`) is refused, as by most readers.
+//! second (`:60`) is refused, as by most readers. Fractions of a second count for nothing.
 //!
-//! Example: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and
-//! `Sun Nov  6 08:49:37 1994` are all 784,111,777 s after the epoch.
+//! Example: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`,
+//! `Sun Nov  6 08:49:37 1994` and `1994-11-06T09:49:37.5+01:00` are all 784,111,777 s after the
+//! epoch.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The time from the Unix epoch to the date `text`.
 pub(super) fn since_epoch(text: &str) -> Option<Duration> {
-    let parts: Vec<_> = text.trim().splitn(7, ' ').collect();
-    let (weekday, year, month, day, time) = match *parts.as_slice() {
+    let text = text.trim();
+    if text.as_bytes().first()?.is_ascii_digit() {
+        return rfc3339(text);
+    }
+    let parts: Vec<_> = text.splitn(7, ' ').collect();
+    let (weekday, year, month, day, time, zone) = match *parts.as_slice() {
         // IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
-        [weekday, day, month, year, time, "GMT"] => {
+        [weekday, day, month, year, time, zone] if weekday.ends_with(',') => {
             let weekday = position(&WEEKDAYS, weekday.strip_suffix(',')?)?;
-            (weekday, number(year, 4)?, month, number(day, 2)?, time)
+            let day = number(day, 2)?;
+            (weekday, number(year, 4)?, month, day, time, zone)
         }
         // RFC 850: `Sunday, 06-Nov-94 08:49:37 GMT`.
-        [weekday, date, time, "GMT"] => {
+        [weekday, date, time, zone] => {
             let weekday = position(&LONG_WEEKDAYS, weekday.strip_suffix(',')?)?;
             let (day, rest) = date.split_once('-')?;
             let (month, year) = rest.split_once('-')?;
             let year = number(year, 2)?;
             let century = if year < 70 { 2000 } else { 1900 };
-            (weekday, century + year, month, number(day, 2)?, time)
+            (weekday, century + year, month, number(day, 2)?, time, zone)
         }
         // asctime: `Sun Nov  6 08:49:37 1994`.
         [weekday, month, "", day, time, year] => {
             let weekday = position(&WEEKDAYS, weekday)?;
-            (weekday, number(year, 4)?, month, number(day, 1)?, time)
+            (weekday, number(year, 4)?, month, number(day, 1)?, time, GMT)
         }
         [weekday, month, day, time, year] => {
             let weekday = position(&WEEKDAYS, weekday)?;
-            (weekday, number(year, 4)?, month, number(day, 2)?, time)
+            (weekday, number(year, 4)?, month, number(day, 2)?, time, GMT)
         }
         _ => return None,
     };
@@ -47,7 +54,43 @@ pub(super) fn since_epoch(text: &str) -> Option<Duration> {
     if (days + 3) % 7 != weekday {
         return None;
     }
-    Some(Duration::from_secs(days * 86_400 + seconds_of_day(time)?))
+    at(days, time, zone)
+}
+
+/// `1994-11-06T08:49:37Z`, with any fraction of a second and any distance from UTC.
+fn rfc3339(text: &str) -> Option<Duration> {
+    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let (year, rest) = date.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    let days = days_since_epoch(number(year, 4)?, number(month, 2)?, number(day, 2)?)?;
+    let (time, zone) = time.split_at_checked(time.find(['Z', 'z', '+', '-'])?)?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let is_fraction = !fraction.is_empty() && fraction.bytes().all(|it| it.is_ascii_digit());
+    let is_utc = zone.eq_ignore_ascii_case("z");
+    let zone = if is_utc { GMT } else { zone };
+    at(days, time, zone).filter(|_| is_fraction)
+}
+
+/// So many days after the epoch, at this `time` of day of a `zone`.
+fn at(days: u64, time: &str, zone: &str) -> Option<Duration> {
+    let local = days * 86_400 + seconds_of_day(time)?;
+    let seconds = match zone.split_at_checked(1)? {
+        ("+", distance) => local.checked_sub(seconds_of_zone(distance)?)?,
+        ("-", distance) => local + seconds_of_zone(distance)?,
+        _ if zone == GMT || zone == "UTC" => local,
+        _ => return None,
+    };
+    Some(Duration::from_secs(seconds))
+}
+
+/// The seconds of a distance from UTC, e.g. `0200` or `02:00`.
+fn seconds_of_zone(distance: &str) -> Option<u64> {
+    let (hours, minutes) = match distance.split_once(':') {
+        Some(parts) => parts,
+        None => distance.split_at_checked(2)?,
+    };
+    let (hours, minutes) = (number(hours, 2)?, number(minutes, 2)?);
+    (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)
 }
 
 /// The seconds from midnight to `text`, e.g. `08:49:37`.
@@ -70,7 +113,7 @@ fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    if year < 1970 || !(1..=days_in_month).contains(&day) {
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=days_in_month).contains(&day) {
         return None;
     }
     let (year, month) = if month > 2 {
@@ -99,6 +142,9 @@ fn position(names: &[&str], name: &str) -> Option<u64> {
         .zip(names)
         .find_map(|(at, it)| (*it == name).then_some(at))
 }
+
+/// The zone of HTTP's dates.
+const GMT: &str = "GMT";
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -140,10 +186,55 @@ mod tests {
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
             "Sun Nov 06 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37 -0000",
+            "Sun, 06 Nov 1994 08:49:37 +00:00",
+            "Sun, 06 Nov 1994 10:19:37 +0130",
+            "Sunday, 06-Nov-94 08:49:37 UTC",
         ] {
             check(text, Some(784_111_777));
         }
         check("Wed Nov 16 00:00:00 1994", Some(784_944_000));
+    }
+
+    #[test]
+    fn rfc_3339_is_read_with_its_distance_from_utc() {
+        for text in [
+            "1994-11-06T08:49:37Z",
+            "1994-11-06t08:49:37z",
+            "1994-11-06 08:49:37Z",
+            "1994-11-06T08:49:37.999999999Z",
+            "1994-11-06T08:49:37.5+00:00",
+            "1994-11-06T10:49:37+02:00",
+            "1994-11-05T23:19:37-09:30",
+            "1994-11-07T08:48:37+23:59",
+        ] {
+            check(text, Some(784_111_777));
+        }
+        check("1970-01-01T00:00:00Z", Some(0));
+        check("1970-01-01T00:30:00+01:00", None);
+        check("2024-02-29T12:00:00Z", Some(1_709_208_000));
+        for text in [
+            "1994-11-06T08:49:37",
+            "1994-11-06",
+            "1994-11-06T08:49Z",
+            "1994-11-06T08:49:37.Z",
+            "1994-11-06T08:49:37.5.5Z",
+            "1994-11-06T08:49:37.xZ",
+            "1994-11-06T08:49:37ZZ",
+            "1994-11-06T08:49:37+1",
+            "1994-11-06T08:49:37+24:00",
+            "1994-11-06T08:49:37+01:60",
+            "1994-13-06T08:49:37Z",
+            "1994-00-06T08:49:37Z",
+            "2023-02-29T12:00:00Z",
+            "94-11-06T08:49:37Z",
+            "1994-11-6T08:49:37Z",
+            "1994-11-06TT08:49:37Z",
+        ] {
+            check(text, None);
+        }
     }
 
     #[test]
@@ -205,6 +296,11 @@ mod tests {
             "Sun, 06 Nov 1994 08:49:37 CET",
             "Sun, 06 Nov 1994 08:49:37 gmt",
             "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 utc",
+            "Sun, 06 Nov 1994 08:49:37 +2",
+            "Sun, 06 Nov 1994 08:49:37 +",
+            "Sun, 06 Nov 1994 08:49:37 ",
+            "Sun, 06 Nov 1994 08:49:37 +00\u{669}",
             "Sun, 06 Nov 1994 08:49:37 GMT GMT",
             "Sun, 06 Nov 1994  08:49:37 GMT",
             "Sun, 6 Nov 1994 08:49:37 GMT",

@@ -7,11 +7,12 @@
 //! No delay is begun that would not end before the deadline: the failure now is better for the
 //! client than the same failure later.
 //!
-//! **Cool-downs.** An answer with 429 or 503 may request a cool-down of its endpoint
-//! (`Retry-After`, RFC 9110 §10.2.3). The endpoint then gets no attempts for that time. The retry
-//! goes to another endpoint at once, because the request says nothing of the others. If all
-//! endpoints are cooling down, the retry waits for the one that ends first, and for the usual delay
-//! on top, so that the waiting requests do not all return at the same moment. After an answer that
+//! **Cool-downs.** An answer with 429, 503 or 529 may request a cool-down of its endpoint
+//! (`Retry-After`, RFC 9110 §10.2.3), and the policy may give one to answers that name no time. The
+//! endpoint then gets no attempts for that time. The retry goes to another endpoint at once,
+//! because the request says nothing of the others. If all endpoints are cooling down, the retry
+//! waits for the one that ends first, and for the usual delay on top, so that the waiting requests
+//! do not all return at the same moment. After an answer that
 //! throttles without a time, the delays have a base of their own, as in the AWS SDKs.
 //!
 //! Example: `max_attempts` 3, exponential from 100 ms, no jitter. Attempt 1 is answered with 503 at
@@ -63,6 +64,10 @@ pub struct RetryPolicy {
     pub throttling_bounds: Bounds,
     /// The longest cool-down that an answer can request; `None` if such requests are ignored.
     pub max_cool_down: Option<Duration>,
+    /// Answers whose request for a cool-down is read.
+    pub retry_after_statuses: Statuses,
+    /// Cool-downs after answers that name no time: that of the first entry with their status.
+    pub cool_downs: Vec<(Statuses, Duration)>,
     /// How many retries there may be for the number of requests; `None`: any number.
     pub budget: Option<BudgetPolicy>,
     /// When a second attempt goes elsewhere before the first has failed; `None`: never.
@@ -104,12 +109,37 @@ impl RetryPolicy {
         }
     }
 
+    /// Whether an answer with this outcome may request a cool-down of its endpoint.
+    #[must_use]
+    pub fn may_request(&self, outcome: Outcome) -> bool {
+        matches!(outcome, Outcome::Answered(status) if self.retry_after_statuses.contains(status))
+    }
+
+    /// Whether an answer with this outcome may start a cool-down of its endpoint, because it
+    /// requests one or is given one.
+    #[must_use]
+    pub fn may_cool_down(&self, outcome: Outcome) -> bool {
+        self.may_request(outcome) || self.given_cool_down(outcome).is_some()
+    }
+
     /// How long an endpoint cools down after an answer that requests a time of `requested`; `None`:
     /// not at all.
     #[must_use]
     pub fn cool_down(&self, outcome: Outcome, requested: Option<Duration>) -> Option<Duration> {
-        let cool_down = requested?.min(self.max_cool_down?);
-        (may_request_cool_down(outcome) && !cool_down.is_zero()).then_some(cool_down)
+        let named = self.max_cool_down.filter(|_| self.may_request(outcome));
+        let named = named.and_then(|max| Some(requested?.min(max)));
+        let cool_down = named.or_else(|| self.given_cool_down(outcome))?;
+        (!cool_down.is_zero()).then_some(cool_down)
+    }
+
+    /// The cool-down after an answer that names no time.
+    fn given_cool_down(&self, outcome: Outcome) -> Option<Duration> {
+        let Outcome::Answered(status) = outcome else {
+            return None;
+        };
+        let mut cool_downs = self.cool_downs.iter();
+        let (_, time) = cool_downs.find(|(statuses, _)| statuses.contains(status))?;
+        Some(*time)
     }
 }
 
@@ -128,6 +158,8 @@ impl Default for RetryPolicy {
             throttling_backoff: Delays::exponential(bounds.base, 2.0, bounds.max),
             throttling_bounds: bounds,
             max_cool_down: Some(Duration::from_secs(300)),
+            retry_after_statuses: Statuses::new([429..=429, 503..=503, 529..=529].to_vec()),
+            cool_downs: Vec::new(),
             budget: Some(BudgetPolicy::default()),
             hedge: None,
             conditions: Conditions::default(),
@@ -139,12 +171,6 @@ impl Default for RetryPolicy {
             immediate_failover: true,
         }
     }
-}
-
-/// Whether an answer with this outcome may request a cool-down of its endpoint.
-#[must_use]
-pub const fn may_request_cool_down(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Answered(429 | 503))
 }
 
 /// How an attempt ended, with what its answer says about another attempt.
@@ -232,8 +258,8 @@ fn delay(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -
     if ended.untried_left && (cools || (refused && policy.immediate_failover)) {
         return Duration::ZERO;
     }
-    let throttles = outcome == Outcome::Answered(429)
-        || (may_request_cool_down(outcome) && requested.is_some());
+    let throttles =
+        outcome == Outcome::Answered(429) || (policy.may_request(outcome) && requested.is_some());
     let (backoff, bounds) = if throttles && !cools {
         (&policy.throttling_backoff, policy.throttling_bounds)
     } else {

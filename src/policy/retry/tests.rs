@@ -180,7 +180,10 @@ fn a_cool_down_is_given_where_it_may_be_requested_and_up_to_a_limit() {
         (503, seconds(1_000_000), seconds(300)),
         (503, seconds(0), None),
         (429, None, None),
+        (529, seconds(7), seconds(7)),
+        (529, None, None),
         (500, seconds(2), None),
+        (403, seconds(2), None),
         (200, seconds(2), None),
     ] {
         let outcome = Outcome::Answered(status);
@@ -190,6 +193,63 @@ fn a_cool_down_is_given_where_it_may_be_requested_and_up_to_a_limit() {
             "{status} {requested:?}"
         );
     }
+}
+
+#[test]
+fn the_statuses_that_may_request_a_cool_down_are_a_matter_of_policy() {
+    let policy = RetryPolicy {
+        retry_after_statuses: Statuses::new([403..=403, 500..=599].to_vec()),
+        ..policy()
+    };
+    let second = Some(Duration::from_secs(1));
+    for (status, may) in [(403, true), (500, true), (503, true), (429, false)] {
+        let outcome = Outcome::Answered(status);
+        assert_eq!(policy.may_request(outcome), may, "{status}");
+        assert_eq!(policy.may_cool_down(outcome), may, "{status}");
+        let cool_down = second.filter(|_| may);
+        assert_eq!(policy.cool_down(outcome, second), cool_down, "{status}");
+    }
+    assert!(!policy.may_request(Outcome::Reset));
+}
+
+#[test]
+fn answers_that_name_no_time_may_be_given_a_cool_down() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let rules = |policy: RetryPolicy| RetryPolicy {
+        cool_downs: [
+            (Statuses::new([401..=402].to_vec()), Duration::from_secs(60)),
+            (Statuses::new([400..=499].to_vec()), Duration::from_secs(9)),
+        ]
+        .to_vec(),
+        ..policy
+    };
+    let policy = rules(policy());
+    let deaf = RetryPolicy {
+        max_cool_down: None,
+        ..policy.clone()
+    };
+    for (status, requested, expected, unheard) in [
+        (401, None, seconds(60), seconds(60)),
+        (402, None, seconds(60), seconds(60)),
+        (403, None, seconds(9), seconds(9)),
+        // Its time is not read: it is none of `retry_after_statuses`.
+        (401, seconds(5), seconds(60), seconds(60)),
+        (429, None, seconds(9), seconds(9)),
+        (429, seconds(5), seconds(5), seconds(9)),
+        (429, seconds(1000), seconds(300), seconds(9)),
+        // It names a time, which is over.
+        (429, seconds(0), None, seconds(9)),
+        (503, None, None, None),
+        (200, None, None, None),
+    ] {
+        let outcome = Outcome::Answered(status);
+        assert_eq!(policy.cool_down(outcome, requested), expected, "{status}");
+        assert_eq!(deaf.cool_down(outcome, requested), unheard, "{status}");
+    }
+    assert_eq!(policy.cool_down(Outcome::Timeout, None), None);
+    assert!(policy.may_cool_down(Outcome::Answered(401)));
+    assert!(!policy.may_request(Outcome::Answered(401)));
+    assert!(!policy.may_cool_down(Outcome::Answered(500)));
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub struct Counts {
     pub successes: u64,
     /// Attempts whose endpoint was at fault.
     pub failures: u64,
+    /// Failures among them whose answer started a cool-down, so that they are no matter of the
+    /// breaker.
+    pub cooled: u64,
     /// Attempts of both kinds that were slow.
     pub slow: u64,
     /// Their response times, in microseconds.
@@ -51,6 +54,7 @@ impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.successes = self.successes.saturating_add(other.successes);
         self.failures = self.failures.saturating_add(other.failures);
+        self.cooled = self.cooled.saturating_add(other.cooled);
         self.slow = self.slow.saturating_add(other.slow);
         self.micros = self.micros.saturating_add(other.micros);
     }
@@ -155,8 +159,20 @@ impl Window {
         let counts = Counts {
             successes: u64::from(success),
             failures: u64::from(!success),
+            cooled: 0,
             slow: u64::from(slow),
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        };
+        self.add(counts, now);
+    }
+
+    /// Counts one attempt whose answer started a cool-down.
+    pub fn record_cooled(&mut self, took: Duration, now: Instant) {
+        let counts = Counts {
+            failures: 1,
+            cooled: 1,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            ..Counts::default()
         };
         self.add(counts, now);
     }
@@ -197,6 +213,7 @@ mod tests {
         let counts = Counts {
             successes: 30,
             failures: 10,
+            cooled: 0,
             slow: 1,
             micros: 80_000,
         };

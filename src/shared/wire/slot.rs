@@ -76,6 +76,7 @@ pub(crate) struct Endpoint<'a> {
 struct Counts {
     successes: u64,
     failures: u64,
+    cooled: u64,
     slow: u64,
     micros: u64,
 }
@@ -194,6 +195,7 @@ impl<'a> From<&'a EndpointReport> for Endpoint<'a> {
             counts: Counts {
                 successes: now.counts.successes,
                 failures: now.counts.failures,
+                cooled: now.counts.cooled,
                 slow: now.counts.slow,
                 micros: now.counts.micros,
             },
@@ -237,6 +239,7 @@ impl TryFrom<Endpoint<'_>> for EndpointReport {
             counts: PolicyCounts {
                 successes: counts.successes,
                 failures: counts.failures,
+                cooled: counts.cooled,
                 slow: counts.slow,
                 micros: counts.micros,
             },

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod budget;
+mod cool_down;
 mod hedge;
 
 use core::time::Duration;
@@ -13,6 +14,7 @@ use steerage_policy::retry::jitter::Bounds;
 use steerage_policy::retry::{RetryPolicy, Statuses};
 
 pub use budget::BUDGET;
+pub use cool_down::COOL_DOWN;
 pub use hedge::HEDGE;
 
 use backoff::{Backoff, BackoffName, JitterName, OwnDelays, Spread};
@@ -111,12 +113,24 @@ section! {
     RESPECT_RETRY_AFTER: bool = Key::flag(
         "respect_retry_after",
         "true",
-        "whether Retry-After of an endpoint starts a cool-down",
+        "whether an answer that says when to come back (Retry-After) starts a cool-down",
     );
     MAX_RETRY_AFTER: Duration = Key::span(
         "max_retry_after",
         "300",
         "the longest cool-down that Retry-After starts",
+    );
+    RETRY_AFTER_STATUSES: Statuses = Key::new(
+        "retry_after_statuses",
+        any_number_of(&STATUS),
+        "[429, 503, 529]",
+        "the answers whose Retry-After is read",
+    );
+    COOL_DOWNS: Entries = Key::new(
+        "cool_down",
+        any_number_of(&COOL_DOWN_KIND),
+        "[]",
+        "cool-downs after answers that name no time; the first entry with the status counts",
     );
     THROTTLING_BASE_DELAY: Duration = Key::span_or_zero(
         "throttling_base_delay",
@@ -172,6 +186,7 @@ impl TransportFailure {
 
 choice!(TransportFailure);
 
+const COOL_DOWN_KIND: Kind = Kind::Object(&COOL_DOWN);
 const CONDITION_KIND: Kind = Kind::Object(&CONDITION);
 const BUDGET_KIND: Kind = Kind::Either(&[Kind::Off, Kind::Object(&BUDGET)]);
 const HEDGE_KIND: Kind = Kind::Either(&[Kind::Null, Kind::Off, Kind::Object(&HEDGE)]);
@@ -185,6 +200,9 @@ pub(super) fn policy(
     let list = fields.entries(&RETRY_WHEN);
     let conditions =
         list.and_then(|list| retry_when::conditions(list, &fields.path(&RETRY_WHEN), errors));
+    let list = fields.entries(&COOL_DOWNS);
+    let cool_downs =
+        list.and_then(|list| cool_down::cool_downs(list, &fields.path(&COOL_DOWNS), errors));
     let bounds = bounds(fields, default.bounds, errors)?;
     let throttling_bounds = throttling_bounds(fields, bounds, errors)?;
     let function = function?;
@@ -202,6 +220,10 @@ pub(super) fn policy(
         throttling_bounds,
         conditions: conditions?,
         max_cool_down: max_cool_down(fields, default.max_cool_down)?,
+        retry_after_statuses: fields
+            .get(&RETRY_AFTER_STATUSES)?
+            .unwrap_or(default.retry_after_statuses),
+        cool_downs: cool_downs?,
         budget: if matches!(switch(fields, &BUDGET_OR_OFF), Some(Value::Flag(false))) {
             None
         } else {

@@ -196,7 +196,9 @@ impl Load {
             let ((answered, _), (attempt, outcome)) = under_way.pop_first().unwrap();
             self.now = answered;
             // The breakers learn nothing: the strategy alone must cope with what happens.
-            let _unheard = self.state.record(&self.pool, &attempt, outcome, answered);
+            let _unheard = self
+                .state
+                .record(&self.pool, &attempt, outcome, false, answered);
             self.state.end(attempt);
         }
         for (attempt, _) in under_way.into_values() {

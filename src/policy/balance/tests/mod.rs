@@ -154,6 +154,7 @@ impl Scene {
             time,
             penalty,
             slow: false,
+            cools: false,
         };
         for _ in 0..count {
             let state = self.state(name);

@@ -7,6 +7,7 @@
 //! | word | what happens |
 //! |---|---|
 //! | `s` `f` `r` `n` | an attempt is sent and ends at once: success, failure, 429, neutral |
+//! | `w` `u` `k` | the same with 429, 503, 401, and the answer starts a cool-down |
 //! | `>x` | an attempt named x is sent |
 //! | `x:f` | attempt x ends, here with a failure |
 //! | `ok` `bad` | a health check ends |
@@ -170,14 +171,18 @@ impl Scene {
 
     fn end(&mut self, name: &str, outcome: &str) {
         let attempt = self.under_way.remove(name).unwrap();
+        let cools = matches!(outcome, "w" | "u" | "k");
         let outcome = match outcome {
             "s" => Outcome::Answered(200),
-            "f" => Outcome::Answered(503),
-            "r" => Outcome::Answered(429),
+            "f" | "u" => Outcome::Answered(503),
+            "r" | "w" => Outcome::Answered(429),
+            "k" => Outcome::Answered(401),
             "n" => Outcome::Neutral(Neutral::Unknown),
             other => panic!("{other} is no outcome"),
         };
-        let judgement = self.state.record(&self.pool, &attempt, outcome, self.now);
+        let judgement = self
+            .state
+            .record(&self.pool, &attempt, outcome, cools, self.now);
         if let Some(judgement) = judgement {
             judgement.apply(&self.pool, &mut self.agreed, self.now);
             self.agree();
@@ -276,6 +281,24 @@ fn too_many_requests_count_in_the_rate_and_not_in_the_row() {
 #[test]
 fn too_many_requests_fail_a_trial() {
     check(&by_row(), "3*f +1s r |", "open");
+}
+
+#[test]
+fn an_answer_that_starts_a_cool_down_says_nothing_to_the_breaker() {
+    // Neither in the row, which it does not end either, nor in the rate.
+    check(&by_row(), "9*w 9*u 9*k |", "closed");
+    check(&by_row(), "f f w u k | f |", "closed open");
+    check(&by_rate(), "9*w 9*u 9*k |", "closed");
+    check(&by_rate(), "f f f 9*w 9*u 9*k | f |", "closed open");
+    check(&by_rate(), "s s s 9*w f f | f |", "closed open");
+    check(
+        &by_slowness(),
+        ">a >b >c >d +2s a:w b:u c:k d:w |",
+        "closed",
+    );
+    // The permit of a trial is free again.
+    check(&by_row(), "3*f +1s >a | a:w | s |", "full half-open closed");
+    check(&by_row(), "3*f +1s >a | a:u | s |", "full half-open closed");
 }
 
 #[test]

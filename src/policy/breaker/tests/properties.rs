@@ -334,7 +334,7 @@ proptest! {
         steps in collection::vec((absurd_time(), step(), absurd_time()), 1..60),
         counts in (any::<u64>(), any::<u64>(), any::<u64>()),
     ) {
-        let counts = Counts { successes: counts.0, failures: counts.1, slow: counts.2, micros: 0 };
+        let counts = Counts { successes: counts.0, failures: counts.1, cooled: 0, slow: counts.2, micros: 0 };
         let exceeded = policy.is_exceeded(counts);
         let mut breaker = Breaker::default();
         let mut passes = Vec::new();

@@ -367,7 +367,14 @@ impl EndpointState {
             return;
         }
         self.recent.set(Recent::FORGOTTEN);
-        self.window.record(success, took.slow, took.time, now);
+        if took.cools {
+            self.window.record_cooled(took.time, now);
+            if success {
+                return;
+            }
+        } else {
+            self.window.record(success, took.slow, took.time, now);
+        }
         self.response_time.observe(counted, now, decay);
         if let (true, Some(quantiles)) = (success, &mut self.quantiles) {
             quantiles.add(took.time, now);
@@ -384,6 +391,9 @@ pub struct Took {
     pub penalty: Duration,
     /// Whether the attempt is slow for the breaker's policy.
     pub slow: bool,
+    /// Whether its answer starts a cool-down: then it is no good answer, and no matter of the
+    /// breaker.
+    pub cools: bool,
 }
 
 #[cfg(test)]

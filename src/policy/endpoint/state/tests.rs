@@ -16,6 +16,7 @@ const TOOK: Took = Took {
     time: Duration::from_millis(1),
     penalty: Duration::from_secs(1),
     slow: false,
+    cools: false,
 };
 
 fn state() -> EndpointState {
@@ -189,6 +190,7 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
                     counts: Counts {
                         successes: rng.random_range(0..3),
                         failures: rng.random_range(0..3),
+                        cooled: 0,
                         ..Counts::default()
                     },
                     seconds: rng.random_bool(0.5).then_some(time.as_secs_f64()),
@@ -211,5 +213,33 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
             let anew = (anew.success_rate(now), anew.seconds(now));
             assert_eq!(kept, anew, "seed {seed}");
         }
+    }
+}
+
+#[test]
+fn an_answer_that_starts_a_cool_down_is_no_good_one_and_no_matter_of_the_breaker() {
+    for status in [401, 429, 503] {
+        let mut state = state();
+        record(&mut state, Outcome::Answered(200));
+        let before = state.seconds(NOW).unwrap();
+        let took = Took {
+            cools: true,
+            time: TOOK.time / 10,
+            ..TOOK
+        };
+        let pass = Breaker::default().free_pass();
+        let outcome = Outcome::Answered(status);
+        state.record(pass, outcome, took, NOW, DECAY);
+        let counts = state.counts(NOW);
+        assert_eq!((counts.successes, counts.failures), (1, 1), "{status}");
+        assert_eq!((counts.cooled, counts.slow), (1, 0), "{status}");
+        assert!(state.seconds(NOW).unwrap() >= before, "{status}: not fast");
+        let policy = BreakerPolicy {
+            minimum_requests: 2,
+            ..BreakerPolicy::default()
+        };
+        assert!(!policy.is_exceeded(counts), "{status}");
+        record(&mut state, Outcome::Answered(503));
+        assert!(policy.is_exceeded(state.counts(NOW)), "{status}");
     }
 }

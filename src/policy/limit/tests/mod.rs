@@ -217,6 +217,7 @@ fn a_time_out_brings_it_down() {
             time: Duration::from_millis(20),
             penalty: Duration::ZERO,
             slow: false,
+            cools: false,
         };
         let outcome = if millis > 5_000 {
             Outcome::Timeout
@@ -273,6 +274,7 @@ proptest! {
                     time: Duration::from_millis(took),
                     penalty: Duration::ZERO,
                     slow: false,
+                    cools: false,
                 };
                 let pass = Breaker::default().free_pass();
                 state.record(pass, outcome, took, now, DEFAULT_LENGTH);

@@ -174,6 +174,7 @@ impl World {
             time: crate::time::from_seconds(took),
             penalty: Duration::ZERO,
             slow: false,
+            cools: false,
         };
         let pass = Breaker::default().free_pass();
         state.record(

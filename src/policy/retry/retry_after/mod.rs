@@ -8,24 +8,26 @@
 //! |---|---|---|
 //! | `retry-after-ms` | milliseconds | Azure OpenAI, OpenAI |
 //! | `x-ms-retry-after-ms` | milliseconds | Azure Cosmos DB |
-//! | `retry-after` | seconds, or an HTTP date | RFC 9110 §10.2.3 |
+//! | `retry-after` | a moment | RFC 9110 §10.2.3: seconds, or an HTTP date |
 //! | `ratelimit` | `"default";r=0;t=30`, or `limit=10, remaining=0, reset=30` | draft-ietf-httpapi-ratelimit-headers, the newest and -07 |
 //! | `ratelimit-reset` | a moment | the same draft up to -06, in seconds; GitLab, as a Unix time |
-//! | `x-ratelimit-reset` | a moment | GitHub, OpenRouter, many others |
+//! | `x-ratelimit-reset` | a moment | GitHub, OpenRouter, many others; `x-rate-limit-reset`: X |
 //! | `x-ratelimit-reset-*` | a moment | OpenAI, one for each limit (`-requests`, `-tokens`) |
+//! | `anthropic-ratelimit-*-reset` | a moment | Anthropic, one for each limit, as RFC 3339 |
 //!
-//! A moment is a number of seconds from now, a Unix time, a Go duration such as `6m0s`, or an HTTP
-//! date. No limit lasts for decades, so a number from 10⁹ on is a Unix time, and from 10¹² on one
-//! in milliseconds.
+//! A moment is a number of seconds from now, a Unix time, a duration such as `6m0s`, an HTTP date
+//! or one of RFC 3339. No limit lasts for decades, so a number from 10⁹ on is a Unix time, and from
+//! 10¹² on one in milliseconds. The name of a reset may say its unit: `-ms` makes numbers
+//! milliseconds, and `-after` (Discord) changes nothing.
 //!
 //! The rate limit headers come with every answer, also while quota is left. Where the remaining
-//! quota is stated and is not zero, its reset requests nothing.
+//! quota of the same limit is stated and is not zero, its reset requests nothing.
 //!
 //! Limits: numbers have digits and at most one dot, no sign and no exponent. What cannot be read
-//! counts as absent. Of several values the longest counts. A list holds numbers only; a date stands
-//! alone, because it contains a comma. Nothing requests more than `MOST`, a year. Of the
-//! `x-ratelimit-reset-*` headers the first `MOST_LIMITS`, 16, count: each needs a search for its
-//! counterpart, and the endpoint decides how many there are.
+//! counts as absent. Of several times the longest counts, of several remaining quotas the smallest.
+//! A list holds no HTTP date, which contains a comma. Nothing requests more than `MOST`, a year. Of
+//! the resets the first `MOST_LIMITS`, 16, count: each needs a search for its counterpart, and the
+//! endpoint decides how many there are.
 //!
 //! Example: an answer has `x-ratelimit-remaining-requests: 59`, `x-ratelimit-reset-requests: 1h`,
 //! `x-ratelimit-remaining-tokens: 0` and `x-ratelimit-reset-tokens: 1m30.5s`. Requests are left, so
@@ -38,7 +40,7 @@ use super::http_date;
 /// The longest that an answer can request. A year stands for everything absurd.
 const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How many `x-ratelimit-reset-*` headers are read.
+/// How many resets of rate limits are read.
 const MOST_LIMITS: usize = 16;
 
 /// From here on a number is a Unix time (2001) and not seconds from now (31 years).
@@ -50,74 +52,154 @@ const UNIX_MILLISECONDS: Duration = Duration::from_secs(1_000_000_000_000);
 /// Reads what a value requests, at a wall time since the epoch.
 type Read = fn(&str, Duration) -> Option<Duration>;
 
-/// One way to request: the header; the header with the remaining quota, which must not be above
-/// zero; and how to read a value.
-type Way = (&'static str, Option<&'static str>, Read);
-
-/// All ways with a fixed name, in the order in which they count.
-const WAYS: [Way; 6] = [
-    ("retry-after-ms", None, milliseconds),
-    ("x-ms-retry-after-ms", None, milliseconds),
-    ("retry-after", None, seconds_or_date),
-    ("ratelimit", None, limits),
-    ("ratelimit-reset", Some("ratelimit-remaining"), moment),
-    ("x-ratelimit-reset", Some("x-ratelimit-remaining"), moment),
+/// The headers with a fixed name, in the order in which they count.
+const FIXED: [(&str, Read); 4] = [
+    ("retry-after-ms", milliseconds),
+    ("x-ms-retry-after-ms", milliseconds),
+    ("retry-after", moment),
+    ("ratelimit", limits),
 ];
 
-/// The way with a name for each limit: both headers have the same ending.
-const EACH_LIMIT: Way = ("x-ratelimit-reset-", Some("x-ratelimit-remaining-"), moment);
+/// How the names of rate limit headers begin, in the order in which they count.
+const FAMILIES: [&str; 4] = [
+    "ratelimit-",
+    "x-ratelimit-",
+    "x-rate-limit-",
+    "anthropic-ratelimit-",
+];
 
-/// How long a cool-down the answer with these `headers` requests. Names are in lower case; `now` is
-/// the wall time since the Unix epoch. `None`: it requests nothing. `Some(ZERO)`: it requests a
-/// time that has passed.
-#[must_use]
-pub fn requested<'a>(
-    headers: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    now: Duration,
-) -> Option<Duration> {
-    let endings = headers
-        .clone()
-        .filter_map(|(name, _)| name.strip_prefix(EACH_LIMIT.0.as_bytes()))
-        .take(MOST_LIMITS);
-    let longest = move |name: &str, ending: &[u8], read: Read| {
-        headers
-            .clone()
-            .filter(|(given, _)| given.strip_prefix(name.as_bytes()) == Some(ending))
-            .filter_map(|(_, value)| read(core::str::from_utf8(value).ok()?.trim(), now))
-            .max()
-    };
-    let by = |(header, remaining, read): Way, ending: &[u8]| {
-        let left = remaining.and_then(|name| longest(name, ending, seconds));
-        if left > Some(Duration::ZERO) {
-            None
-        } else {
-            longest(header, ending, read)
-        }
-    };
-    WAYS.iter()
-        .find_map(|way| by(*way, b""))
-        .or_else(|| endings.filter_map(|ending| by(EACH_LIMIT, ending)).max())
-        .map(|requested| requested.min(MOST))
+/// The limit that a rate limit header is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Limit<'a> {
+    /// Its position in [`FAMILIES`].
+    family: usize,
+    /// What is limited; empty where the header does not say.
+    name: &'a [u8],
 }
 
-fn seconds(text: &str, _now: Duration) -> Option<Duration> {
-    text.split(',').filter_map(number).max()
+/// A header: its name in lower case, and its value.
+type Header<'a> = (&'a [u8], &'a [u8]);
+
+/// How long a cool-down the answer with these `headers` requests; `now` is the wall time since the
+/// Unix epoch. `None`: it requests nothing. `Some(ZERO)`: it requests a time that has passed.
+#[must_use]
+pub fn requested(headers: &[Header<'_>], now: Duration) -> Option<Duration> {
+    let mut requested = None;
+    for (name, read) in FIXED {
+        for (given, value) in headers {
+            if *given == name.as_bytes() {
+                requested = requested.max(by(read, value, now));
+            }
+        }
+        if requested.is_some() {
+            break;
+        }
+    }
+    let requested = requested.or_else(|| first_reset(headers, now))?;
+    Some(requested.min(MOST))
+}
+
+/// The reset that counts: of those without a name the first family's, else the longest.
+fn first_reset(headers: &[Header<'_>], now: Duration) -> Option<Duration> {
+    let mut best = None;
+    let mut read_so_far = 0;
+    for (name, value) in headers {
+        let Some((limit, read)) = reset(name) else {
+            continue;
+        };
+        let Some(time) = by(read, value, now) else {
+            continue;
+        };
+        read_so_far += 1;
+        if read_so_far > MOST_LIMITS {
+            break;
+        }
+        if is_used_up(limit, headers, now) {
+            let family = limit
+                .name
+                .is_empty()
+                .then_some(FAMILIES.len() - limit.family);
+            best = best.max(Some((family, time)));
+        }
+    }
+    best.map(|(_, time)| time)
+}
+
+/// Whether nothing is left of this limit, or nothing is said of that.
+fn is_used_up(limit: Limit<'_>, headers: &[Header<'_>], now: Duration) -> bool {
+    let mut is_silent = true;
+    for (name, value) in headers {
+        if limit_of(name, b"remaining") == Some(limit)
+            && let Some(left) = by(remaining_quota, value, now)
+        {
+            if left.is_zero() {
+                return true;
+            }
+            is_silent = false;
+        }
+    }
+    is_silent
+}
+
+fn by(read: Read, value: &[u8], now: Duration) -> Option<Duration> {
+    read(core::str::from_utf8(value).ok()?.trim(), now)
+}
+
+/// The limit that the header `name` says the reset of, and how its value is read.
+fn reset(name: &[u8]) -> Option<(Limit<'_>, Read)> {
+    if let Some(name) = name.strip_suffix(b"-ms") {
+        return Some((limit_of(name, b"reset")?, milliseconds));
+    }
+    let name = name.strip_suffix(b"-after").unwrap_or(name);
+    Some((limit_of(name, b"reset")?, moment))
+}
+
+/// The limit of a header that says this of it: `x-ratelimit-WHAT`, `x-ratelimit-WHAT-tokens` or
+/// `x-ratelimit-tokens-WHAT`.
+fn limit_of<'a>(header: &'a [u8], what: &[u8]) -> Option<Limit<'a>> {
+    let mut families = FAMILIES.iter().enumerate();
+    let (family, rest) = families.find_map(|(family, prefix)| {
+        let rest = header.strip_prefix(prefix.as_bytes())?;
+        Some((family, rest))
+    })?;
+    let name = match (rest.strip_prefix(what), rest.strip_suffix(what)) {
+        (Some([]), _) => &[],
+        (Some([b'-', name @ ..]), _) | (_, Some([name @ .., b'-'])) => name,
+        _ => return None,
+    };
+    Some(Limit { family, name })
+}
+
+/// What is left of a limit, as a number of seconds; of several the least. What follows a semicolon
+/// is a parameter, such as the window.
+fn remaining_quota(text: &str, _now: Duration) -> Option<Duration> {
+    text.split(',')
+        .filter_map(|item| number(item.split(';').next()?))
+        .min()
 }
 
 fn milliseconds(text: &str, now: Duration) -> Option<Duration> {
-    Some(seconds(text, now)? / 1000)
+    let one = |text| Some(from_now(number(text)?, UNIX_MILLISECONDS, now * 1000) / 1000);
+    text.split(',').filter_map(one).max()
 }
 
-fn seconds_or_date(text: &str, now: Duration) -> Option<Duration> {
-    date(text, now).or_else(|| seconds(text, now))
+/// A number from `unix` on is a time since the epoch, as is `now`; below it is one from now.
+fn from_now(number: Duration, unix: Duration, now: Duration) -> Duration {
+    if number >= unix {
+        number.saturating_sub(now)
+    } else {
+        number
+    }
 }
 
 fn moment(text: &str, now: Duration) -> Option<Duration> {
-    let one = |text: &str| match number(text) {
-        Some(time) if time >= UNIX_MILLISECONDS => Some((time / 1000).saturating_sub(now)),
-        Some(time) if time >= UNIX_SECONDS => Some(time.saturating_sub(now)),
-        Some(wait) => Some(wait),
-        None => go_duration(text),
+    let one = |text: &str| {
+        let item = text.split(';').next()?;
+        match number(item) {
+            Some(time) if time >= UNIX_MILLISECONDS => milliseconds(item, now),
+            Some(time) => Some(from_now(time, UNIX_SECONDS, now)),
+            None => go_duration(item).or_else(|| date(item, now)),
+        }
     };
     date(text, now).or_else(|| text.split(',').filter_map(one).max())
 }
@@ -159,12 +241,12 @@ fn unquoted(text: &str, by: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The time until an HTTP date, in any of its three formats (RFC 9110 §5.6.7).
+/// The time until a date of HTTP or of RFC 3339.
 fn date(text: &str, now: Duration) -> Option<Duration> {
     Some(http_date::since_epoch(text)?.saturating_sub(now))
 }
 
-/// What Go prints for a duration: numbers, each with a unit.
+/// What Go prints for a duration: numbers, each with a unit; days as well.
 /// <https://pkg.go.dev/time#ParseDuration>
 fn go_duration(text: &str) -> Option<Duration> {
     let in_number = |c: char| c.is_ascii_digit() || c == '.';
@@ -175,6 +257,7 @@ fn go_duration(text: &str) -> Option<Duration> {
         let (unit, tail) = tail.split_at_checked(tail.find(in_number).unwrap_or(tail.len()))?;
         let amount = number(amount)?;
         let part = match unit {
+            "d" => amount.saturating_mul(86_400),
             "h" => amount.saturating_mul(3600),
             "m" => amount.saturating_mul(60),
             "s" => amount,

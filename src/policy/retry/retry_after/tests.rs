@@ -22,7 +22,7 @@ fn check(now: u64, headers: &str, expected: Option<u64>) {
         (name.as_bytes(), value.as_bytes())
     });
     assert_eq!(
-        requested(pairs, Duration::from_secs(now)),
+        requested(&pairs.collect::<Vec<_>>(), Duration::from_secs(now)),
         expected.map(Duration::from_millis),
         "{headers:.200}"
     );
@@ -48,13 +48,13 @@ fn milliseconds_have_decimals() {
     }
     let headers = [(&b"retry-after-ms"[..], &b"0.25"[..])];
     assert_eq!(
-        requested(headers.into_iter(), Duration::ZERO),
+        requested(&headers, Duration::ZERO),
         Some(Duration::from_micros(250))
     );
 }
 
 #[test]
-fn retry_after_is_seconds_or_a_date() {
+fn retry_after_is_seconds_a_duration_or_a_date() {
     for (value, expected) in [
         ("120", 120_000),
         (" \t7 ", 7000),
@@ -67,8 +67,126 @@ fn retry_after_is_seconds_or_a_date() {
         ("Sun Nov  6 08:49:37 1994", 10_000),
         ("Sun, 06 Nov 1994 08:49:27 GMT", 0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Sun, 06 Nov 1994 08:49:37 UTC", 10_000),
+        ("Sun, 06 Nov 1994 08:49:37 +0000", 10_000),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", 10_000),
+        ("1994-11-06T08:49:37Z", 10_000),
+        ("1994-11-06T08:49:37.250Z", 10_000),
+        ("1994-11-06T10:49:37+02:00", 10_000),
+        ("1994-11-06T08:49:20Z", 0),
+        ("30s", 30_000),
+        ("1m30s", 90_000),
+        ("1.5s", 1500),
+        ("250ms", 250),
+        ("2h", 7_200_000),
+        ("1d", 86_400_000),
+        ("0s", 0),
     ] {
         check(THEN - 10, &format!("retry-after: {value}"), Some(expected));
+    }
+}
+
+#[test]
+fn large_numbers_are_unix_times() {
+    for (value, expected) in [
+        ("retry-after: 1760000012", 12_000),
+        ("retry-after: 1760000012.5", 12_500),
+        ("retry-after: 1759999000", 0),
+        ("retry-after: 1760000012345", 12_345),
+        ("retry-after-ms: 1760000012345", 12_345),
+        ("retry-after-ms: 1759999999999", 0),
+        ("x-ratelimit-reset-ms: 1760000012345", 12_345),
+        ("retry-after: 999999", 999_999_000),
+    ] {
+        check(TODAY, value, Some(expected));
+    }
+}
+
+#[test]
+fn a_name_may_say_its_unit() {
+    for (header, expected) in [
+        ("x-ratelimit-reset-ms: 1500", 1500),
+        ("ratelimit-reset-ms: 1500", 1500),
+        ("x-ratelimit-reset-after: 1.5", 1500),
+        ("x-ratelimit-reset-after: 64.57", 64_570),
+        ("x-ratelimit-reset-requests-ms: 250", 250),
+        ("x-ratelimit-reset-requests-after: 7", 7000),
+        ("x-ratelimit-requests-reset-ms: 250", 250),
+        ("x-rate-limit-reset: 1760000012", 12_000),
+        ("anthropic-ratelimit-tokens-reset-ms: 40", 40),
+        ("anthropic-ratelimit-unified-reset: 1760000012", 12_000),
+        (
+            "anthropic-ratelimit-requests-reset: 2025-10-09T08:53:50Z",
+            30_000,
+        ),
+    ] {
+        check(TODAY, header, Some(expected));
+    }
+    for header in [
+        "x-ratelimit-resets: 5",
+        "x-ratelimit-preset: 5",
+        "x-ratelimit-limit: 5",
+        "x-ratelimit-reset-ms: 5s",
+        "x-ratelimit: 5",
+        "anthropic-ratelimit-: 5",
+        "some-ratelimit-reset: 5",
+    ] {
+        check(TODAY, header, None);
+    }
+}
+
+#[test]
+fn a_reset_counts_only_where_nothing_is_left() {
+    for (headers, expected) in [
+        ("x-ratelimit-remaining: 3\nx-ratelimit-reset-ms: 1500", None),
+        (
+            "x-ratelimit-remaining: 0\nx-ratelimit-reset-ms: 1500",
+            Some(1500),
+        ),
+        ("x-ratelimit-reset-ms: 1500", Some(1500)),
+        ("ratelimit-remaining: 4;w=60\nratelimit-reset: 9", None),
+        (
+            "ratelimit-remaining: 0;w=60\nratelimit-reset: 9",
+            Some(9000),
+        ),
+        (
+            "ratelimit-remaining: 0;w=60\nratelimit-reset: 9;w=60",
+            Some(9000),
+        ),
+        (
+            "ratelimit-remaining: 4;w=60, 0;w=1\nratelimit-reset: 9",
+            Some(9000),
+        ),
+        (
+            "ratelimit-remaining: 4\nratelimit-remaining: 0\nratelimit-reset: 9",
+            Some(9000),
+        ),
+        ("x-ratelimit-remaining: 3\nx-ratelimit-reset-after: 5", None),
+        (
+            "x-ratelimit-remaining-a: 3\nx-ratelimit-reset-a-ms: 5",
+            None,
+        ),
+        ("x-ratelimit-a-remaining: 3\nx-ratelimit-reset-a: 5", None),
+        // The quota of another limit, or of another family, says nothing.
+        (
+            "x-ratelimit-remaining-b: 3\nx-ratelimit-reset-a: 5",
+            Some(5000),
+        ),
+        ("x-ratelimit-remaining: 3\nratelimit-reset: 5", Some(5000)),
+        (
+            "anthropic-ratelimit-requests-remaining: 49
+          anthropic-ratelimit-requests-reset: 2025-10-09T09:53:20Z
+          anthropic-ratelimit-input-tokens-remaining: 0
+          anthropic-ratelimit-input-tokens-reset: 2025-10-09T08:54:20Z",
+            Some(60_000),
+        ),
+        (
+            "anthropic-ratelimit-tokens-remaining: 1
+          anthropic-ratelimit-tokens-reset: 2025-10-09T08:54:20Z",
+            None,
+        ),
+    ] {
+        check(TODAY, headers, expected);
     }
 }
 
@@ -137,6 +255,8 @@ fn a_reset_is_a_moment() {
             ("5000\u{b5}s", 5),
             ("3000000ns", 3),
             ("Thu, 09 Oct 2025 08:53:50 GMT", 30_000),
+            ("2025-10-09T08:53:50Z", 30_000),
+            ("2025-10-09T10:53:50.5+02:00", 30_000),
         ] {
             check(TODAY, &format!("{name}: {value}"), Some(expected));
         }
@@ -146,7 +266,7 @@ fn a_reset_is_a_moment() {
             "5x",
             "1m-5s",
             "1.2.3s",
-            "2025-10-09T08:53:50Z",
+            "2025-10-09T08:53:50",
             "5 s",
         ] {
             check(TODAY, &format!("{name}: {junk}"), None);
@@ -205,7 +325,8 @@ fn the_first_that_can_be_read_wins() {
         ("ratelimit: \"a\";r=0;t=4", 4000),
         ("ratelimit-reset: 5", 5000),
         ("x-ratelimit-reset: 6", 6000),
-        ("x-ratelimit-reset-tokens: 7", 7000),
+        ("x-rate-limit-reset: 7", 7000),
+        ("anthropic-ratelimit-tokens-reset: 8", 8000),
     ];
     for first in 0..all.len() {
         let names = |from: usize| all[from..].iter().rev().map(|(line, _)| *line);
@@ -218,6 +339,8 @@ fn the_first_that_can_be_read_wins() {
         let lines = junk.collect::<String>() + &lines.join("\n");
         check(TODAY, &lines, Some(all[first].1));
     }
+    let longest = "x-ratelimit-reset-a: 7\nanthropic-ratelimit-a-reset: 8\nx-ratelimit-reset-b: 6";
+    check(TODAY, longest, Some(8000));
     check(
         TODAY,
         "ratelimit-remaining: 1\nratelimit-reset: 5\nx-ratelimit-reset: 6",
@@ -253,13 +376,19 @@ fn junk_asks_for_nothing() {
         "Sun, 06 Nov 1994 08:49:37 CET",
         "\u{1f600}, s",
     ] {
-        for name in WAYS.iter().map(|way| way.0).chain(["x-ratelimit-reset-a"]) {
+        for name in FIXED.iter().map(|way| way.0).chain([
+            "ratelimit-reset",
+            "x-ratelimit-reset",
+            "x-ratelimit-reset-a",
+            "x-ratelimit-reset-ms",
+            "anthropic-ratelimit-a-reset",
+        ]) {
             check(TODAY, &format!("{name}: {junk}"), None);
             check(TODAY, &format!("{name}:{junk}"), None);
         }
     }
     let headers = [(&b"retry-after"[..], &b"5\xff"[..])];
-    assert_eq!(requested(headers.into_iter(), Duration::ZERO), None);
+    assert_eq!(requested(&headers, Duration::ZERO), None);
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(super) fn slot() -> Record {
             counts: Counts {
                 successes: 2,
                 failures: 300,
+                cooled: 41,
                 slow: 4,
                 micros: 5_000_000_000,
             },

@@ -44,6 +44,52 @@ fn a_cool_down_is_given_up_to_a_limit_or_not_at_all() {
 }
 
 #[test]
+fn whose_wishes_are_read() {
+    let default = RetryPolicy::default().retry_after_statuses;
+    assert_eq!(retry("").retry_after_statuses, default);
+    assert_eq!(
+        default,
+        Statuses::new(vec![429..=429, 503..=503, 529..=529])
+    );
+    let given = retry(r#""retry_after_statuses": [403, "500-599"]"#);
+    let expected = Statuses::new(vec![403..=403, 500..=599]);
+    assert_eq!(given.retry_after_statuses, expected);
+    let none = retry(r#""retry_after_statuses": []"#);
+    assert_eq!(none.retry_after_statuses, Statuses::new(Vec::new()));
+    check_retry(
+        r#""retry_after_statuses": 429"#,
+        &["retry_after_statuses: must be a list, got 429"],
+    );
+}
+
+#[test]
+fn cool_downs_of_answers_that_name_no_time() {
+    assert_eq!(retry("").cool_downs, []);
+    assert_eq!(retry(r#""cool_down": []"#).cool_downs, []);
+    let fields = r#""cool_down": [{"status": [401, 402], "for": "60s"},
+                                  {"status": ["5xx"], "for": 0.5}]"#;
+    let first = Statuses::new(vec![401..=401, 402..=402]);
+    let second = Statuses::new(vec![500..=599]);
+    let expected = [
+        (first, Duration::from_secs(60)),
+        (second, Duration::from_millis(500)),
+    ];
+    assert_eq!(retry(fields).cool_downs, expected);
+    check_retry(
+        r#""cool_down": [{"status": [401]}, {"for": 0, "until": 5}, {"status": [], "for": 1}, 7]"#,
+        &[
+            "cool_down[0].for: must be given",
+            "cool_down[1].for: must be a duration above 0 and at most 24 h: seconds (0.25) or \
+                 text (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0",
+            "cool_down[1].until: unknown field",
+            "cool_down[1].status: must be given",
+            "cool_down[2].status: must have 1 to 1000 entries, got []",
+            "cool_down[3]: must be an object, got 7",
+        ],
+    );
+}
+
+#[test]
 fn each_budget() {
     let default = BudgetPolicy::default();
     for (budget, expected) in [
