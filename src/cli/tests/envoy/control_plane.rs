@@ -1,6 +1,5 @@
-//! What control planes make of the resources in `envoy/istio` and `envoy/gateway`. The files are
-//! turned into Envoy's configuration as Istio and Envoy Gateway do it, so that a test of the result
-//! is a test of the files.
+//! What a control plane makes of the resources in `envoy/istio`. The files are turned into Envoy's
+//! configuration as Istio does it, so that a test of the result is a test of the files.
 //!
 //! | of a resource | Istio makes |
 //! |---|---|
@@ -8,9 +7,6 @@
 //! | its `pluginConfig` | a string of JSON in which every number has been a double |
 //! | VirtualService | routes with `timeout: 0s`, and Istio's own retries unless they are off |
 //! | EnvoyFilter | the route of that name, with the value merged into it |
-//!
-//! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and
-//! names the cluster of a rule after the rule.
 //!
 //! Limits: this is written after their sources and was compared with none of them running. TLS
 //! between proxies, limits of clusters and the telemetry of Istio are left out: they touch neither
@@ -28,15 +24,17 @@ use steerage_harness::{Envoy, EnvoyBuilder};
 
 use crate::samples::root;
 
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The type of the filter.
+pub(crate) const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
-const MODULE: &str = "steerage.wasm";
+/// The module that ships.
+pub(crate) const MODULE: &str = "steerage.wasm";
 
 /// A service of the mesh that no resource names.
 pub(crate) const OTHER: &str = "other.default.svc.cluster.local";
 
 /// The resources of one file.
-pub(crate) struct Resources(Vec<Value>);
+pub(crate) struct Resources(pub(crate) Vec<Value>);
 
 /// A proxy of Istio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +48,11 @@ impl Resources {
     /// Those of a file in `envoy/`.
     pub(crate) fn read(file: &str) -> Self {
         let text = fs::read_to_string(root().join("envoy").join(file)).expect("a file");
-        let documents = serde_yaml_ng::Deserializer::from_str(&text);
-        let documents = documents.map(|document| Value::deserialize(document).expect("YAML"));
-        Self(documents.collect())
+        Self(of_yaml(&text))
     }
 
-    fn of_kind(&self, kinds: &[&str]) -> Option<&Value> {
+    /// The first of these kinds.
+    pub(crate) fn of_kind(&self, kinds: &[&str]) -> Option<&Value> {
         let mut all = self.0.iter();
         all.find(|resource| kinds.iter().any(|kind| resource["kind"] == *kind))
     }
@@ -228,7 +225,7 @@ fn through_doubles(value: Value) -> Value {
     }
 }
 
-fn string(configuration: &Value) -> Value {
+pub(crate) fn string(configuration: &Value) -> Value {
     json!({
         "@type": "type.googleapis.com/google.protobuf.StringValue",
         "value": configuration.to_string(),
@@ -236,12 +233,12 @@ fn string(configuration: &Value) -> Value {
 }
 
 /// The module as a file, which is what the agent makes of an image.
-fn code(module: &str) -> Value {
+pub(crate) fn code(module: &str) -> Value {
     let path = root().join("target").join(module);
     json!({"local": {"filename": path.canonicalize().expect("the module")}})
 }
 
-fn router() -> Value {
+pub(crate) fn router() -> Value {
     json!({"name": "envoy.filters.http.router", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
     }})
@@ -317,60 +314,16 @@ impl Discovery {
     }
 }
 
-/// A resource's namespace and its name, with this between them.
-fn name_of(resource: &Value, between: &str) -> String {
-    let part = |name: &str| resource["metadata"][name].as_str().expect("a name");
-    [part("namespace"), part("name")].join(between)
+/// The documents of a file.
+pub(crate) fn of_yaml(text: &str) -> Vec<Value> {
+    let documents = serde_yaml_ng::Deserializer::from_str(text);
+    documents
+        .map(|document| Value::deserialize(document).expect("YAML"))
+        .collect()
 }
 
-/// An Envoy of Envoy Gateway.
-pub(crate) fn gateway(resources: &Resources) -> EnvoyBuilder {
-    let policy = resources
-        .of_kind(&["EnvoyExtensionPolicy"])
-        .expect("a policy");
-    let route = resources.of_kind(&["HTTPRoute"]).expect("a route");
-    assert_eq!(
-        policy["spec"]["targetRefs"][0]["name"],
-        route["metadata"]["name"]
-    );
-    let id = format!("envoyextensionpolicy/{}/wasm/0", name_of(policy, "/"));
-    let filter = format!("envoy.filters.http.wasm/{id}");
-    let wasm = &policy["spec"]["wasm"][0];
-    let filters = json!([
-        {"name": filter, "disabled": true, "typed_config": {"@type": WASM, "config": {
-            "name": wasm["name"],
-            "root_id": wasm["rootID"],
-            "fail_open": wasm["failOpen"],
-            "configuration": string(&wasm["config"]),
-            "vm_config": {"vm_id": id, "runtime": "envoy.wasm.runtime.v8", "code": code(MODULE)},
-        }}},
-        router(),
-    ]);
-    let on = json!({filter: {
-        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}
-    }});
-    let rules = route["spec"]["rules"].as_array().expect("rules");
-    let mut routes: Vec<_> = rules
-        .iter()
-        .enumerate()
-        .map(|(index, rule)| {
-            let headers = rule["matches"][0]["headers"].as_array();
-            let headers = headers.into_iter().flatten().map(|header| {
-                json!({"name": header["name"], "string_match": {"exact": header["value"]}})
-            });
-            let headers: Vec<_> = headers.collect();
-            let cluster = format!("httproute/{}/rule/{index}", name_of(route, "/"));
-            json!({
-                "match": {"prefix": "/", "headers": headers},
-                "route": {"cluster": cluster, "timeout": rule["timeouts"]["request"]},
-                "typed_per_filter_config": on,
-            })
-        })
-        .collect();
-    // Rules with more conditions come first, in any order of the file.
-    routes.sort_by_key(|route| route["match"]["headers"] == json!([]));
-    let hosts = json!([{"name": "all", "domains": ["*"], "routes": routes}]);
-    Envoy::builder()
-        .merge_manager(json!({"http_filters": filters}))
-        .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+/// A resource's namespace and its name, with this between them.
+pub(crate) fn name_of(resource: &Value, between: &str) -> String {
+    let part = |name: &str| resource["metadata"][name].as_str().expect("a name");
+    [part("namespace"), part("name")].join(between)
 }

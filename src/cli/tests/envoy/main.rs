@@ -3,7 +3,8 @@
 //! | file | what holds |
 //! |---|---|
 //! | this | an Envoy loads what `render envoy` writes of any configuration |
-//! | `manifests`, `control_plane` | the resources for Istio and Envoy Gateway steer |
+//! | `manifests`, `control_plane` | the resources for Istio steer |
+//! | `gateway` | those for Envoy Gateway do |
 //!
 //! `--mode validate` loads the module and hands the configuration to it, so that a configuration
 //! which the filter refuses is refused here too.
@@ -16,6 +17,7 @@
 )]
 
 mod control_plane;
+mod gateway;
 mod manifests;
 #[path = "../command/mutation.rs"]
 mod mutation;
