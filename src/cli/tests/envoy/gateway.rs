@@ -1,5 +1,5 @@
-//! What is rendered for an Envoy Gateway at work: turned into Envoy's configuration as an Envoy Gateway
-//! does it, on a real Envoy with the real filter.
+//! What is rendered for an Envoy Gateway at work: turned into Envoy's configuration as an Envoy
+//! Gateway does it, on a real Envoy with the real filter.
 //!
 //! Envoy Gateway turns the filter on for the routes of its policy only, gives it a `vm_id`, and
 //! names the cluster of a rule after the rule.
@@ -165,7 +165,7 @@ fn a_rule_of_an_envoy_gateway_writes_the_host_of_its_endpoint() {
             let answer = ask(&envoy, "public.example", "/").await?;
             assert_eq!(seen(&answer), (200, "west".to_owned()), "{answer:?}");
         }
-        // Each attempt has reached its endpoint, by the router or by a call, and asked for its host.
+        // Each attempt has asked for its endpoint's host, by the router or by a call.
         assert_eq!((east.count(), west.count()), (3, 6));
         for (upstream, host) in [(&east, "east.example"), (&west, "west.example")] {
             for received in upstream.received() {
