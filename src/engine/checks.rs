@@ -25,7 +25,7 @@ impl SteeredPool {
         rng: &mut dyn Rng,
         turn: &mut Turn<'_>,
     ) {
-        if self.pool().checks.is_none() {
+        if self.pool().checks.is_none() || self.is_checked_elsewhere {
             return;
         }
         let now = turn.now;

@@ -37,6 +37,16 @@ pub(crate) struct Ended<'a> {
     pub(crate) requested: Option<Duration>,
 }
 
+/// What a new configuration changes once in what has been agreed on before it.
+#[derive(Debug, Default)]
+pub(crate) struct TakesOver {
+    pub(crate) is_done: bool,
+    /// Whether its checks are other checks than before.
+    pub(crate) rechecks: bool,
+    /// When the checks were due before it.
+    pub(crate) due: Vec<Option<Instant>>,
+}
+
 /// A pool of one worker.
 #[derive(Debug)]
 pub(crate) struct SteeredPool {
@@ -49,6 +59,9 @@ pub(crate) struct SteeredPool {
     pub(crate) durations: Vec<Vec<u32>>,
     /// Whether its description has been published.
     pub(crate) is_described: bool,
+    pub(crate) takes_over: TakesOver,
+    /// Whether a newer configuration of its VM checks its endpoints.
+    pub(crate) is_checked_elsewhere: bool,
 }
 
 impl SteeredPool {
@@ -65,6 +78,8 @@ impl SteeredPool {
             state,
             durations: vec![Vec::new(); measured],
             is_described: false,
+            takes_over: TakesOver::default(),
+            is_checked_elsewhere: false,
             settings,
         }
     }
@@ -231,13 +246,16 @@ impl SteeredPool {
         let (before, written) =
             self.agreement
                 .change_among(turn.store, &endpoint.cluster, |agreed, others| {
-                    let before = agreed.clone();
-                    change(pool, agreed);
                     let is_open = |(cluster, agreed): &(&str, &Agreed)| {
                         let closed = agreed.breaker.name() == StateName::Closed;
                         !closed && pool.endpoints.iter().any(|it| &*it.cluster == *cluster)
                     };
-                    pool.limit_open(&before, agreed, others.filter(is_open).count());
+                    let others_open = others.filter(is_open).count();
+                    let before = agreed.clone();
+                    pool.bring_in_force(agreed, others_open, turn.now);
+                    let bounded = agreed.clone();
+                    change(pool, agreed);
+                    pool.limit_open(&bounded, agreed, others_open);
                     before
                 });
         let after = self.agreement.get(&endpoint.cluster);
@@ -246,7 +264,7 @@ impl SteeredPool {
             if written.is_ok() && from != to {
                 state.totals_mut().breaker_became(to);
             }
-            state.agree(after.clone());
+            pool.agree(state, after.clone(), turn.now);
         }
         match written {
             Ok(()) if turn.debug => {
@@ -272,9 +290,36 @@ impl SteeredPool {
         if !self.agreement.take_news() {
             return;
         }
-        let endpoints = self.settings.pool.endpoints.iter();
-        for (endpoint, state) in endpoints.zip(self.state.endpoints_mut()) {
-            state.agree(self.agreement.get(&endpoint.cluster));
+        let pool = &self.settings.pool;
+        for (endpoint, state) in pool.endpoints.iter().zip(self.state.endpoints_mut()) {
+            pool.agree(state, self.agreement.get(&endpoint.cluster), turn.now);
+        }
+    }
+
+    /// Brings what was agreed on before this configuration within its bounds, and has endpoints
+    /// checked anew where it checks in another way. If another worker has begun to, it is checked.
+    #[inline(never)]
+    pub(crate) fn take_over(&mut self, turn: &mut Turn<'_>) {
+        let TakesOver { rechecks, due, .. } = core::mem::replace(
+            &mut self.takes_over,
+            TakesOver {
+                is_done: true,
+                ..TakesOver::default()
+            },
+        );
+        let known: Vec<EndpointIndex> = (self.settings.pool.endpoints.iter())
+            .zip(self.state.endpoints())
+            .filter(|(endpoint, _)| self.agreement.get(&endpoint.cluster) != Agreed::default())
+            .map(|(_, (index, _))| index)
+            .collect();
+        let now = turn.now;
+        for index in known {
+            let before = due.get(index.position()).copied().flatten();
+            self.change(index, turn, |_, agreed| {
+                if rechecks && agreed.health.due() == before {
+                    agreed.health.check_soon(now);
+                }
+            });
         }
     }
 

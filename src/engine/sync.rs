@@ -24,6 +24,9 @@ impl Worker {
         let now = turn.now;
         for pool in &mut self.pools {
             pool.steered.refresh_agreed(turn);
+            if !pool.steered.takes_over.is_done {
+                pool.steered.take_over(turn);
+            }
         }
         let mut figures = Vec::new();
         // A worker that only answers operators has nothing to publish, and reads when it is asked.
@@ -54,10 +57,12 @@ impl Worker {
     }
 
     /// Another configuration of the VM has begun or ended, and with it which of them reports what
-    /// is under way: publishes at once, if there is news.
+    /// is under way: publishes at once, if there is news. Whether a newer one checks for this one
+    /// is said next, by [`Worker::checks_for`].
     pub fn republish(&mut self, turn: &mut Turn<'_>) {
         for pool in &mut self.pools {
             pool.steered.state.is_followed();
+            pool.steered.is_checked_elsewhere = false;
         }
         if self.slots.has_published() {
             self.publish_slot(turn);

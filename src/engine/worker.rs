@@ -110,6 +110,18 @@ impl Worker {
             if let Some(old) = before.pools.iter().find(same) {
                 let old = &old.steered;
                 pool.steered.state.resume(new, old.pool(), &old.state);
+                pool.steered.takes_over.rechecks = new.checks_otherwise_than(old.pool());
+            }
+        }
+    }
+
+    /// Checks what the worker of an older configuration of its VM would check: what that one asks
+    /// for is not in force any more.
+    pub fn checks_for(&self, before: &mut Self) {
+        let checking = self.pools.iter().map(|pool| pool.steered.pool());
+        for new in checking.filter(|pool| pool.checks.is_some()) {
+            for old in before.pools.iter_mut().map(|pool| &mut pool.steered) {
+                old.is_checked_elsewhere |= old.pool().name == new.name;
             }
         }
     }
@@ -121,6 +133,9 @@ impl Worker {
     pub fn start(&mut self, turn: &mut Turn<'_>) {
         for pool in &mut self.pools {
             pool.steered.refresh_agreed(turn);
+            let states = pool.steered.state.endpoints();
+            let due = states.map(|(_, state)| state.agreed().health.due());
+            pool.steered.takes_over.due = due.collect();
         }
         if let Some(period) = self.timers.start(turn.now) {
             turn.actions.push_back(Action::SetTimer(period));

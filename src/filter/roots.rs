@@ -34,7 +34,7 @@ pub(super) fn configure(root: ContextId) -> bool {
     contexts::configure(Rc::clone(&plugin));
     let now = host::now();
     performer(&plugin, now).event(Worker::start);
-    republish(root, now);
+    republish(now);
     true
 }
 
@@ -78,15 +78,18 @@ pub(super) fn deleted(root: ContextId) {
         let orphans = performer(&plugin, now).event(Worker::retire);
         plugin.metrics.retire(&orphans.unwrap_or_default());
         drop(plugin);
-        republish(root, now);
+        republish(now);
     }
 }
 
-/// A root has begun or ended, and the others may have something else to tell of what is under way.
-fn republish(root: ContextId, now: Instant) {
-    for other in contexts::plugins() {
-        if other.root != root {
-            performer(&other, now).event(Worker::republish);
+/// A root has begun or ended: the others may have something else to tell of what is under way, and
+/// of those that check the same the newest does.
+fn republish(now: Instant) {
+    let plugins = contexts::plugins();
+    for (position, plugin) in plugins.iter().enumerate() {
+        performer(plugin, now).event(Worker::republish);
+        for newer in plugins.iter().skip(position + 1) {
+            newer.with_worker(|newer| plugin.with_worker(|older| newer.checks_for(older)));
         }
     }
 }

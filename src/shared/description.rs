@@ -37,6 +37,8 @@ pub struct Description {
     pub window: Duration,
     /// Below which available share of the weight breakers and health are ignored; `None`: never.
     pub panic_threshold: Option<f64>,
+    /// Whether its endpoints are checked, so that verdicts on their health hold.
+    pub is_checked: bool,
     /// Its endpoints, in the order of the configuration.
     pub endpoints: Vec<DescribedEndpoint>,
 }
@@ -72,6 +74,7 @@ impl Description {
             keepalive_expiry: pool.keepalive.expiry,
             window: pool.breaker.window,
             panic_threshold: pool.panic_threshold,
+            is_checked: pool.checks.is_some(),
             endpoints: endpoints.collect(),
         }
     }
@@ -123,6 +126,7 @@ impl<'a> From<&'a Description> for wire::description::Record<'a> {
             keepalive_expiry: nanos(description.keepalive_expiry),
             window: nanos(description.window),
             panic_threshold: description.panic_threshold,
+            is_checked: description.is_checked,
             endpoints: endpoints.collect(),
         }
     }
@@ -153,6 +157,7 @@ impl TryFrom<wire::description::Record<'_>> for Description {
             keepalive_expiry: Duration::from_nanos(record.keepalive_expiry),
             window: Duration::from_nanos(record.window),
             panic_threshold: record.panic_threshold,
+            is_checked: record.is_checked,
             endpoints: endpoints.collect::<Result<_, _>>()?,
         })
     }

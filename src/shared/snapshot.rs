@@ -73,8 +73,12 @@ pub fn take(store: &dyn Store, now: Instant) -> Vec<PoolSnapshot> {
         pool.times.sort_unstable();
         let mut agreement = Agreement::new(key::agreement(&pool.name));
         agreement.refresh(store);
+        let is_checked = pool.description.is_checked;
         for endpoint in &mut pool.endpoints {
             endpoint.agreed = agreement.get(&endpoint.cluster);
+            if !is_checked {
+                endpoint.agreed.health = endpoint.agreed.health.unchecked();
+            }
         }
     }
     pools

@@ -37,6 +37,7 @@ mod reloading;
 mod retry_limits;
 mod retrying;
 mod sending;
+mod taking_over;
 
 mod answering;
 mod attempt_log;

@@ -30,6 +30,7 @@
 //! Three failures at 4 s open it for 4 s, because it was closed for only half a second; at 9 s they
 //! would open it for 1 s again.
 
+mod in_force;
 mod last_resort;
 mod parts;
 mod policy;

@@ -231,6 +231,36 @@ impl HealthRecord {
         true
     }
 
+    /// A check that is due later than `policy` would ever plan it was planned under another one: it
+    /// is due at once.
+    pub(crate) fn hasten(&mut self, policy: &CheckPolicy, now: Instant) {
+        let pause = |health| policy.pause(health, 1.0);
+        let longest = pause(Health::Unhealthy).max(pause(Health::Healthy));
+        if self.due.is_some_and(|due| due.since(now) > longest) {
+            self.due = Some(now);
+        }
+    }
+
+    /// A check is due, whatever was planned.
+    pub fn check_soon(&mut self, now: Instant) {
+        self.due = self.due.min(Some(now));
+    }
+
+    /// What is left of it where nobody checks: what live answers say.
+    #[must_use]
+    pub fn unchecked(&self) -> Self {
+        Self {
+            degraded_until: self.degraded_until,
+            ..Self::default()
+        }
+    }
+
+    /// When the next check is due; at once if there is none yet.
+    #[must_use]
+    pub const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
     /// Whether a check is due.
     #[must_use]
     pub fn check_is_due(&self, now: Instant) -> bool {

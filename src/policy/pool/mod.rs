@@ -6,6 +6,7 @@
 //! Example: two workers serve one pool of three endpoints. There is one `Pool`, and each worker has
 //! a `PoolState` with three endpoint states.
 
+mod in_force;
 mod state;
 mod timeouts;
 

@@ -132,6 +132,12 @@ impl RetryPolicy {
         (!cool_down.is_zero()).then_some(cool_down)
     }
 
+    /// The longest cool-down that there may be; zero if there is none.
+    pub(crate) fn longest_cool_down(&self) -> Duration {
+        let given = self.cool_downs.iter().map(|(_, time)| *time);
+        given.chain(self.max_cool_down).max().unwrap_or_default()
+    }
+
     /// The cool-down after an answer that names no time.
     fn given_cool_down(&self, outcome: Outcome) -> Option<Duration> {
         let Outcome::Answered(status) = outcome else {

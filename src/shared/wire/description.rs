@@ -15,6 +15,7 @@ pub(crate) struct Record<'a> {
     pub(crate) window: u64,
     /// A share, 0.0..=1.0.
     pub(crate) panic_threshold: Option<f64>,
+    pub(crate) is_checked: bool,
     #[serde(borrow)]
     pub(crate) endpoints: Vec<Endpoint<'a>>,
 }

@@ -182,6 +182,7 @@ pub(super) fn description() -> Description {
         keepalive_expiry: Duration::from_secs(5),
         window: Duration::from_millis(10_500),
         panic_threshold: Some(0.5),
+        is_checked: true,
         endpoints: vec![
             endpoint("outbound|80||a", "a", 1.0, true),
             endpoint("b", "b", 0.0, false),
