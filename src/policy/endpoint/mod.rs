@@ -6,6 +6,7 @@
 
 mod agreed;
 mod check_host;
+mod cool_down;
 mod in_flight;
 pub mod operator;
 mod others;
@@ -17,6 +18,7 @@ use alloc::boxed::Box;
 use twox_hash::XxHash64;
 
 pub use agreed::{Agreed, Exclusion};
+pub use cool_down::CoolDown;
 pub use others::Others;
 pub(crate) use recent::LEAST_SECONDS;
 pub use state::{EndpointState, Took};

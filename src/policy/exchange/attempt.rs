@@ -15,6 +15,7 @@ pub struct Attempt {
     pub(super) number: u8,
     pub(super) sent: Instant,
     pub(super) timeout: Duration,
+    pub(super) tries_cool_down: bool,
 }
 
 impl Attempt {
@@ -47,6 +48,18 @@ impl Attempt {
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The same as a trial of its endpoint's cool-down.
+    pub const fn trying_cool_down(mut self, tries: bool) -> Self {
+        self.tries_cool_down = tries;
+        self
+    }
+
+    /// Whether it tries its endpoint's cool-down: a good answer ends that.
+    #[must_use]
+    pub const fn tries_cool_down(&self) -> bool {
+        self.tries_cool_down
     }
 
     /// The client's request is complete only now: the endpoint's time starts here.
