@@ -6,6 +6,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use steerage_policy::matching::{HostPattern, PathRegex};
+use steerage_policy::outcome::GrpcStatus;
 use steerage_policy::retry::Statuses;
 use steerage_policy::retry::idempotency::Methods;
 
@@ -59,6 +60,17 @@ impl FromValue for RangeInclusive<u16> {
             Value::Statuses(range) => Some(range.clone()),
             _ => u16::from_value(checked).map(|status| status..=status),
         }
+    }
+}
+
+/// A failure by its name, or any status by its number.
+impl FromValue for GrpcStatus {
+    fn from_value(checked: &Checked<'_>) -> Option<Self> {
+        match checked.value {
+            Value::Choice(position) => u8::try_from(position + 1).ok(),
+            _ => u8::from_value(checked),
+        }
+        .map(Self)
     }
 }
 

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use steerage_policy::endpoint::{Agreed, Endpoint, EndpointIndex};
 use steerage_policy::exchange::Attempt;
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Class, Kind, Outcome};
 use steerage_policy::pool::{Pool, PoolState};
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
@@ -61,7 +61,7 @@ pub(crate) fn ended(
         pool.name,
         attempt.number(),
         name(pool, attempt),
-        outcome.kind().name(),
+        name_of(outcome),
         Status(outcome),
         Seconds(took)
     )
@@ -102,6 +102,15 @@ pub(crate) fn changed(
     lines.into_iter().flatten()
 }
 
+/// What a line calls an outcome: the kind of failure, or what the answer was to the client.
+fn name_of(outcome: Outcome) -> &'static str {
+    match (outcome.class(), outcome.failure()) {
+        (Class::Success, _) => Kind::Success.name(),
+        (_, Some(kind)) => kind.name(),
+        (_, None) => Kind::Neutral.name(),
+    }
+}
+
 fn name<'a>(pool: &'a Pool, attempt: &Attempt) -> &'a str {
     pool.endpoint(attempt.endpoint())
         .map_or("", |endpoint| &endpoint.name)
@@ -140,6 +149,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Outcome::Answered(status) => write!(f, " status={status}"),
+            Outcome::Grpc(status) => write!(f, " grpc_status={}", status.0),
             _ => Ok(()),
         }
     }

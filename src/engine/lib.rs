@@ -21,6 +21,7 @@
 //! | [`action`] | [`Action`]: what the shell is asked for |
 //! | `walk/` | one exchange: its phases, its attempts, its answer |
 //! | `pool` | a pool with what this worker knows of it |
+//! | `changes`, `signals` | how it changes what the workers agree on; what an answer requests |
 //! | `checks`, `sync` | health checks; the round in which workers publish and read |
 //! | `timers` | what is due when |
 //! | `kept_bytes` | how much of requests and answers is kept in memory |
@@ -81,6 +82,7 @@ pub mod turn;
 
 mod timers;
 
+mod changes;
 mod debug_log;
 mod pool;
 mod signals;
@@ -96,4 +98,5 @@ pub use action::{Action, Actions, Flow};
 pub use kept_bytes::KeptBytes;
 pub use names::{StreamId, StreamKey};
 pub use turn::Turn;
+pub use walk::End;
 pub use worker::Worker;

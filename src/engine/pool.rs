@@ -8,19 +8,20 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use rand::{Rng, RngExt as _};
-use steerage_policy::breaker::{Pass, StateName, TrialId};
-use steerage_policy::endpoint::{Agreed, EndpointIndex};
-use steerage_policy::exchange::{Attempt, Choice, Exchange};
-use steerage_policy::outcome::{Class, Neutral, Outcome};
-use steerage_policy::pool::{Pool, PoolState};
+use steerage_policy::breaker::{Pass, TrialId};
+use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::judge::{Facts, Judged};
+use steerage_policy::outcome::{Neutral, Outcome};
+use steerage_policy::pool::{Judgement, Pool, PoolState};
 use steerage_policy::retry::condition::{AnswerHead, Failed};
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::retry::{Decision, Ending};
 use steerage_policy::time::{Instant, nanos};
-use steerage_shared::agreement::{Agreement, Lost};
+use steerage_shared::agreement::Agreement;
 use steerage_shared::key;
 
-use crate::action::{Action, AttemptEnded, Trouble};
+use crate::action::{Action, AttemptEnded};
 use crate::answer::Answer;
 use crate::debug_log;
 use crate::names::StreamId;
@@ -108,14 +109,12 @@ impl SteeredPool {
                 Some(pass) => Some(pass),
                 None => {
                     let expires = exchange.deadline() + PERMIT_GRACE;
-                    self.begin_trial(choice, expires, rng, turn)
+                    self.begin_trial(choice.endpoint, expires, rng, turn)
                 }
             };
             if let Some(pass) = pass {
                 let pool = &self.settings.pool;
-                let attempt = exchange
-                    .attempt(pool, &mut self.state, choice.endpoint, pass, now)
-                    .trying_cool_down(choice.tries_cool_down);
+                let attempt = exchange.attempt(pool, &mut self.state, choice.endpoint, pass, now);
                 if turn.debug {
                     let line = debug_log::begun(stream, pool, &self.state, &attempt, now);
                     turn.actions.push_back(Action::Debug(line));
@@ -127,36 +126,99 @@ impl SteeredPool {
     }
 
     /// Learns what an attempt came to, logs it, and changes its breaker if that is concerned.
-    /// `request` is `None` if it is not there any more; `cools`: its answer starts a cool-down.
+    /// `request` is `None` if it is not there any more.
     pub(crate) fn record(
         &mut self,
         stream: StreamId,
         attempt: &Attempt,
         request: Option<&mut Kept>,
-        (outcome, cools): (Outcome, bool),
+        facts: Facts,
         turn: &mut Turn<'_>,
     ) {
+        self.note(stream, attempt, facts.outcome, turn);
+        let judgement = self
+            .state
+            .record(&self.settings.pool, attempt, facts, turn.now);
+        self.judge(judgement, turn);
+        self.log_end(attempt, request, facts.outcome, turn);
+    }
+
+    /// The answer to an attempt begins and goes to the client: what it will say of the endpoint if
+    /// it ends as well. `None`: it is no success, and is to be recorded now.
+    pub(crate) fn answer_begins(
+        &mut self,
+        stream: StreamId,
+        attempt: &Attempt,
+        request: &mut Kept,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) -> Option<Judged> {
+        let pool = &self.settings.pool;
+        let judged = self.state.answer_begins(pool, attempt, outcome, turn.now)?;
+        self.note(stream, attempt, outcome, turn);
+        self.log_end(attempt, Some(request), outcome, turn);
+        Some(judged)
+    }
+
+    /// The answer to an attempt, which began at `began`, has ended as well as it began.
+    pub(crate) fn answer_was_good(
+        &mut self,
+        attempt: &Attempt,
+        judged: Judged,
+        began: Instant,
+        turn: &mut Turn<'_>,
+    ) {
+        let took = began.since(attempt.sent());
+        let pool = &self.settings.pool;
+        let judgement = self.state.count(pool, attempt, judged, took, turn.now);
+        self.judge(judgement, turn);
+    }
+
+    /// The answer to an attempt, which began at `began`, has failed before its end, or by what it
+    /// said last.
+    #[cold]
+    pub(crate) fn answer_failed(
+        &mut self,
+        stream: StreamId,
+        attempt: &Attempt,
+        outcome: Outcome,
+        began: Instant,
+        turn: &mut Turn<'_>,
+    ) {
+        let (pool, now) = (&self.settings.pool, turn.now);
+        if turn.debug {
+            let took = now.since(attempt.sent());
+            let line = debug_log::ended(stream, pool, attempt, outcome, took);
+            turn.actions.push_back(Action::Debug(line));
+        }
+        let judgement = self.state.answer_failed(pool, attempt, outcome, began, now);
+        self.judge(judgement, turn);
+    }
+
+    /// Measures and shows what an attempt has come to.
+    fn note(&mut self, stream: StreamId, attempt: &Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
         let took = turn.now.since(attempt.sent());
-        if outcome.class() != Class::Neutral {
+        if !matches!(outcome, Outcome::Neutral(_)) {
             self.measure(attempt.endpoint(), took, turn);
         }
         if turn.debug {
             let line = debug_log::ended(stream, self.pool(), attempt, outcome, took);
             turn.actions.push_back(Action::Debug(line));
         }
-        let judgement = self
-            .state
-            .record(&self.settings.pool, attempt, outcome, cools, turn.now);
-        if let Some(judgement) = judgement {
-            let now = turn.now;
-            let ends_panic = self.change(judgement.endpoint, turn, |pool, agreed| {
-                judgement.apply(pool, agreed, now)
-            });
-            if ends_panic == Some(true) {
-                self.try_others(judgement.endpoint, turn);
-            }
+    }
+
+    /// Has the breaker of an endpoint judge an attempt, if it is concerned.
+    fn judge(&mut self, judgement: Option<Judgement>, turn: &mut Turn<'_>) {
+        let Some(judgement) = judgement else {
+            return;
+        };
+        let now = turn.now;
+        let ends_panic = self.change(judgement.endpoint, turn, |pool, agreed| {
+            judgement.apply(pool, agreed, now)
+        });
+        if ends_panic == Some(true) {
+            self.try_others(judgement.endpoint, turn);
         }
-        self.log_end(attempt, request, outcome, turn);
     }
 
     /// An endpoint has come back in panic: the others that are open are tried at once.
@@ -219,125 +281,15 @@ impl SteeredPool {
         decision
     }
 
-    /// Changes what the workers agree on for an endpoint; `None` if the change was lost. If another
-    /// worker writes in between, `change` is made again on what it has written.
-    pub(crate) fn change<T>(
-        &mut self,
-        index: EndpointIndex,
-        turn: &mut Turn<'_>,
-        change: impl Fn(&Pool, &mut Agreed) -> T,
-    ) -> Option<T> {
-        let mut answer = None;
-        let mut change = |pool: &Pool, agreed: &mut Agreed| answer = Some(change(pool, agreed));
-        self.write(index, turn, &mut change).ok()?;
-        answer
-    }
-
-    /// The part of [`SteeredPool::change`] that is the same for every change. It is long, so it is
-    /// not compiled anew for each.
-    fn write(
-        &mut self,
-        index: EndpointIndex,
-        turn: &mut Turn<'_>,
-        change: &mut dyn FnMut(&Pool, &mut Agreed),
-    ) -> Result<(), Lost> {
-        let pool = &self.settings.pool;
-        let Some(endpoint) = pool.endpoint(index) else {
-            return Ok(());
-        };
-        let (before, written) =
-            self.agreement
-                .change_among(turn.store, &endpoint.cluster, |agreed, others| {
-                    let is_open = |(cluster, agreed): &(&str, &Agreed)| {
-                        let closed = agreed.breaker.name() == StateName::Closed;
-                        !closed && pool.endpoints.iter().any(|it| &*it.cluster == *cluster)
-                    };
-                    let others_open = others.filter(is_open).count();
-                    let before = agreed.clone();
-                    pool.bring_in_force(agreed, others_open, turn.now);
-                    let bounded = agreed.clone();
-                    change(pool, agreed);
-                    pool.limit_open(&bounded, agreed, others_open);
-                    before
-                });
-        let after = self.agreement.get(&endpoint.cluster);
-        if let Some(state) = self.state.endpoint_mut(index) {
-            let (from, to) = (before.breaker.name(), after.breaker.name());
-            if written.is_ok() && from != to {
-                state.totals_mut().breaker_became(to);
-            }
-            pool.agree(state, after.clone(), turn.now);
-        }
-        match written {
-            Ok(()) if turn.debug => {
-                let lines = debug_log::changed(pool, endpoint, &before, &after, turn.now);
-                turn.actions.extend(lines.map(Action::Debug));
-            }
-            Ok(()) => {}
-            Err(lost) => turn.actions.push_back(Action::Trouble(match lost {
-                Lost::Contention => Trouble::Contention,
-                Lost::Refused => Trouble::SharedData,
-            })),
-        }
-        written
-    }
-
-    /// Reads what has been agreed on, and takes it over if there is news.
-    pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) {
-        self.agreement.refresh(turn.store);
-        if self.agreement.take_unreadable() {
-            let trouble = Trouble::UnreadableRecord;
-            turn.actions.push_back(Action::Trouble(trouble));
-        }
-        if !self.agreement.take_news() {
-            return;
-        }
-        let pool = &self.settings.pool;
-        for (endpoint, state) in pool.endpoints.iter().zip(self.state.endpoints_mut()) {
-            pool.agree(state, self.agreement.get(&endpoint.cluster), turn.now);
-        }
-    }
-
-    /// Brings what was agreed on before this configuration within its bounds, and has endpoints
-    /// checked anew where it checks in another way. If another worker has begun to, it is checked.
-    #[inline(never)]
-    pub(crate) fn take_over(&mut self, turn: &mut Turn<'_>) {
-        let TakesOver { rechecks, due, .. } = core::mem::replace(
-            &mut self.takes_over,
-            TakesOver {
-                is_done: true,
-                ..TakesOver::default()
-            },
-        );
-        let known: Vec<EndpointIndex> = (self.settings.pool.endpoints.iter())
-            .zip(self.state.endpoints())
-            .filter(|(endpoint, _)| self.agreement.get(&endpoint.cluster) != Agreed::default())
-            .map(|(_, (index, _))| index)
-            .collect();
-        let now = turn.now;
-        for index in known {
-            let before = due.get(index.position()).copied().flatten();
-            self.change(index, turn, |_, agreed| {
-                if rechecks && agreed.health.due() == before {
-                    agreed.health.check_soon(now);
-                }
-            });
-        }
-    }
-
     fn begin_trial(
         &mut self,
-        choice: Choice,
+        endpoint: EndpointIndex,
         expires: Instant,
         rng: &mut dyn Rng,
         turn: &mut Turn<'_>,
     ) -> Option<Pass> {
         let (trial, now) = (TrialId(rng.random()), turn.now);
-        self.change(choice.endpoint, turn, |pool, agreed| {
-            let cooling = agreed.cooling.as_mut();
-            if choice.tries_cool_down && !cooling?.begin_trial(now) {
-                return None;
-            }
+        self.change(endpoint, turn, |pool, agreed| {
             let breaker = &mut agreed.breaker;
             breaker.begin_trial(&pool.breaker, trial, expires, now)
         })

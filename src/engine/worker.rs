@@ -10,6 +10,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use slab::Slab;
 use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::judge::Facts;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::PoolState;
 use steerage_policy::time::Instant;
@@ -24,7 +25,7 @@ use crate::request::{Chunk, Request};
 use crate::settings::{PoolIndex, PoolSettings, Settings};
 use crate::timers::Timers;
 use crate::turn::Turn;
-use crate::walk::{self, Call, Stream, Walk};
+use crate::walk::{self, Call, End, Stream, Walk};
 
 /// The state of one worker under one configuration.
 #[derive(Debug)]
@@ -237,13 +238,14 @@ impl Worker {
     }
 
     /// The stream is over, and its key names nothing any more. `false`: not yet, because its first
-    /// attempt has not been answered; the shell reports [`Worker::client_left`] instead.
+    /// attempt has not been answered, or its answer is to be judged by its end; the shell reports
+    /// [`Worker::stream_over`] instead, with the time and that end.
     #[must_use]
     pub fn stream_closed(&mut self, key: StreamKey) -> bool {
         let Some(mut walk) = self.walk(key) else {
             return true;
         };
-        if walk.stream.awaits_answer() {
+        if walk.stream.awaits_answer() || walk.stream.awaits_end() {
             return false;
         }
         walk.closed();
@@ -251,10 +253,11 @@ impl Worker {
         true
     }
 
-    /// The client has left before the answer to the first attempt. The stream is over, and its key
-    /// names nothing any more.
-    pub fn client_left(&mut self, key: StreamKey, turn: &mut Turn<'_>) {
+    /// The stream is over, and its key names nothing any more: the answer has come to this end, or
+    /// the client has left before there was one.
+    pub fn stream_over(&mut self, key: StreamKey, end: End, turn: &mut Turn<'_>) {
         if let Some(mut walk) = self.walk(key) {
+            walk.stream.answer_ended(walk.steered, end, turn);
             walk.client_left(turn);
             walk.closed();
             self.forget_stream(key);
@@ -276,6 +279,7 @@ impl Worker {
             }
         }
         if self.timers.begin_round(turn.now) {
+            self.judge_long_answers(turn);
             self.sync(turn);
         }
         let period = self.timers.rearm_after_tick(turn.now);
@@ -322,8 +326,11 @@ impl Worker {
                 if let Some(pool) = self.pools.get_mut(pool.position()) {
                     let steered = &mut pool.steered;
                     let honoured = steered.honour(&attempt, &answer, turn);
-                    let judged = (answer.outcome, honoured.cools);
-                    steered.record(id, &attempt, None, judged, turn);
+                    let facts = Facts {
+                        cools: honoured.cools,
+                        ..answer.outcome.into()
+                    };
+                    steered.record(id, &attempt, None, facts, turn);
                     steered.state.end(attempt);
                 }
             }
@@ -333,6 +340,16 @@ impl Worker {
                 }
             }
             None => {} // Only calls made here are answered here.
+        }
+    }
+
+    /// Judges the answers that have streamed for longer than an attempt may take to begin one.
+    fn judge_long_answers(&mut self, turn: &mut Turn<'_>) {
+        for pool in &mut self.pools {
+            let long = pool.steered.pool().timeouts.read();
+            for (_, stream) in &mut pool.streams {
+                stream.judge_if_long(&mut pool.steered, long, turn);
+            }
         }
     }
 

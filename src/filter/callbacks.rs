@@ -1,9 +1,9 @@
 //! What the host calls: the functions of the ABI that the module exports.
 //!
 //! Only what is of use is exported. The host calls what it finds, and each call into the VM costs
-//! half a microsecond and more: a stream takes four of them here (create, request headers, response
-//! headers, delete) and none for each part of the answer's body, for the log and for the end. That,
-//! and that nothing here panics, is why the SDK's dispatcher is not used.
+//! half a microsecond and more: a stream takes five of them here (create, request headers, response
+//! headers, log, delete) and none for each part of the answer's body. That, and that nothing here
+//! panics, is why the SDK's dispatcher is not used.
 //!
 //! Callbacks may nest: the host creates the context of a filter in front of an upstream while
 //! `proxy_http_call` is still under way. Nothing is borrowed then, so a nested callback is handled
@@ -35,12 +35,18 @@ extern "C" fn proxy_on_context_create(context: ContextId, root: ContextId) {
     contexts::create(context, root);
 }
 
-/// A context has come to its end.
+/// A context is deleted. A stream was over before, with its log.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: ContextId) {
-    if !streams::deleted(context) {
+    if !streams::over(context) {
         roots::deleted(context);
     }
+}
+
+/// A stream has come to its end, and is about to be logged: only now the host knows how it ended.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_log(stream: ContextId) {
+    streams::over(stream);
 }
 
 /// The host goes on with 1: the VM needs nothing of its own.

@@ -4,28 +4,32 @@
 //! 503. They differ in what may be done about them: after a connection that was never made, any
 //! request may be tried elsewhere; a 503 that an upstream sent may have cost something already.
 //!
-//! The host tells the two apart in `response.code_details` for what its router did. A call has no
-//! such property; there the host's own answers lack `x-envoy-upstream-service-time`. So does an
-//! early answer of an upstream, to a request whose body was still on its way; then only the host's
-//! own words in the body tell.
+//! The host tells the two apart for what its router did, and [`local_replies`] reads what it says.
+//! A call has no such account; there the host's own answers lack `x-envoy-upstream-service-time`.
+//! So does an early answer of an upstream, to a request whose body was still on its way; then only
+//! the host's own words in the body tell.
 //!
-//! A healthy answer costs one hostcall, for its status.
+//! Over gRPC every answer is a 200. Its own status is in the head only of an answer that fails at
+//! once, and otherwise comes with the end.
+//!
+//! A healthy answer costs two hostcalls: for its status, and at its end for the flags.
 
+use steerage_engine::End;
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::balance::Strategy;
-use steerage_policy::outcome::{Class, Neutral, Outcome};
+use steerage_policy::outcome::{Class, GrpcStatus, Outcome};
 
 use super::attempt_headers::AUTHORITY;
+use super::local_replies::{self, NOT_ROUTED, UNKNOWN};
 use super::plugin::PoolShell;
 use crate::host::{self, Body, Map};
 use crate::metrics::{InternalError, hostcall_refused};
 
 /// Reads the head of the response at hand, of a stream of this pool, and its status as the client
 /// would get it. Only the status, or all of the headers if the pool wants to know what they say of
-/// health; who made the answer is asked only where it matters. `in_disguise` says that the host may
-/// hide a failure of its own in a 200, as it does to a client that speaks gRPC.
-pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<u16>) {
+/// health; who made the answer is asked only where it matters.
+pub(super) fn response(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>) {
     let pool = shell.pool();
     let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
     let read = if weighs_health {
@@ -42,12 +46,14 @@ pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<
         }
     };
     let mut answer = Answer::head(Outcome::Answered(status));
+    if is_grpc && let Some(status) = grpc_status() {
+        answer.outcome = Outcome::Grpc(status);
+    }
     let is_covered = pool.retry.covers(answer.outcome);
     let may_cool_down = pool.retry.may_cool_down(answer.outcome);
-    let may_be_hosts =
-        answer.outcome.class() == Class::Failure || is_covered || may_cool_down || in_disguise;
+    let may_be_hosts = answer.outcome.class() == Class::Failure || is_covered || may_cool_down;
     if may_be_hosts || status == NOT_FOUND {
-        answer.outcome = asked(shell, status);
+        answer.outcome = asked(shell, answer.outcome);
     }
     if answer.is_upstreams() {
         let matters = may_cool_down || (is_covered && pool.retry.conditions.reads_answer());
@@ -64,6 +70,37 @@ pub(super) fn response(shell: &PoolShell, in_disguise: bool) -> (Answer, Option<
         }
     }
     (answer, Some(status))
+}
+
+/// Reads how the answer of a stream has come to its end.
+pub(super) fn end(is_grpc: bool) -> End {
+    End {
+        is_broken: local_replies::is_broken(flags()),
+        grpc_status: if is_grpc {
+            let status = host::few_property("response\0grpc_status");
+            let status = i64::from_le_bytes(eight(status.as_ref()));
+            u8::try_from(status).ok().map(GrpcStatus)
+        } else {
+            None
+        },
+    }
+}
+
+/// The flags of the stream at hand; none if the host does not tell.
+fn flags() -> u64 {
+    u64::from_le_bytes(eight(host::few_property("response\0flags").as_ref()))
+}
+
+fn eight(bytes: &[u8]) -> [u8; 8] {
+    bytes.try_into().unwrap_or_default()
+}
+
+/// The status of gRPC in the head of the response at hand, if it is there and not OK: then the
+/// answer is over.
+fn grpc_status() -> Option<GrpcStatus> {
+    let status = host::few_of_header(Map::Response, "grpc-status").ok()?;
+    let status = core::str::from_utf8(status.as_ref()).ok()?.parse().ok()?;
+    (status != 0).then_some(GrpcStatus(status))
 }
 
 /// Reads the answer to a call that is being delivered, with so many headers and bytes. One that
@@ -91,67 +128,28 @@ pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> An
     }
 }
 
-/// What the router's answer with this status says of its attempt: asks the host who made it.
+/// What the router's answer says of its attempt: asks the host who made it.
 #[cold]
-fn asked(shell: &PoolShell, status: u16) -> Outcome {
-    let outcome = routed(status, &host::property(&["response", "code_details"]));
+fn asked(shell: &PoolShell, answered: Outcome) -> Outcome {
+    let details = || host::property(&["response", "code_details"]);
+    let outcome = local_replies::routed(answered, flags(), details);
     if outcome == NOT_ROUTED {
         warn_of_route(shell);
     }
     outcome
 }
 
-/// The outcome of a routed attempt that was answered with `status`; `details` is the host's
-/// `response.code_details`.
-///
-/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/response_code_details>
-fn routed(status: u16, details: &[u8]) -> Outcome {
-    const BEFORE_RESPONSE: &[u8] = b"upstream_reset_before_response_started{";
-    match details {
-        b"via_upstream" => Outcome::Answered(status),
-        b"route_not_found" => NOT_ROUTED,
-        b"no_healthy_upstream" | b"cluster_not_found" | b"maintenance_mode" => {
-            Outcome::ConnectFailure
-        }
-        b"response_timeout"
-        | b"upstream_response_timeout"
-        | b"upstream_per_try_timeout"
-        | b"upstream_per_try_idle_timeout"
-        | b"upstream_max_stream_duration_reached" => Outcome::Timeout,
-        _ => match details.strip_prefix(BEFORE_RESPONSE) {
-            Some(reason) => reset(reason),
-            // Another filter answered: the endpoint was not asked.
-            None => UNKNOWN,
-        },
-    }
-}
-
 /// The outcome of a call that was answered with these headers and this body; `sent_body` says that
 /// the call had a body.
 fn called(headers: &HeaderMap, body: &[u8], sent_body: bool) -> Outcome {
-    const FAILED: &[u8] = b"upstream connect error or disconnect/reset before headers";
-    const RESET: &[u8] = b"reset reason: ";
     let Some(status) = status_of(headers) else {
         return Outcome::Reset;
     };
+    let answered = Outcome::Answered(status);
     if headers.get("x-envoy-upstream-service-time").is_some() {
-        return Outcome::Answered(status);
+        return answered;
     }
-    match (status, body) {
-        (504, b"upstream request timeout") => Outcome::Timeout,
-        (503, b"no healthy upstream") => Outcome::ConnectFailure,
-        (_, text) if text.starts_with(FAILED) => {
-            let reason = text
-                .windows(RESET.len())
-                .position(|window| window == RESET)
-                .and_then(|at| text.get(at + RESET.len()..));
-            reset(reason.unwrap_or_default())
-        }
-        // The host's words are missing where it answers a HEAD: what it was, the status tells.
-        (504, b"") if !sent_body => Outcome::Timeout,
-        (502 | 503, b"") if !sent_body => Outcome::Reset,
-        _ => Outcome::Answered(status),
-    }
+    local_replies::called(status, body, sent_body).unwrap_or(answered)
 }
 
 /// The status among these headers.
@@ -165,33 +163,6 @@ pub(super) fn status(text: &[u8]) -> Option<u16> {
     match *text {
         [hundreds, tens, ones] => Some(digit(hundreds)? * 100 + digit(tens)? * 10 + digit(ones)?),
         _ => None,
-    }
-}
-
-/// What a reset means, by the host's reason, which may be followed by more. Words are joined by
-/// spaces or underscores, depending on where the host writes it.
-fn reset(reason: &[u8]) -> Outcome {
-    // A refused stream was not processed (RFC 9113 §8.7), and an overflow is the cluster's own
-    // limit: as with a refused connection, nothing was done.
-    const NOTHING_SENT: [&[u8]; 6] = [
-        b"remote connection failure",
-        b"local connection failure",
-        b"connection timeout",
-        b"overflow",
-        b"remote refused stream reset",
-        b"local refused stream reset",
-    ];
-    let is = |words: &[u8]| {
-        reason.len() >= words.len()
-            && words
-                .iter()
-                .zip(reason)
-                .all(|(word, given)| word == given || (*word == b' ' && *given == b'_'))
-    };
-    if NOTHING_SENT.iter().any(|words| is(words)) {
-        Outcome::ConnectFailure
-    } else {
-        Outcome::Reset
     }
 }
 
@@ -217,9 +188,3 @@ fn warn_of_route(shell: &PoolShell) {
 
 /// The status that a router without a route answers with.
 const NOT_FOUND: u16 = 404;
-
-/// The router found no route: nothing was sent.
-const NOT_ROUTED: Outcome = Outcome::Neutral(Neutral::NotRouted);
-
-/// Another filter answered, or the host does not tell.
-const UNKNOWN: Outcome = Outcome::Neutral(Neutral::Unknown);

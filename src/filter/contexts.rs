@@ -41,9 +41,8 @@ pub(super) struct Stream {
     root: ContextId,
     /// Its name in the engine; `None` before its request, and if it belongs to no pool.
     pub(super) key: Option<StreamKey>,
-    /// Whether the host may hide a failure of its own in a 200, as it does to a client that speaks
-    /// gRPC.
-    pub(super) in_disguise: bool,
+    /// Whether the client speaks gRPC, so that an answer's status says little.
+    pub(super) is_grpc: bool,
     /// Whether the filter has answered, so that the answer that comes by is its own.
     pub(super) is_answered: bool,
 }
@@ -85,7 +84,7 @@ pub(super) fn create(context: ContextId, root: ContextId) {
             let stream = Stream {
                 root,
                 key: None,
-                in_disguise: false,
+                is_grpc: false,
                 is_answered: false,
             };
             contexts.streams.insert(context, stream);

@@ -28,6 +28,7 @@ mod timer;
 
 mod attempt_headers;
 mod classify;
+mod local_replies;
 
 mod perform;
 

@@ -36,7 +36,7 @@ pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
         return Flow::Continue;
     };
     let source = (pool.settings.hashes_source()).then(|| host::property(&["source", "address"]));
-    let in_disguise = request.is_stream();
+    let is_grpc = request.is_grpc();
     let event = performer(&plugin, id, host::now(), None).event(|worker, turn| {
         let name = StreamId(id.into());
         worker.request_head(name, index, request, source.as_deref(), turn)
@@ -45,7 +45,7 @@ pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
         Some(Some(key)) => {
             contexts::change_stream(id, |stream| {
                 stream.key = Some(key);
-                stream.in_disguise = in_disguise;
+                stream.is_grpc = is_grpc;
             });
             Flow::Continue
         }
@@ -126,14 +126,14 @@ pub(super) fn response_headers(id: ContextId) -> Flow {
         return Flow::Continue; // An answer of our own passes by.
     };
     let now = host::now();
-    let (answer, status) = classify::response(pool, stream.in_disguise);
+    let (answer, status) = classify::response(pool, stream.is_grpc);
     let event = performer(&plugin, id, now, status)
         .event(|worker, turn| worker.response_head(key, answer, turn));
     event.unwrap_or(Flow::Continue)
 }
 
-/// The stream is over, whatever came of it. `false`: this is no stream.
-pub(super) fn deleted(id: ContextId) -> bool {
+/// The stream is over, whatever came of it. `false`: this is no stream, or it was over before.
+pub(super) fn over(id: ContextId) -> bool {
     let Some(removed) = contexts::remove_stream(id) else {
         return false;
     };
@@ -144,10 +144,11 @@ pub(super) fn deleted(id: ContextId) -> bool {
         admin_requests::forget(id);
         return true;
     };
-    // The time is read only where it is needed: most streams have had their answer.
+    // The time and the end are read only where they are needed.
     if plugin.with_worker(|worker| worker.stream_closed(key)) == Some(false) {
-        performer(&plugin, plugin.root, host::now(), None)
-            .event(|worker, turn| worker.client_left(key, turn));
+        let end = classify::end(stream.is_grpc);
+        performer(&plugin, id, host::now(), None)
+            .event(|worker, turn| worker.stream_over(key, end, turn));
     }
     true
 }

@@ -190,6 +190,17 @@ pub(crate) fn property(path: &[&str]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
+/// The same for a value of a few bytes, such as a number; `path` has its parts joined by zero
+/// bytes.
+pub(crate) fn few_property(path: &str) -> Few {
+    // SAFETY: the pointers are valid for the call, and `path` is valid for the call.
+    #[expect(unsafe_code, reason = "a hostcall")]
+    few_returned(|data, size| unsafe {
+        abi::proxy_get_property(path.as_ptr(), path.len(), data, size)
+    })
+    .unwrap_or_default()
+}
+
 /// Sends a request to `cluster`. The answer comes to the context whose callback is running, and
 /// comes even if the stream that it is for has gone.
 ///

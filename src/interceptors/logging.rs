@@ -98,13 +98,17 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.0 {
             Outcome::Answered(status) => return write!(f, "status={status}"),
+            Outcome::Grpc(status) => return write!(f, "grpc_status={}", status.0),
             Outcome::Neutral(Neutral::Unknown) => "unknown",
             Outcome::Neutral(Neutral::NotRouted) => "not_routed",
             Outcome::Neutral(Neutral::Overtaken) => "overtaken",
             Outcome::Neutral(Neutral::ClientGone) => "client_gone",
             Outcome::Neutral(Neutral::WriteTimeout) => "write_timeout",
             Outcome::Neutral(Neutral::TooLarge) => "too_large",
-            Outcome::ConnectFailure | Outcome::Reset | Outcome::Timeout => self.0.kind().name(),
+            Outcome::Neutral(Neutral::Overflow) => "overflow",
+            Outcome::ConnectFailure => "connect_failure",
+            Outcome::Reset => "reset",
+            Outcome::Timeout => "timeout",
         };
         write!(f, "outcome={name}")
     }

@@ -15,8 +15,9 @@
 //! ## Reading order
 //! [`time`], [`outcome`] and [`endpoint`] define the terms. [`stats`], [`health`] and [`breaker`]
 //! hold what is known of an endpoint, [`limit`] how many attempts it takes at a time. [`balance`]
-//! chooses one. [`retry`] decides what follows a failure. [`matching`] finds the [`pool`] of a
-//! request, and [`exchange`] takes one request through all of it.
+//! chooses one. [`judge`] says what an attempt tells of its endpoint, [`retry`] what follows a
+//! failure. [`matching`] finds the [`pool`] of a request, and [`exchange`] takes one request
+//! through all of it.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -31,6 +32,7 @@ pub mod endpoint;
 pub mod exchange;
 pub mod headers;
 pub mod health;
+pub mod judge;
 pub mod limit;
 pub mod matching;
 pub mod outcome;

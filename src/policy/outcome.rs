@@ -1,17 +1,17 @@
 //! How an attempt ended, and what that says of its endpoint.
 //!
-//! Every attempt has one [`Outcome`]. Two questions are asked of it, and they differ:
+//! Every attempt has one [`Outcome`]. Three questions are asked of it, and they differ:
 //!
-//! - *Was the endpoint at fault?* ([`Class`]) That decides what is remembered of it. 5xx answers,
-//!   429 and transport failures are its fault. Other 4xx answers are not, or one client with bad
-//!   requests would condemn a sound endpoint.
-//! - *May the request be tried again?* [`crate::retry`] answers that, and it depends on the policy.
+//! - *Was the endpoint at fault?* [`crate::judge`] answers that: it depends on the policy and on
+//!   the circumstances.
+//! - *May the request be tried again?* [`crate::retry`] answers that.
+//! - *Was the client served?* ([`Class`]) That is what a pool counts of its requests.
 //!
 //! An attempt may end for a reason that says nothing of the endpoint: the client has left, or
 //! another filter has answered. Its outcome is [`Outcome::Neutral`], which leaves no mark on the
 //! endpoint.
 //!
-//! Example: `Answered(404)` is a success of its endpoint, and is still tried again if the policy
+//! Example: `Answered(404)` is no fault of its endpoint, and is still tried again if the policy
 //! lists 404. `Neutral(ClientGone)` is neither, and never tried again.
 
 /// How one attempt ended.
@@ -19,8 +19,10 @@
 pub enum Outcome {
     /// The endpoint answered with this status, whatever it is.
     Answered(u16),
+    /// The endpoint answered over gRPC, with this status other than OK.
+    Grpc(GrpcStatus),
     /// There was no connection, so nothing was sent: refused, timed out while connecting, no host,
-    /// unknown cluster, or the cluster's own limits are reached.
+    /// or unknown cluster.
     ConnectFailure,
     /// The connection broke after the request, or part of it, may have been sent.
     Reset,
@@ -37,6 +39,9 @@ pub enum Neutral {
     Unknown,
     /// The proxy found no route for the attempt, so nothing was sent.
     NotRouted,
+    /// The proxy itself refused to send it: a cluster's limit, its maintenance mode, or an order to
+    /// drop load. Nothing was sent.
+    Overflow,
     /// Another attempt of the same request was faster.
     Overtaken,
     /// The client left before the answer.
@@ -62,17 +67,21 @@ pub enum Kind {
     Timeout,
     /// Not judged.
     Neutral,
+    /// No answer in the time that the client or the exchange left, which was less than `read`: not
+    /// judged.
+    Deadline,
 }
 
 impl Kind {
     /// Every kind, in the order of its numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Success,
         Self::Status,
         Self::ConnectFailure,
         Self::Reset,
         Self::Timeout,
         Self::Neutral,
+        Self::Deadline,
     ];
 
     /// The ways to fail, by the names of a condition's `outcome`, in the order of the
@@ -97,6 +106,7 @@ impl Kind {
             Self::Reset => "reset",
             Self::Timeout => "timeout",
             Self::Neutral => "neutral",
+            Self::Deadline => "deadline",
         }
     }
 
@@ -109,46 +119,99 @@ impl Kind {
     /// Whether the endpoint was at fault.
     #[must_use]
     pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Success | Self::Neutral)
+        !matches!(self, Self::Success | Self::Neutral | Self::Deadline)
     }
 }
 
-/// What an outcome says of the endpoint.
+/// What an outcome means to the client that gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It did its work.
+    /// It was served.
     Success,
-    /// It was at fault.
+    /// It was not, for no fault of its own.
     Failure,
-    /// Not judged.
+    /// Neither: it left, or somebody else answered.
     Neutral,
 }
 
+/// A status of gRPC, by its number
+/// (<https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcStatus(pub u8);
+
+impl GrpcStatus {
+    /// The call did what it was to do.
+    pub const OK: Self = Self(0);
+    /// The time was over.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
+    /// No capacity.
+    pub const RESOURCE_EXHAUSTED: Self = Self(8);
+    /// The server is not there at the moment.
+    pub const UNAVAILABLE: Self = Self(14);
+
+    /// The names of the failures, in the order of their numbers from 1.
+    pub const FAILURES: [&'static str; 16] = [
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+
+    /// Whether it means that the server is at fault: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL,
+    /// UNAVAILABLE or DATA_LOSS.
+    #[must_use]
+    pub const fn is_servers(self) -> bool {
+        matches!(self.0, 2 | 4 | 13..=15)
+    }
+}
+
 impl Outcome {
-    /// What this says of the endpoint. 5xx, 429 (no capacity) and transport failures are its fault.
+    /// What this means to a client that gets it. 5xx and 429 answers, gRPC's own failures and those
+    /// of transport do not serve it.
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
             Self::Answered(429 | 500..=599)
+            | Self::Grpc(GrpcStatus::RESOURCE_EXHAUSTED)
             | Self::ConnectFailure
             | Self::Reset
-            | Self::Timeout => Class::Failure,
-            Self::Answered(_) => Class::Success,
+            | Self::Timeout
+            | Self::Neutral(Neutral::Overflow) => Class::Failure,
+            Self::Grpc(status) if status.is_servers() => Class::Failure,
+            Self::Answered(_) | Self::Grpc(_) => Class::Success,
             Self::Neutral(_) => Class::Neutral,
         }
     }
 
-    /// What metrics call it.
+    /// The HTTP status of the endpoint's answer; `None` where it has not answered.
     #[must_use]
-    pub const fn kind(self) -> Kind {
-        match (self, self.class()) {
-            (Self::Answered(_), Class::Success) => Kind::Success,
-            (Self::Answered(_), _) => Kind::Status,
-            (Self::ConnectFailure, _) => Kind::ConnectFailure,
-            (Self::Reset, _) => Kind::Reset,
-            (Self::Timeout, _) => Kind::Timeout,
-            (Self::Neutral(_), _) => Kind::Neutral,
+    pub const fn status(self) -> Option<u16> {
+        match self {
+            Self::Answered(status) => Some(status),
+            Self::Grpc(_) => Some(200),
+            _ => None,
         }
+    }
+
+    /// Whether nothing was sent, so that another attempt is the first of which an endpoint learns.
+    #[must_use]
+    pub const fn nothing_sent(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectFailure | Self::Neutral(Neutral::NotRouted | Neutral::Overflow)
+        )
     }
 
     /// How the attempt failed, if it is tried again: one of [`Kind::FAILURES`]. Every answer counts
@@ -157,7 +220,7 @@ impl Outcome {
     #[must_use]
     pub const fn failure(self) -> Option<Kind> {
         match self {
-            Self::Answered(_) => Some(Kind::Status),
+            Self::Answered(_) | Self::Grpc(_) => Some(Kind::Status),
             Self::ConnectFailure => Some(Kind::ConnectFailure),
             Self::Reset => Some(Kind::Reset),
             Self::Timeout => Some(Kind::Timeout),
@@ -173,7 +236,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn clients_mistakes_are_not_the_endpoints_fault() {
+    fn a_client_is_served_by_all_but_failures_of_the_server() {
         let judged = [200, 204, 301, 400, 404, 429, 499, 500, 503, 599]
             .map(|status| Outcome::Answered(status).class());
         use Class::{Failure, Success};
@@ -201,7 +264,6 @@ mod tests {
         for neutral in [Unknown, Overtaken, ClientGone, WriteTimeout, TooLarge] {
             let outcome = Outcome::Neutral(neutral);
             assert_eq!(outcome.class(), Class::Neutral, "{outcome:?}");
-            assert_eq!(outcome.kind(), Kind::Neutral, "{outcome:?}");
             assert_eq!(outcome.failure(), None, "{outcome:?}");
         }
     }

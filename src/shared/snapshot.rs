@@ -191,7 +191,7 @@ mod tests {
     use core::time::Duration;
     use steerage_policy::endpoint::Endpoint;
     use steerage_policy::endpoint::operator::Circuit;
-    use steerage_policy::outcome::{Class, Outcome};
+    use steerage_policy::outcome::{Class, Kind};
     use steerage_policy::pool::{Pool, PoolState};
 
     const START: Instant = Instant::from_nanos(1_000_000_000_000);
@@ -203,7 +203,7 @@ mod tests {
             endpoint.attempt_started();
             for _ in 0..requests {
                 let took = Duration::from_millis(millis);
-                endpoint.totals_mut().ended(Outcome::Answered(200), took);
+                endpoint.totals_mut().ended(Kind::Success, took);
             }
         }
         state.totals.requests = requests;

@@ -64,7 +64,7 @@ fn response_code_details_say_what_the_router_met() {
         (503, "direct_response", Taken::Final),
         (503, "ext_authz_error", Taken::Final),
         (429, "request_rate_limited", Taken::Final),
-        (504, "stream_idle_timeout", Taken::Final),
+        (504, "stream_idle_timeout", Taken::Failure),
     ] {
         let found = routed(|stream| {
             stream.router_failed(status, details, b"x");
@@ -230,10 +230,10 @@ fn the_hosts_answer_to_a_grpc_client_is_not_the_upstreams_success() {
         let grpc = [("content-type", "application/grpc")];
         let stream = host.request(&head("POST", &grpc), true);
         // A 200 whose `grpc-status` says what it was.
-        stream.router_failed(200, details, b"");
+        stream.router_failed(504, details, b"");
         stream.finish();
         cluster_of(get(&host)) == "b"
     };
-    assert!(opens("upstream_per_try_timeout"));
-    assert!(!opens("via_upstream"));
+    assert!(opens("no_healthy_upstream"));
+    assert!(!opens("ext_authz_error"), "another filter's word");
 }

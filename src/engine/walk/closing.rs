@@ -8,12 +8,16 @@ use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::Class;
 
 use super::conclude::Walk;
+use super::stream::Worth;
 use crate::action::{Account, Action, Given, Reason, Refusal};
 use crate::turn::Turn;
 
 impl Walk<'_> {
     /// No other attempt follows: the client gets the best answer that there is.
     pub(super) fn finish(&mut self, turn: &mut Turn<'_>) {
+        if self.stream.overflowed && self.stream.worth() == Worth::Hosts {
+            return self.refuse(Reason::Overloaded, Class::Failure, turn);
+        }
         let account = self.account(None, turn.now);
         turn.actions.push_back(match self.stream.best.take() {
             None => Action::Resume(account),

@@ -1,14 +1,19 @@
 //! One exchange in hand, and the one place where an attempt is concluded.
+//!
+//! A good answer of the router goes on to the client, and is judged when it has come to its end
+//! ([`super::ending`]).
 
 use core::time::Duration;
 
 use rand::Rng;
 use slab::Slab;
 use steerage_policy::exchange::Attempt;
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::judge::Facts;
+use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::retry::Decision;
 use steerage_policy::time::Instant;
 
+use super::phase::{Pending, Streaming};
 use super::stream::{Call, LastAttempt, Stream, Via, Worth};
 use crate::action::{Account, Action, Reason, Sending};
 use crate::answer::Answer;
@@ -43,7 +48,7 @@ pub(super) enum Next {
 impl Walk<'_> {
     /// Concludes an attempt: its answer's wishes are honoured, it is recorded, what follows is
     /// decided, and it ends. An answer of the router that goes to the client streams on, and its
-    /// attempt lasts as long.
+    /// attempt lasts as long; a good one is recorded at its end.
     pub(super) fn conclude(
         &mut self,
         attempt: Attempt,
@@ -52,15 +57,35 @@ impl Walk<'_> {
         turn: &mut Turn<'_>,
     ) -> Next {
         let (outcome, id) = (answer.outcome, self.stream.id);
-        let honoured = self.steered.honour(&attempt, &answer, turn);
-        let request = Some(&mut self.stream.request);
-        let judged = (outcome, honoured.cools);
-        self.steered.record(id, &attempt, request, judged, turn);
-        self.stream.last = LastAttempt::ended(&attempt, turn.now);
-
         let is_covered = self.steered.pool().retry.covers(outcome);
         let worth = Worth::of(&answer, is_covered);
-        if self.may_be_bettered(via, outcome, worth) {
+        let may_be_bettered = self.may_be_bettered(via, outcome, worth);
+        let streams = via == Via::Router && worth == Worth::Final && !may_be_bettered;
+        let honoured = self.steered.honour(&attempt, &answer, turn);
+        let request = &mut self.stream.request;
+        let judged = if streams && !honoured.cools {
+            self.steered
+                .answer_begins(id, &attempt, request, outcome, turn)
+        } else {
+            None
+        };
+        if judged.is_none() {
+            let pool = &self.steered.settings.pool;
+            let facts = Facts {
+                cools: honoured.cools,
+                ..self.stream.exchange.facts(pool, &attempt, outcome)
+            };
+            self.steered
+                .record(id, &attempt, Some(request), facts, turn);
+        }
+        let pending = judged.map(|judged| Pending {
+            outcome,
+            judged,
+            began: turn.now,
+        });
+        self.stream.last = LastAttempt::ended(&attempt, turn.now);
+        self.stream.overflowed = outcome == Outcome::Neutral(Neutral::Overflow);
+        if may_be_bettered {
             // A failure of a call is not worth the answer that the router still awaits.
             if self.stream.phase.is_calling() || worth == Worth::Final {
                 self.stream.keep_better(via, answer, worth, Some(self.kept));
@@ -86,7 +111,9 @@ impl Walk<'_> {
         } else {
             Decision::Stop(None)
         };
-        if let Decision::Stop(_) = decision {
+        if let Decision::Stop(_) = decision
+            && pending.is_none()
+        {
             // The client gets the best of them, which is no failure.
             let class = match outcome.class() {
                 _ if has_final && worth != Worth::Final => Class::Success,
@@ -109,7 +136,8 @@ impl Walk<'_> {
                     self.stream.keep_better(via, answer, worth, None);
                 }
                 if via == Via::Router && self.stream.best.is_none() {
-                    self.stream.phase.answer(Some(attempt));
+                    let streaming = Streaming { attempt, pending };
+                    self.stream.phase.answer(Some(streaming));
                 } else {
                     self.steered.state.end(attempt);
                 }

@@ -55,6 +55,7 @@ pub(crate) fn arrive(
             phase: Phase::Routed(attempt),
             best: None,
             held: Worth::Hosts,
+            overflowed: false,
             calls: Vec::new(),
             hedge_at: None,
             due: None,
@@ -148,7 +149,8 @@ impl Walk<'_> {
                 Flow::Pause
             }
             Next::Answer { expired } => {
-                let reason = expired.then_some(Reason::DeadlineExceeded);
+                let overloaded = self.stream.overflowed.then_some(Reason::Overloaded);
+                let reason = expired.then_some(Reason::DeadlineExceeded).or(overloaded);
                 // The host would say UNAVAILABLE, which a client takes leave to repeat.
                 let is_late = timed_out && self.stream.request.is_grpc();
                 let account = Account {
@@ -228,7 +230,7 @@ impl Walk<'_> {
         if let Phase::Answering(streaming) = &mut self.stream.phase
             && let Some(streaming) = streaming.take()
         {
-            self.steered.state.end(streaming);
+            self.steered.state.end(streaming.attempt);
         }
     }
 
@@ -236,7 +238,7 @@ impl Walk<'_> {
     fn give_up(&mut self, attempt: Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
         let request = Some(&mut self.stream.request);
         self.steered
-            .record(self.stream.id, &attempt, request, (outcome, false), turn);
+            .record(self.stream.id, &attempt, request, outcome.into(), turn);
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
         self.steered.state.end(attempt);
     }

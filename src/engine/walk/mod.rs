@@ -3,7 +3,7 @@
 //! In reading order: [`phase`] is where it can stand, [`stream`] what is kept of it; [`conclude`]
 //! is the one place where an attempt ends; [`first_attempt`] is what happens while the router has
 //! the first attempt, [`retries`] what happens when others are due or answered, [`closing`] how the
-//! client is answered.
+//! client is answered, [`ending`] what the end of its answer says.
 
 mod phase;
 
@@ -12,9 +12,11 @@ mod stream;
 mod conclude;
 
 mod closing;
+mod ending;
 mod first_attempt;
 mod retries;
 
 pub(crate) use conclude::Walk;
+pub use ending::End;
 pub(crate) use first_attempt::arrive;
 pub(crate) use stream::{Call, Stream};

@@ -13,6 +13,9 @@
 //! it is counted as ended exactly once.
 
 use steerage_policy::exchange::Attempt;
+use steerage_policy::judge::Judged;
+use steerage_policy::outcome::Outcome;
+use steerage_policy::time::Instant;
 
 /// The phase of one exchange.
 #[derive(Debug)]
@@ -27,7 +30,23 @@ pub(super) enum Phase {
     Calling,
     /// The answer is on its way to the client. The first attempt is still there if it is the one
     /// whose answer streams by; it ends with the stream.
-    Answering(Option<Attempt>),
+    Answering(Option<Streaming>),
+}
+
+/// The first attempt while its answer streams to the client.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    pub(super) attempt: Attempt,
+    /// What it will have come to if nothing goes wrong any more; `None` once that is recorded.
+    pub(super) pending: Option<Pending>,
+}
+
+/// A good answer that has begun, and is judged at its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) outcome: Outcome,
+    pub(super) judged: Judged,
+    pub(super) began: Instant,
 }
 
 impl Phase {
@@ -62,8 +81,21 @@ impl Phase {
 
     /// The client is answered by the `streaming` attempt of the router, or by an answer that is
     /// there as a whole.
-    pub(super) fn answer(&mut self, streaming: Option<Attempt>) {
+    pub(super) fn answer(&mut self, streaming: Option<Streaming>) {
         *self = Self::Answering(streaming);
+    }
+
+    /// The first attempt, while its answer streams to the client.
+    pub(super) const fn streaming(&mut self) -> Option<&mut Streaming> {
+        match self {
+            Self::Answering(streaming) => streaming.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Whether a good answer streams to the client that is not judged yet.
+    pub(super) const fn awaits_end(&self) -> bool {
+        matches!(self, Self::Answering(Some(streaming)) if streaming.pending.is_some())
     }
 
     /// Whether the answer waits for calls alone.

@@ -61,6 +61,8 @@ pub(crate) struct Stream {
     pub(super) best: Option<Best>,
     /// What the answer that is held is worth.
     pub(super) held: Worth,
+    /// Whether the host itself refused to send the last attempt.
+    pub(super) overflowed: bool,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
     pub(super) calls: Vec<CallId>,
     /// When the first attempt is hedged.
@@ -113,6 +115,11 @@ impl Stream {
     /// Whether the router has its first attempt and has not answered.
     pub(crate) const fn awaits_answer(&self) -> bool {
         self.phase.routed().is_some()
+    }
+
+    /// Whether a good answer streams to the client that is not judged yet.
+    pub(crate) const fn awaits_end(&self) -> bool {
+        self.phase.awaits_end()
     }
 
     /// Its exchange.
@@ -173,7 +180,7 @@ impl Stream {
     }
 
     /// What the client would get now is worth this.
-    fn worth(&self) -> Worth {
+    pub(super) fn worth(&self) -> Worth {
         self.best.as_ref().map_or(self.held, |best| best.worth)
     }
 }

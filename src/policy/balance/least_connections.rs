@@ -8,8 +8,9 @@
 //! endpoint that is idle the next attempt, whatever its weight, and one that counts the attempt to
 //! come would starve it. In turn by weight, both get their share at any load ([`super::credits`]).
 //!
-//! **Success rate.** An endpoint that fails fast is always idle. Its weight counts in proportion to
-//! the success rate of the window, at least [`LEAST_SUCCESS_RATE`] of it.
+//! **Success rate.** An endpoint that fails fast is always idle. Its attempts count as under way
+//! for as long as a usual answer takes, and its weight in proportion to the success rate of the
+//! window, at least [`LEAST_SUCCESS_RATE`] of it.
 //!
 //! **Other workers.** What they have under way is known up to two rounds late. If each worker
 //! corrected the whole difference that it reads, they would all send everything to the same
@@ -54,8 +55,9 @@ impl Balancer for LeastConnections {
             (candidate.weight * rate).max(LEAST_WEIGHT)
         };
         let active = |candidate: &Candidate<'_>| {
-            let own = candidate.state.active_here();
-            f64::from(own) + part * f64::from(candidate.state.active() - own)
+            let state = candidate.state;
+            let others = state.active().saturating_sub(state.active_here());
+            f64::from(state.load_here(now)) + part * f64::from(others)
         };
         let with_one_more = candidates
             .iter()

@@ -100,7 +100,7 @@ impl Balancer for LeastResponseTime {
                 best = seconds;
             }
             weights += candidate.weight;
-            let active = candidate.state.active();
+            let active = candidate.state.load(now);
             let is_unknown = recent.is_new || recent.updated < Some(known_since);
             scores.push(Score {
                 index: candidate.index,
@@ -156,7 +156,7 @@ fn without_history(
 ) -> Option<EndpointIndex> {
     let mean = mean_seconds(candidates, now);
     let costs = candidates.iter().map(|candidate| {
-        let load = load(candidate.state.active(), candidate.weight);
+        let load = load(candidate.state.load(now), candidate.weight);
         let recent = candidate.state.recent(now);
         let seconds = recent.seconds_to_success.unwrap_or(mean);
         (candidate.index, seconds * load)

@@ -34,7 +34,7 @@ impl Balancer for PowerOfTwo {
         &mut self,
         candidates: &Candidates<'_>,
         _key: Option<HashKey>,
-        _now: Instant,
+        now: Instant,
         rng: &mut dyn Rng,
     ) -> Option<EndpointIndex> {
         let first = random::weighted(candidates, rng)?;
@@ -49,7 +49,7 @@ impl Balancer for PowerOfTwo {
         let cost = |index| {
             let mut candidates = candidates.iter();
             let drawn = candidates.find(|candidate: &Candidate<'_>| candidate.index == index);
-            drawn.map(|drawn| load(drawn.state.active(), drawn.weight))
+            drawn.map(|drawn| load(drawn.state.load(now), drawn.weight))
         };
         Some(if cost(second) < cost(first) {
             second

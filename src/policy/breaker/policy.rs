@@ -6,11 +6,14 @@
 
 use core::time::Duration;
 
+use crate::retry::Statuses;
 use crate::stats::window::Counts;
 
 /// When a breaker opens, and how it closes again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BreakerPolicy {
+    /// Answers that count as failures. 501, 505 and 511 never do.
+    pub failure_statuses: Statuses,
     /// So many consecutive failures open it; 1 or more.
     pub failure_threshold: u32,
     /// So does this share of failures, 0.0..=1.0, …
@@ -46,6 +49,7 @@ impl Default for BreakerPolicy {
     /// What a configuration without `circuit_breaker` gets.
     fn default() -> Self {
         Self {
+            failure_statuses: Statuses::new([500..=599].to_vec()),
             failure_threshold: 5,
             failure_rate: 0.5,
             minimum_requests: 20,
@@ -64,14 +68,14 @@ impl BreakerPolicy {
     /// Whether the attempts of a window are bad enough to open the breaker.
     #[must_use]
     pub fn is_exceeded(&self, counts: Counts) -> bool {
-        // What a cool-down follows from is left out.
-        let total = counts.total().saturating_sub(counts.cooled);
+        // What is no matter of the breaker is left out.
+        let total = counts.total().saturating_sub(counts.unwanted);
         if total < u64::from(self.minimum_requests.max(1)) {
             return false;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
         let share = |count: u64| count as f64 / total as f64;
-        share(counts.failures.saturating_sub(counts.cooled)) >= self.failure_rate
+        share(counts.failures) >= self.failure_rate
             || self
                 .slow_calls
                 .is_some_and(|slow| share(counts.slow) >= slow.rate)

@@ -11,7 +11,6 @@
 use core::time::Duration;
 
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
-use crate::endpoint::cool_down::CoolDown;
 use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
 use crate::time::Instant;
@@ -64,8 +63,8 @@ pub struct Agreed {
     pub breaker: Breaker,
     /// The verdict on its health.
     pub health: HealthRecord,
-    /// Its newest cool-down; may be past.
-    pub cooling: Option<CoolDown>,
+    /// Until when it cools down; may be past.
+    pub cooling_until: Option<Instant>,
     /// An operator's overrides, which take precedence over all of that.
     pub operator: Operator,
 }
@@ -111,8 +110,7 @@ impl Agreed {
     /// it never was unavailable.
     #[must_use]
     pub fn returned(&self, now: Instant) -> Option<Instant> {
-        let cooled = self.cooling.map(|cooling| cooling.until);
-        let cooled = cooled.filter(|until| *until <= now);
+        let cooled = self.cooling_until.filter(|until| *until <= now);
         let breaker = self.breaker.closed_since();
         breaker.max(self.health.usable_since()).max(cooled)
     }
@@ -120,9 +118,9 @@ impl Agreed {
     /// Until when it cools down. `None` if it does not, or if an operator has closed its circuit.
     #[must_use]
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
-        let in_force = self.cooling?.in_force(now)?;
         let overruled = self.operator.circuit(now) == Some(Circuit::Closed);
-        (!overruled).then_some(in_force)
+        self.cooling_until
+            .filter(|until| *until > now && !overruled)
     }
 
     /// Why the endpoint may not be selected `now`; `None` when it is available.
@@ -132,18 +130,7 @@ impl Agreed {
             Some(Exclusion::Operator)
         } else if self.cooling_until(now).is_some() {
             Some(Exclusion::CoolingDown)
-        } else {
-            self.inferred_exclusion(policy, now)
-        }
-    }
-
-    /// The same by its breaker and its health alone.
-    pub(crate) fn inferred_exclusion(
-        &self,
-        policy: &BreakerPolicy,
-        now: Instant,
-    ) -> Option<Exclusion> {
-        if self.admission(policy, now) == Admission::Refused {
+        } else if self.admission(policy, now) == Admission::Refused {
             Some(Exclusion::BreakerOpen)
         } else if self.verdict(now) == Health::Unhealthy {
             Some(Exclusion::Unhealthy)
@@ -172,15 +159,13 @@ impl Agreed {
         let is_selectable = self.operator == Operator::default()
             && self.breaker.name() == StateName::Closed
             && !self.health.is_unhealthy();
-        let from = self
-            .cooling
-            .map_or(Instant::ORIGIN, |cooling| cooling.until);
-        is_selectable.then_some(from)
+        is_selectable.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
     }
 
-    /// It requests a cool-down until then.
-    pub fn cool_down(&mut self, until: Instant, now: Instant) {
-        self.cooling = Some(CoolDown::request(self.cooling, until, now));
+    /// It requests a cool-down until then. Of several requests the longest holds: a later answer of
+    /// another of its hosts must not shorten it.
+    pub fn cool_down(&mut self, until: Instant) {
+        self.cooling_until = self.cooling_until.max(Some(until));
     }
 }
 
@@ -203,7 +188,7 @@ mod tests {
         let pass = agreed.breaker.free_pass();
         let failure = Verdict::Failure { consecutive: true };
         agreed.breaker.judge(policy, pass, failure, true, NOW);
-        agreed.cool_down(NOW + MINUTE, NOW);
+        agreed.cool_down(NOW + MINUTE);
         agreed.health.fail_immediately();
         agreed
     }
@@ -233,7 +218,7 @@ mod tests {
         agreed.operator.health = Some(Health::Healthy);
         let later = NOW + MINUTE;
         assert_eq!(agreed.verdict(later), Health::Healthy);
-        agreed.cooling = None;
+        agreed.cooling_until = None;
         assert_eq!(agreed.exclusion(&policy, NOW), Some(Exclusion::BreakerOpen));
     }
 

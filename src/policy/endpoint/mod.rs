@@ -6,8 +6,8 @@
 
 mod agreed;
 mod check_host;
-mod cool_down;
 mod in_flight;
+mod lingering;
 pub mod operator;
 mod others;
 mod recent;
@@ -18,10 +18,9 @@ use alloc::boxed::Box;
 use twox_hash::XxHash64;
 
 pub use agreed::{Agreed, Exclusion};
-pub use cool_down::CoolDown;
 pub use others::Others;
 pub(crate) use recent::LEAST_SECONDS;
-pub use state::{EndpointState, Took};
+pub use state::{EndpointState, Pace, Took};
 
 /// Position of an endpoint in its pool, from 0, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::breaker::Pass;
 use crate::endpoint::EndpointIndex;
+use crate::pool::Pool;
 use crate::time::Instant;
 
 /// A request under way to one endpoint.
@@ -15,7 +16,6 @@ pub struct Attempt {
     pub(super) number: u8,
     pub(super) sent: Instant,
     pub(super) timeout: Duration,
-    pub(super) tries_cool_down: bool,
 }
 
 impl Attempt {
@@ -50,16 +50,13 @@ impl Attempt {
         self.timeout
     }
 
-    /// The same as a trial of its endpoint's cool-down.
-    pub const fn trying_cool_down(mut self, tries: bool) -> Self {
-        self.tries_cool_down = tries;
-        self
-    }
-
-    /// Whether it tries its endpoint's cool-down: a good answer ends that.
-    #[must_use]
-    pub const fn tries_cool_down(&self) -> bool {
-        self.tries_cool_down
+    /// Whether its endpoint had the whole of the pool's `read` to begin its answer in, and the
+    /// attempt has failed by that. A call that is given up later had begun to answer: it is only
+    /// longer than the exchange lasts.
+    pub(crate) fn had_whole_read(&self, pool: &Pool, now: Instant) -> bool {
+        let (read, took) = (pool.timeouts.read(), now.since(self.sent));
+        let is_call = self.number > 1;
+        self.timeout >= read && took + EARLY >= read && !(is_call && took > read + LATE)
     }
 
     /// The client's request is complete only now: the endpoint's time starts here.
@@ -67,3 +64,9 @@ impl Attempt {
         self.sent = self.sent.max(now);
     }
 }
+
+/// How early the proxy's own timer may fire.
+pub(super) const EARLY: Duration = Duration::from_millis(2);
+
+/// How late it may be. A call gets this much more than its exchange lasts.
+const LATE: Duration = Duration::from_millis(50);

@@ -18,6 +18,7 @@
 //! deadline.
 
 pub(crate) mod attempt;
+mod failures;
 pub(crate) mod tried;
 
 use core::time::Duration;
@@ -27,6 +28,7 @@ use rand::{Rng, RngExt as _};
 use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
 use crate::endpoint::{EndpointIndex, EndpointState};
+use crate::judge::Facts;
 use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
 use crate::pool::{Pool, PoolState};
@@ -35,6 +37,9 @@ use crate::retry::idempotency::Repeatability;
 use crate::retry::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending};
 use crate::time::Instant;
+
+use attempt::EARLY;
+use failures::Failures;
 
 pub use attempt::Attempt;
 pub use tried::Tried;
@@ -48,6 +53,7 @@ pub struct Exchange {
     pub repeatability: Repeatability,
     key: Option<HashKey>,
     tried: Tried,
+    failures: Failures,
     attempts: u8,
     /// The delay before the newest attempt.
     waited: Duration,
@@ -82,6 +88,7 @@ impl Exchange {
             repeatability,
             key,
             tried: Tried::default(),
+            failures: Failures::default(),
             attempts: 0,
             waited: Duration::ZERO,
             trigger: Trigger::Status,
@@ -109,8 +116,7 @@ impl Exchange {
     }
 
     /// Chooses the endpoint of the next attempt, which is not begun yet: if the endpoint's breaker
-    /// requires a trial, the shell first requests a permit. Where all endpoints cool down, the
-    /// first attempt of an exchange may try one of them; a retry rather waits.
+    /// requires a trial, the shell first requests a permit.
     ///
     /// # Errors
     /// [`Denial::NoEndpointAvailable`] or [`Denial::Overloaded`] if there is no endpoint,
@@ -142,15 +148,6 @@ impl Exchange {
                 && !state.endpoints.iter().any(EndpointState::is_shared);
             candidates
         };
-        if self.attempts == 0
-            && let Some(endpoint) = candidates.cooling_trial()
-        {
-            return Ok(Choice {
-                endpoint,
-                free_pass: None,
-                tries_cool_down: true,
-            });
-        }
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -170,7 +167,6 @@ impl Exchange {
                 Admission::Free | Admission::Refused => Some(chosen.breaker().free_pass()),
                 Admission::Trial => None,
             },
-            tries_cool_down: false,
         })
     }
 
@@ -198,7 +194,17 @@ impl Exchange {
             number: self.attempts,
             sent: now,
             timeout: pool.timeouts.read().min(self.deadline.since(now)),
-            tries_cool_down: false,
+        }
+    }
+
+    /// What an attempt's outcome is to be judged by. Answers that fail the exchange are remembered:
+    /// the same of another endpoint says nothing of that one.
+    pub fn facts(&mut self, pool: &Pool, attempt: &Attempt, outcome: Outcome) -> Facts {
+        let fails = outcome.status().is_some()
+            && (outcome.class() == Class::Failure || pool.retry.covers(outcome));
+        Facts {
+            is_repeated: fails && self.failures.repeats(attempt.endpoint, outcome),
+            ..outcome.into()
         }
     }
 
@@ -336,14 +342,11 @@ impl Exchange {
     pub fn expired_with(&self, attempt: &Attempt, outcome: Outcome, now: Instant) -> bool {
         match outcome {
             Outcome::Timeout => attempt.sent + attempt.timeout >= self.deadline,
-            Outcome::Reset => now + PROXY_TIMER >= self.deadline,
+            Outcome::Reset => now + EARLY >= self.deadline,
             _ => false,
         }
     }
 }
-
-/// How early the proxy's own timer may fire.
-const PROXY_TIMER: Duration = Duration::from_millis(2);
 
 /// The endpoint of the next attempt.
 #[derive(Clone, Copy, Debug)]
@@ -352,8 +355,6 @@ pub struct Choice {
     pub endpoint: EndpointIndex,
     /// How the attempt is admitted; `None` if it needs a permit for a trial.
     pub free_pass: Option<Pass>,
-    /// Whether it cools down, and the attempt is the trial of that, which needs a permit as well.
-    pub tries_cool_down: bool,
 }
 
 #[cfg(test)]

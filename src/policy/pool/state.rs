@@ -9,10 +9,11 @@ use crate::balance::Turn;
 use crate::balance::balancer::Balancer;
 use crate::balance::candidates::Candidates;
 use crate::breaker::{Pass, StateName, Verdict};
-use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Took};
+use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Pace, Took};
 use crate::exchange::attempt::Attempt;
 use crate::exchange::tried::Tried;
-use crate::outcome::{Class, Neutral, Outcome};
+use crate::judge::{Facts, Judged, Speed, judge};
+use crate::outcome::{Class, Kind, Outcome};
 use crate::retry::budget::Budget;
 use crate::retry::hedge::HedgeDelay;
 use crate::stats::latency::Mean;
@@ -140,55 +141,117 @@ impl PoolState {
         self.endpoints.iter_mut()
     }
 
-    /// Records the outcome of an attempt. The attempt may still be under way: an answer is judged
-    /// when it begins. If the breaker must judge the attempt, that is returned. `cools` says that
-    /// the answer starts a cool-down: its endpoint is left alone for that, so the breaker hears
-    /// nothing of it.
+    /// Records what an attempt has come to. If the breaker must judge it, that is returned.
     #[must_use = "the breaker changes only if the judgement is applied"]
     pub fn record(
         &mut self,
         pool: &Pool,
         attempt: &Attempt,
-        outcome: Outcome,
-        cools: bool,
+        facts: Facts,
         now: Instant,
     ) -> Option<Judgement> {
-        let time = now.since(attempt.sent());
-        let class = outcome.class();
-        if class == Class::Success && !cools {
-            self.good_answers.observe(time, now, pool.decay);
+        let judged = judge(
+            facts,
+            attempt.had_whole_read(pool, now),
+            &pool.retry,
+            &pool.breaker,
+        );
+        let took = now.since(attempt.sent());
+        self.learn(pool, attempt, judged, facts.outcome.status(), took, now);
+        self.count(pool, attempt, judged, took, now)
+    }
+
+    /// The answer to an attempt begins, and goes to the client: what it says of speed is learnt,
+    /// and what it says of the endpoint if it comes to a good end is returned, to be counted then
+    /// ([`PoolState::count`]). `None`: it is no success, and is to be recorded now.
+    #[must_use = "the answer is to be counted at its end, or recorded now"]
+    pub fn answer_begins(
+        &mut self,
+        pool: &Pool,
+        attempt: &Attempt,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Judged> {
+        let judged = judge(outcome.into(), true, &pool.retry, &pool.breaker);
+        if judged.breaker != Verdict::Success {
+            return None;
         }
-        if let Outcome::Answered(status) = outcome {
+        let took = now.since(attempt.sent());
+        self.learn(pool, attempt, judged, outcome.status(), took, now);
+        Some(judged)
+    }
+
+    /// The answer to an attempt that began at `began` has failed before its end, or by what it said
+    /// last. If the breaker must judge that, it is returned.
+    #[must_use = "the breaker changes only if the judgement is applied"]
+    pub fn answer_failed(
+        &mut self,
+        pool: &Pool,
+        attempt: &Attempt,
+        outcome: Outcome,
+        began: Instant,
+        now: Instant,
+    ) -> Option<Judgement> {
+        let judged = judge(outcome.into(), true, &pool.retry, &pool.breaker);
+        let took = began.since(attempt.sent());
+        // Its status is counted already.
+        self.learn(pool, attempt, judged, None, took, now);
+        self.count(pool, attempt, judged, took, now)
+    }
+
+    /// Learns what an attempt says of speed.
+    fn learn(
+        &mut self,
+        pool: &Pool,
+        attempt: &Attempt,
+        judged: Judged,
+        status: Option<u16>,
+        took: Duration,
+        now: Instant,
+    ) {
+        if let Some(status) = status {
             self.totals.status(status);
         }
+        if judged.speed == Speed::Sample {
+            self.good_answers.observe(took, now, pool.decay);
+        }
+        let pace = Pace {
+            usual: self.good_answers.duration(),
+            decay: pool.decay,
+        };
+        if let Some(state) = self.endpoints.get_mut(attempt.endpoint().position()) {
+            state.learn(attempt.pass(), judged, took, pace, now);
+        }
+    }
+
+    /// Counts what an attempt has come to, `took` after it was sent. If the breaker must judge it,
+    /// that is returned.
+    #[must_use = "the breaker changes only if the judgement is applied"]
+    pub fn count(
+        &mut self,
+        pool: &Pool,
+        attempt: &Attempt,
+        judged: Judged,
+        took: Duration,
+        now: Instant,
+    ) -> Option<Judgement> {
         let slow_calls = pool.breaker.slow_calls;
-        let took = Took {
-            time,
-            penalty: match class {
-                Class::Failure => self.penalty(),
-                Class::Success | Class::Neutral => Duration::ZERO,
-            },
-            slow: slow_calls.is_some_and(|slow| time > slow.duration),
-            cools,
-        };
+        let slow = slow_calls.is_some_and(|slow| took > slow.duration);
         let state = self.endpoints.get_mut(attempt.endpoint().position())?;
-        state.record(attempt.pass(), outcome, took, now, pool.decay);
-        let class = if cools { Class::Neutral } else { class };
-        let verdict = match class {
-            Class::Success => Verdict::Success,
-            Class::Failure => Verdict::Failure {
-                consecutive: outcome != Outcome::Answered(TOO_MANY_REQUESTS),
-            },
-            Class::Neutral => Verdict::Neutral,
-        };
+        state.count(attempt.pass(), judged, Took { time: took, slow }, now);
+        let verdict = judged.breaker;
         // Only a failure or a slow call can make a share too high.
-        let exceeded = !cools
-            && (class == Class::Failure || took.slow)
-            && pool.breaker.is_exceeded(state.counts(now));
+        let may_exceed = match verdict {
+            Verdict::Success => slow,
+            Verdict::Failure { .. } => true,
+            Verdict::Neutral => false,
+        };
+        let exceeded = may_exceed && pool.breaker.is_exceeded(state.counts(now));
         let breaker = state.breaker();
+        let is_good = verdict == Verdict::Success;
         let is_concerned = if breaker.was_passed_over(attempt.pass()) {
             // While an operator keeps the circuit closed, the breaker stays as it is.
-            class == Class::Success && state.agreed().operator.circuit(now).is_none()
+            is_good && state.agreed().operator.circuit(now).is_none()
         } else {
             breaker.would_change(attempt.pass(), verdict, exceeded)
         };
@@ -198,7 +261,7 @@ impl PoolState {
             pass: attempt.pass(),
             verdict,
             exceeded,
-            in_panic: is_open && class == Class::Success && self.panics(pool, now),
+            in_panic: is_open && is_good && self.panics(pool, now),
         })
     }
 
@@ -221,9 +284,7 @@ impl PoolState {
         };
         let state = self.endpoint_mut(attempt.endpoint())?;
         let took = now.since(attempt.sent());
-        state
-            .totals_mut()
-            .ended(Outcome::Neutral(Neutral::Overtaken), took);
+        state.totals_mut().ended(Kind::Neutral, took);
         state.overtaken(took, now, pool.decay);
         let is_trial = state
             .breaker()
@@ -241,15 +302,6 @@ impl PoolState {
         if let Some(state) = self.endpoints.get_mut(attempt.endpoint().position()) {
             state.attempt_ended();
         }
-    }
-
-    /// The least that a failure counts as: ten good answers of this pool. A multiple and not a
-    /// constant, so that it means the same to a service of 2 ms and to one of 10 s. Of good answers
-    /// only, or the penalty of one failure would raise that of the next without end.
-    fn penalty(&self) -> Duration {
-        self.good_answers
-            .duration()
-            .map_or(FIRST_PENALTY, |mean| mean.saturating_mul(PENALTY_FACTOR))
     }
 }
 
@@ -280,9 +332,3 @@ impl Judgement {
         self.in_panic && breaker.name() != before
     }
 }
-
-const TOO_MANY_REQUESTS: u16 = 429;
-
-const PENALTY_FACTOR: u32 = 10;
-/// What a failure counts as before the first good answer.
-const FIRST_PENALTY: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::reason::Denial;
-use crate::outcome::{Neutral, Outcome};
+use crate::outcome::Outcome;
 
 /// Methods whose requests may be repeated, e.g. `GET`; compared exactly, as RFC 9110 §9.1 has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +56,7 @@ impl Repeatability {
     /// # Errors
     /// The reason why not.
     pub const fn after(self, outcome: Outcome) -> Result<(), Denial> {
-        let nothing_was_sent = matches!(
-            outcome,
-            Outcome::ConnectFailure | Outcome::Neutral(Neutral::NotRouted)
-        );
-        if !self.allowed && !nothing_was_sent {
+        if !self.allowed && !outcome.nothing_sent() {
             return Err(Denial::Method);
         }
         match self.obstacle {

@@ -35,7 +35,7 @@ use core::time::Duration;
 
 use rand::Rng;
 
-use crate::outcome::{Kind, Neutral, Outcome};
+use crate::outcome::{GrpcStatus, Kind, Outcome};
 use crate::retry::backoff::{Backoff, Delays, MAX_ATTEMPTS};
 use crate::retry::budget::BudgetPolicy;
 use crate::retry::condition::Conditions;
@@ -78,6 +78,8 @@ pub struct RetryPolicy {
     pub stop_nested: bool,
     /// Answers that are tried again.
     pub statuses: Statuses,
+    /// Statuses of gRPC that are tried again.
+    pub grpc_statuses: Vec<GrpcStatus>,
     /// Transport failures that are tried again.
     pub transports: Vec<Kind>,
     /// Methods whose requests may be repeated.
@@ -104,8 +106,12 @@ impl RetryPolicy {
     pub fn covers(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Answered(status) => self.statuses.contains(status),
-            Outcome::Neutral(Neutral::NotRouted) => self.transports.contains(&Kind::ConnectFailure),
-            _ => self.transports.contains(&outcome.kind()),
+            Outcome::Grpc(status) => self.grpc_statuses.contains(&status),
+            _ if outcome.nothing_sent() => self.transports.contains(&Kind::ConnectFailure),
+            _ => {
+                let failure = outcome.failure();
+                failure.is_some_and(|failure| self.transports.contains(&failure))
+            }
         }
     }
 
@@ -171,6 +177,7 @@ impl Default for RetryPolicy {
             conditions: Conditions::default(),
             stop_nested: false,
             statuses: Statuses::default(),
+            grpc_statuses: [GrpcStatus::UNAVAILABLE, GrpcStatus::RESOURCE_EXHAUSTED].to_vec(),
             transports: Kind::TRANSPORT.to_vec(),
             methods: Methods::default(),
             max_request_bytes: 65_536,
@@ -256,10 +263,7 @@ fn delay(policy: &RetryPolicy, ended: &Ended, now: Instant, rng: &mut dyn Rng) -
     let Ending {
         outcome, requested, ..
     } = ended.ending;
-    let refused = matches!(
-        outcome,
-        Outcome::ConnectFailure | Outcome::Neutral(Neutral::NotRouted)
-    );
+    let refused = outcome.nothing_sent();
     let cools = policy.cool_down(outcome, requested).is_some();
     if ended.untried_left && (cools || (refused && policy.immediate_failover)) {
         return Duration::ZERO;

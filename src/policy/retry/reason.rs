@@ -7,7 +7,7 @@
 //! [`Denial::Method`]. Had the connection been refused, the retry would have been made, and counted
 //! with [`Trigger::ConnectFailure`].
 
-use crate::outcome::{Kind, Neutral, Outcome};
+use crate::outcome::{Kind, Outcome};
 
 /// Why an attempt that was wanted was not made.
 ///
@@ -111,8 +111,8 @@ impl Trigger {
     /// The reason for the attempt after one with this outcome.
     #[must_use]
     pub fn after(outcome: Outcome) -> Self {
-        if outcome == Outcome::Neutral(Neutral::NotRouted) {
-            return Self::ConnectFailure; // Likewise, nothing was sent.
+        if outcome.nothing_sent() {
+            return Self::ConnectFailure;
         }
         let failed = outcome.failure();
         let mut triggers = Self::ALL.into_iter();

@@ -76,6 +76,18 @@ impl Average {
         self.seconds += (sample.min(self.seconds * FAR) - self.seconds) * share;
     }
 
+    /// The endpoint has answered in a time that says nothing of its speed. Where there is no sample
+    /// yet, it counts as fast as is `usual`; otherwise it is not silent, and no slower or faster.
+    pub fn seen(&mut self, usual: Duration, now: Instant) {
+        match self.updated {
+            Some(updated) => self.updated = Some(updated.max(now)),
+            None => {
+                self.updated = Some(now);
+                self.restart(usual.as_secs_f64(), 1);
+            }
+        }
+    }
+
     /// The average in seconds as of the last sample; `None` before the first.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {

@@ -19,10 +19,9 @@ pub struct Counts {
     pub successes: u64,
     /// Attempts whose endpoint was at fault.
     pub failures: u64,
-    /// Failures among them whose answer started a cool-down, so that they are no matter of the
-    /// breaker.
-    pub cooled: u64,
-    /// Attempts of both kinds that were slow.
+    /// Attempts that were of no use, for no fault of the endpoint.
+    pub unwanted: u64,
+    /// Attempts of all kinds that were slow.
     pub slow: u64,
     /// Their response times, in microseconds.
     pub micros: u64,
@@ -32,7 +31,8 @@ impl Counts {
     /// All attempts that were judged.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.successes.saturating_add(self.failures)
+        let useless = self.failures.saturating_add(self.unwanted);
+        self.successes.saturating_add(useless)
     }
 
     /// Share of successes, 0.0..=1.0; `None` without attempts.
@@ -54,10 +54,23 @@ impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.successes = self.successes.saturating_add(other.successes);
         self.failures = self.failures.saturating_add(other.failures);
-        self.cooled = self.cooled.saturating_add(other.cooled);
+        self.unwanted = self.unwanted.saturating_add(other.unwanted);
         self.slow = self.slow.saturating_add(other.slow);
         self.micros = self.micros.saturating_add(other.micros);
     }
+}
+
+/// How an attempt counts in the window of its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// As a success.
+    Success,
+    /// As a failure, for the breaker's rate and for the balance.
+    Failure,
+    /// As no success for the balance, and as no failure for the breaker.
+    Unwanted,
+    /// Not at all.
+    Not,
 }
 
 /// Sums of what was added within a trailing window.
@@ -155,24 +168,13 @@ impl<C: AddAssign + Copy + Default> Window<C> {
 
 impl Window {
     /// Counts one attempt that ended `now`.
-    pub fn record(&mut self, success: bool, slow: bool, took: Duration, now: Instant) {
+    pub fn record(&mut self, counted: Counted, slow: bool, took: Duration, now: Instant) {
         let counts = Counts {
-            successes: u64::from(success),
-            failures: u64::from(!success),
-            cooled: 0,
+            successes: u64::from(counted == Counted::Success),
+            failures: u64::from(counted == Counted::Failure),
+            unwanted: u64::from(counted == Counted::Unwanted),
             slow: u64::from(slow),
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        };
-        self.add(counts, now);
-    }
-
-    /// Counts one attempt whose answer started a cool-down.
-    pub fn record_cooled(&mut self, took: Duration, now: Instant) {
-        let counts = Counts {
-            failures: 1,
-            cooled: 1,
-            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            ..Counts::default()
         };
         self.add(counts, now);
     }
@@ -199,6 +201,14 @@ mod tests {
 
     const TOOK: Duration = Duration::from_millis(2);
 
+    fn success(is_one: bool) -> Counted {
+        if is_one {
+            Counted::Success
+        } else {
+            Counted::Failure
+        }
+    }
+
     fn second(n: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(n)
     }
@@ -208,12 +218,12 @@ mod tests {
         let mut window = Window::default();
         assert_eq!(window.counts(second(3)).success_rate(), None);
         for n in 0..40 {
-            window.record(n % 4 != 0, n == 0, TOOK, second(3));
+            window.record(success(n % 4 != 0), n == 0, TOOK, second(3));
         }
         let counts = Counts {
             successes: 30,
             failures: 10,
-            cooled: 0,
+            unwanted: 0,
             slow: 1,
             micros: 80_000,
         };
@@ -225,17 +235,17 @@ mod tests {
     #[test]
     fn a_bucket_is_reused_only_after_a_whole_round() {
         let mut window = Window::default();
-        window.record(false, false, TOOK, second(0));
-        window.record(true, false, TOOK, second(10));
+        window.record(Counted::Failure, false, TOOK, second(0));
+        window.record(Counted::Success, false, TOOK, second(10));
         assert_eq!(window.counts(second(10)).success_rate(), Some(1.0));
     }
 
     #[test]
     fn a_clock_that_steps_back_loses_nothing_but_precision() {
         let mut window = Window::default();
-        window.record(true, false, TOOK, second(20));
+        window.record(Counted::Success, false, TOOK, second(20));
         assert_eq!(window.counts(second(5)).total(), 0);
-        window.record(false, false, TOOK, second(5));
+        window.record(Counted::Failure, false, TOOK, second(5));
         assert_eq!(window.counts(second(20)).success_rate(), Some(1.0));
     }
 
@@ -243,7 +253,7 @@ mod tests {
     fn any_length_is_a_window() {
         for length in [Duration::ZERO, Duration::from_nanos(3), Duration::MAX] {
             let mut window = Window::new(length);
-            window.record(true, false, TOOK, second(1));
+            window.record(Counted::Success, false, TOOK, second(1));
             assert_eq!(window.counts(second(1)).total(), 1, "{length:?}");
             window.clear();
             assert_eq!(window.counts(second(1)).total(), 0);

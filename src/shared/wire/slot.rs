@@ -76,7 +76,7 @@ pub(crate) struct Endpoint<'a> {
 struct Counts {
     successes: u64,
     failures: u64,
-    cooled: u64,
+    unwanted: u64,
     slow: u64,
     micros: u64,
 }
@@ -102,7 +102,7 @@ struct Unloaded {
 #[derive(Debug, Serialize, Deserialize)]
 struct Totals {
     attempts: u64,
-    outcomes: [u64; 6],
+    outcomes: [u64; 7],
     micros: u64,
     transitions: [u64; 3],
     checks: [u64; 3],
@@ -195,7 +195,7 @@ impl<'a> From<&'a EndpointReport> for Endpoint<'a> {
             counts: Counts {
                 successes: now.counts.successes,
                 failures: now.counts.failures,
-                cooled: now.counts.cooled,
+                unwanted: now.counts.unwanted,
                 slow: now.counts.slow,
                 micros: now.counts.micros,
             },
@@ -239,7 +239,7 @@ impl TryFrom<Endpoint<'_>> for EndpointReport {
             counts: PolicyCounts {
                 successes: counts.successes,
                 failures: counts.failures,
-                cooled: counts.cooled,
+                unwanted: counts.unwanted,
                 slow: counts.slow,
                 micros: counts.micros,
             },

@@ -208,11 +208,12 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     action
 }
 
-/// Ends a stream: `on_delete`, as Envoy does for any reason.
+/// Ends a stream: `on_log`, then `on_delete`, as Envoy does for any reason.
 pub(super) fn end(id: u32, why: &str) {
     if with(|state| state.living(id).is_none()) {
         return;
     }
+    call(id, || guest::proxy_on_log(id));
     call(id, || guest::proxy_on_delete(id));
     with(|state| {
         if let Some(stream) = state.streams.get_mut(&id) {

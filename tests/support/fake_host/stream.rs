@@ -72,11 +72,19 @@ impl Stream {
     /// "no_healthy_upstream", b"…")`.
     ///
     /// The answer comes through the response callbacks like any other, with these details as
-    /// `response.code_details`.
+    /// `response.code_details`. To a client of gRPC it is a 200 with a status of gRPC.
     #[track_caller]
     pub(crate) fn router_failed(self, status: u32, details: &str, body: &[u8]) -> Action {
         self.expect_response();
-        let map = replies::prepared(status, body, &Headers::new());
+        let is_grpc = headers::first(&self.request_headers(), "content-type")
+            .is_some_and(|content_type| content_type.starts_with(b"application/grpc"));
+        let (status, more) = if is_grpc {
+            // An upstream that is not there or not in time is UNAVAILABLE, whatever HTTP calls it.
+            (200, headers::headers(&[("grpc-status", "14")]))
+        } else {
+            (status, Headers::new())
+        };
+        let map = replies::prepared(status, body, &more);
         if replies::local_response(self.id, map, body, details) {
             Action::Continue
         } else {

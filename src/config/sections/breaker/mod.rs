@@ -6,11 +6,13 @@
 use core::time::Duration;
 
 use steerage_policy::breaker::{BreakerPolicy, SlowCalls};
+use steerage_policy::retry::Statuses;
 
 use super::balance::{self, LoadBalancer};
 use crate::error::Problem;
 use crate::fields::Fields;
 use crate::key::Key;
+use crate::kind::{STATUS, any_number_of};
 use crate::report::{Errors, Reported};
 use crate::section;
 
@@ -21,6 +23,12 @@ section! {
         "failure_threshold",
         "5",
         "this many failures in a row open it",
+    );
+    FAILURE_STATUSES: Statuses = Key::new(
+        "failure_status_codes",
+        any_number_of(&STATUS),
+        "[\"5xx\"]",
+        "answers that count as failures, as retry_on_status_codes; 501, 505 and 511 never do",
     );
     FAILURE_RATE: f64 = Key::share(
         "failure_rate",
@@ -77,6 +85,9 @@ pub(super) fn breaker(
     let (timeout, max_timeout) = open_times(fields, load_balancer, &default, errors)?;
     let slow_call_rate = fields.get(&SLOW_CALL_RATE)?;
     Ok(BreakerPolicy {
+        failure_statuses: fields
+            .get(&FAILURE_STATUSES)?
+            .unwrap_or(default.failure_statuses),
         failure_threshold: fields
             .get(&FAILURE_THRESHOLD)?
             .or(load_balancer.get(&balance::FAILURE_THRESHOLD)?)

@@ -7,7 +7,7 @@ mod hedge;
 
 use core::time::Duration;
 
-use steerage_policy::outcome;
+use steerage_policy::outcome::{self, GrpcStatus};
 use steerage_policy::retry::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
 use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Bounds;
@@ -91,6 +91,16 @@ section! {
         any_number_of(&STATUS),
         "[429, 500, 502, 503, 504]",
         "answers that are tried again: numbers, ranges \"500-504\" or classes \"5xx\"",
+    );
+    GRPC_STATUSES: Vec<GrpcStatus> = Key::new(
+        "retry_on_grpc_statuses",
+        any_number_of(&Kind::Either(&[
+            Kind::Choice(&GrpcStatus::FAILURES),
+            Kind::Whole { min: 1, max: 16 },
+        ])),
+        "[\"UNAVAILABLE\", \"RESOURCE_EXHAUSTED\"]",
+        "statuses of gRPC that are as bad as a failure, by name or number; a call cannot repeat \
+         them",
     );
     RETRY_ON: Vec<TransportFailure> = Key::new(
         "retry_on",
@@ -235,6 +245,7 @@ pub(super) fn policy(
         },
         stop_nested: fields.get(&STOP_NESTED)?.unwrap_or(default.stop_nested),
         statuses: fields.get(&STATUSES)?.unwrap_or(default.statuses),
+        grpc_statuses: fields.get(&GRPC_STATUSES)?.unwrap_or(default.grpc_statuses),
         transports: match fields.get(&RETRY_ON)? {
             Some(kinds) => kinds.into_iter().map(|kind| kind.0).collect(),
             None => default.transports,

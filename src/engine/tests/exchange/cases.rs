@@ -156,6 +156,7 @@ fn touchy() -> impl Generator<Value = BreakerPolicy> {
     ((1_u32..5, rate, times, slow_calls), 1_u32..4, 1_u32..4).prop_map(
         |((failure_threshold, rate, times, slow_calls), half_open_requests, success_threshold)| {
             BreakerPolicy {
+                failure_statuses: BreakerPolicy::default().failure_statuses,
                 failure_threshold,
                 failure_rate: rate.0,
                 minimum_requests: rate.1,

@@ -11,7 +11,7 @@ use steerage_engine::action::{Call, Check, Refusal, Sending, Trouble};
 use steerage_engine::answer::Answer as EngineAnswer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::settings::{PoolIndex, Settings};
-use steerage_engine::{Action, Actions, StreamId, StreamKey, Turn};
+use steerage_engine::{Action, Actions, End, StreamId, StreamKey, Turn};
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::pool::PoolState;
@@ -166,7 +166,9 @@ impl Worker {
         };
         let key = client.key.unwrap();
         if !self.engine.stream_closed(key) {
-            self.turn(store, now, |engine, turn| engine.client_left(key, turn));
+            self.turn(store, now, |engine, turn| {
+                engine.stream_over(key, End::default(), turn);
+            });
         }
         world.log.borrow_mut().left += 1;
     }
@@ -205,17 +207,17 @@ impl Worker {
             Action::Pass(account) | Action::Resume(account) => {
                 let stream = account.stream.0;
                 let outcome = self.clients[&stream].answered.unwrap();
-                let expired = account.reason.is_some();
-                self.close(stream, Some(outcome), expired, None, world, now);
+                let in_time = account.reason.is_none().then_some(outcome);
+                self.close(stream, in_time, None, world, store, now);
             }
             Action::Give(given) => {
                 let outcome = given.answer.outcome;
                 let stream = given.account.stream.0;
-                self.close(stream, Some(outcome), false, None, world, now);
+                self.close(stream, Some(outcome), None, world, store, now);
             }
             Action::Refuse(refusal) => {
                 let stream = refusal.account.stream.0;
-                self.close(stream, None, false, Some(refusal), world, now);
+                self.close(stream, None, Some(refusal), world, store, now);
             }
             Action::SetTimer(period) => {
                 if let Some(due) = self.timer.take() {
@@ -310,23 +312,25 @@ impl Worker {
     fn close(
         &mut self,
         stream: u64,
-        outcome: Option<Outcome>,
-        expired: bool,
+        in_time: Option<Outcome>,
         refusal: Option<Refusal>,
         world: &World,
+        store: &dyn Store,
         now: Instant,
     ) {
         let client = self.clients.remove(&stream).unwrap();
-        let good = outcome.is_some_and(|outcome| outcome.class() == Class::Success);
+        let good = in_time.is_some_and(|outcome| outcome.class() == Class::Success);
         world.log.borrow_mut().answer(Answer {
             arrived: client.arrived,
             took: now.since(client.arrived),
-            good: good && !expired,
+            good,
             odd: client.odd,
             reason: refusal.map(|refusal| refusal.reason),
         });
         if let Some(key) = client.key {
-            assert!(self.engine.stream_closed(key), "a client has its answer");
+            self.turn(store, now, |engine, turn| {
+                engine.stream_over(key, End::default(), turn);
+            });
         }
     }
 }

@@ -27,7 +27,7 @@ fn refuse_and_retry(driver: &mut Driver, from: u64) {
     assert!(again[0].ends_with("attempt 3"), "{again:?}");
     let given = driver.called(from + 10, OK);
     assert_eq!(given, ["give Answered(200) to 1 after 3"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
 }
 
 /// The first attempt takes too long, its hedge fails, and the time is up.
@@ -39,7 +39,7 @@ fn hedge_and_deadline(driver: &mut Driver, from: u64) {
     assert_eq!(driver.called(from + 70, UNAVAILABLE), NOTHING);
     let over = driver.tick(from + 3_000);
     assert_eq!(over[0], "refuse 2 after 2: deadline_exceeded");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_good_answer_passes() {
     assert_eq!(flow, Flow::Continue);
     assert_eq!(passed, ["pass 7 after 1"]);
     assert_eq!(driver.active(), [1, 0, 0], "its body streams");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(10);
 }
 
@@ -92,7 +92,7 @@ fn a_failure_is_held_until_a_retry_has_its_answer() {
     assert_eq!(retry, ["call 7 to b, 1000 ms, attempt 2", "timer 2896 ms"]);
     assert_eq!(driver.active(), [0, 1, 0]);
     assert_eq!(driver.called(110, OK), ["give Answered(200) to 7 after 2"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(120);
 }
 
@@ -107,7 +107,7 @@ fn when_no_attempt_is_good_the_newest_answer_of_an_upstream_goes_out() {
     assert_eq!(last[0], "call 7 to c, 1000 ms, attempt 3");
     let given = driver.called(215, Outcome::Reset);
     assert_eq!(given, ["give Answered(502) to 7 after 3 (exhausted)"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(220);
 }
 
@@ -120,7 +120,7 @@ fn when_no_upstream_has_answered_again_the_held_answer_goes_out() {
     driver.not_called(105);
     let resumed = driver.not_called(105);
     assert_eq!(resumed, ["resume 7 after 3 (exhausted)"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(110);
 }
 
@@ -134,7 +134,7 @@ fn a_call_that_the_host_refuses_moves_on_at_once() {
     assert_eq!(next, ["call 7 to c, 1000 ms, attempt 3"]);
     assert_eq!(driver.active(), [0, 0, 1]);
     assert_eq!(driver.called(110, OK), ["give Answered(200) to 7 after 3"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(120);
 }
 
@@ -149,7 +149,7 @@ fn a_request_that_no_endpoint_takes_is_refused_on_arrival() {
     assert_eq!(refused, ["refuse 4 after 0: overloaded"]);
     for key in keys {
         driver.response(5, key, OK);
-        assert!(driver.worker.stream_closed(key));
+        driver.close(key);
     }
     driver.assert_idle(10);
 }
@@ -166,7 +166,7 @@ fn a_hedge_goes_elsewhere_and_the_first_good_answer_wins() {
     assert_eq!(driver.active(), [1, 1, 1]);
     assert_eq!(driver.called(110, UNAVAILABLE), NOTHING);
     assert_eq!(driver.called(120, OK), ["give Answered(200) to 7 after 3"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(130);
 }
 
@@ -179,7 +179,7 @@ fn a_hedges_answer_that_comes_after_the_clients_is_only_learnt_from() {
     assert_eq!(flow, Flow::Continue);
     assert_eq!(passed, ["pass 7 after 2"]);
     assert_eq!(driver.active(), [1, 1, 0]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     assert_eq!(driver.active(), [0, 1, 0], "the host cannot cancel a call");
     assert_eq!(driver.called(80, UNAVAILABLE), NOTHING);
     let totals = |position: usize| {
@@ -201,7 +201,7 @@ fn a_trial_that_a_hedge_overtakes_gives_its_permit_back() {
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
     driver.called(106, OK);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     let admission = |driver: &Driver, now: u64| {
         let (_, first) = driver.state().endpoints().next().unwrap();
         first.breaker().admission(&breaker, at(now))
@@ -211,7 +211,7 @@ fn a_trial_that_a_hedge_overtakes_gives_its_permit_back() {
     for (millis, stream) in [(1_200, 4), (1_205, 2)] {
         let (key, _) = driver.get(millis, stream);
         driver.response(millis + 1, key, OK);
-        assert!(driver.worker.stream_closed(key));
+        driver.close(key);
     }
     let (key, routed) = driver.get(1_210, 3);
     assert_eq!(routed[0], "route 3 to a, 1000 ms");
@@ -223,7 +223,7 @@ fn a_trial_that_a_hedge_overtakes_gives_its_permit_back() {
     driver.tick(1_260);
     let given = driver.called(1_270, OK);
     assert_eq!(given, ["give Answered(200) to 3 after 2"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     assert_eq!(admission(&driver, 1_270), Admission::Trial);
     driver.assert_idle(1_280);
 }
@@ -257,7 +257,7 @@ fn a_first_attempt_that_fails_is_held_while_its_hedge_may_do_better() {
     assert_eq!(driver.called(80, UNAVAILABLE), ["timer 100 ms"]);
     assert_eq!(driver.tick(180)[0], "call 7 to c, 1000 ms, attempt 3");
     assert_eq!(driver.called(190, OK), ["give Answered(200) to 7 after 3"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(200);
 }
 
@@ -270,7 +270,7 @@ fn a_hedge_that_the_host_refuses_leaves_the_first_attempt_alone() {
     assert_eq!(driver.active(), [1, 0, 0]);
     let (_, passed) = driver.response(60, key, OK);
     assert_eq!(passed, ["pass 7 after 2"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(70);
 }
 
@@ -288,7 +288,7 @@ fn at_the_deadline_the_client_is_told_so_in_every_phase() {
         (Flow::Continue, vec![]),
         "its own answer passes"
     );
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(OVER);
 
     // While a call is under way.
@@ -297,7 +297,7 @@ fn at_the_deadline_the_client_is_told_so_in_every_phase() {
     driver.response(5, key, UNAVAILABLE);
     driver.tick(105);
     assert_eq!(driver.tick(OVER)[0], "refuse 7 after 2: deadline_exceeded");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     assert_eq!(driver.called(OVER + 50, OK), NOTHING);
     driver.assert_idle(OVER + 50);
 
@@ -307,6 +307,6 @@ fn at_the_deadline_the_client_is_told_so_in_every_phase() {
     let (flow, passed) = driver.response(2_950, key, UNAVAILABLE);
     assert_eq!(flow, Flow::Continue);
     assert_eq!(passed, ["pass 7 after 1 (deadline)"]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(2_960);
 }

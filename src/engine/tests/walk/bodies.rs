@@ -37,7 +37,7 @@ fn assert_denied(driver: &mut Driver, key: StreamKey, denial: &str) {
     let (flow, passed) = driver.response(20, key, UNAVAILABLE);
     assert_eq!(flow, Flow::Continue);
     assert_eq!(passed, [format!("pass 7 after 1 ({denial})")]);
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(30);
 }
 
@@ -56,7 +56,7 @@ fn a_body_that_is_kept_is_sent_again() {
     driver.tick(120);
     assert_eq!(driver.bodies, [b"0123456789"]);
     driver.called(130, Outcome::Answered(200));
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(140);
 }
 
@@ -112,7 +112,7 @@ fn a_client_that_does_not_finish_its_request_is_told_so() {
     let mut driver = Driver::new(small(), SEED);
     let key = arrives(&mut driver, put(&[]));
     assert_eq!(driver.tick(1_001)[0], "refuse 7 after 1: write_timeout");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     let (_, state) = driver.state().endpoints().next().unwrap();
     let failures = state.counts(crate::driver::at(1_001)).failures;
     assert_eq!(failures, 0, "the endpoint is not to blame");

@@ -7,7 +7,7 @@ use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::request::Request;
 use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
-use steerage_engine::{Action, Actions, Flow, KeptBytes, StreamId, StreamKey, Turn, Worker};
+use steerage_engine::{Action, Actions, End, Flow, KeptBytes, StreamId, StreamKey, Turn, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::outcome::Outcome;
 use steerage_policy::pool::{Pool, PoolState, Timeouts};
@@ -35,6 +35,8 @@ pub(crate) struct Driver {
     settings: Settings,
     store: Memory,
     actions: Actions,
+    /// When the last event was.
+    millis: u64,
     /// Calls under way, in the order in which they were asked for.
     pub(crate) calls: Vec<CallId>,
     /// The bodies that they carry.
@@ -60,6 +62,7 @@ impl Driver {
             settings,
             store: Memory::default(),
             actions: Actions::new(),
+            millis: 0,
             calls: Vec::new(),
             bodies: Vec::new(),
         };
@@ -69,12 +72,27 @@ impl Driver {
         driver
     }
 
+    /// The answer has come to its end as it should, and the stream is over.
+    pub(crate) fn close(&mut self, key: StreamKey) {
+        self.ends(key, End::default());
+    }
+
+    /// The stream is over, and its answer has come to this end.
+    pub(crate) fn ends(&mut self, key: StreamKey, end: End) {
+        if !self.worker.stream_closed(key) {
+            self.event(self.millis, |worker, turn| {
+                worker.stream_over(key, end, turn);
+            });
+        }
+    }
+
     /// An event at so many milliseconds: what the worker answers, and the actions.
     pub(crate) fn event<T>(
         &mut self,
         millis: u64,
         event: impl FnOnce(&mut Worker, &mut Turn<'_>) -> T,
     ) -> (T, Vec<String>) {
+        self.millis = millis;
         let mut turn = Turn::new(at(millis), &self.store, &mut self.actions);
         let answer = event(&mut self.worker, &mut turn);
         let mut lines = Vec::new();
@@ -154,8 +172,10 @@ impl Driver {
         if self.worker.stream_closed(key) {
             return Vec::new();
         }
-        self.event(millis, |worker, turn| worker.client_left(key, turn))
-            .1
+        self.event(millis, |worker, turn| {
+            worker.stream_over(key, End::default(), turn);
+        })
+        .1
     }
 
     pub(crate) fn state(&self) -> &PoolState {

@@ -164,7 +164,7 @@ fn the_last_answer_is_given_whatever_is_kept() {
         let key = calling(&mut driver);
         let given = driver.called_with(130, outcome, 5_000);
         assert_eq!(given[0], format!("give {outcome:?} to 1 after 2"));
-        assert!(driver.worker.stream_closed(key));
+        driver.close(key);
         driver.assert_idle(140);
     }
 }
@@ -193,7 +193,7 @@ fn an_answer_that_is_too_large_is_nobodys_failure_and_the_one_before_goes_out() 
     let key = calling(&mut driver);
     let given = driver.called_with(130, TOO_LARGE, 0);
     assert_eq!(given[0], "resume 1 after 2");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     let totals: Vec<_> = driver
         .state()
         .endpoints()
@@ -217,7 +217,7 @@ fn a_hedge_whose_answer_is_too_large_leaves_the_first_attempt_alone() {
     driver.called_with(70, TOO_LARGE, 0);
     let (flow, passed) = driver.response(80, key, Outcome::Answered(200));
     assert_eq!((flow, &*passed[0]), (Flow::Continue, "pass 1 after 2"));
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(90);
 }
 
@@ -250,6 +250,6 @@ fn what_a_hedge_answers_is_dropped_where_there_is_no_room() {
     assert_eq!(driver.kept.kept(), 0);
     let given = driver.called_with(140, UNAVAILABLE, 2_000);
     assert!(given[0].starts_with("give Answered(503)"), "{given:?}");
-    assert!(driver.worker.stream_closed(key));
+    driver.close(key);
     driver.assert_idle(150);
 }

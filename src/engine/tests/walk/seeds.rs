@@ -23,7 +23,7 @@ fn play(seed: u64) -> Vec<String> {
         if !driver.calls.is_empty() {
             lines.extend(driver.called(from + 210, Outcome::Answered(200)));
         }
-        assert!(driver.worker.stream_closed(key));
+        driver.close(key);
     }
     driver.assert_idle(600_000);
     lines

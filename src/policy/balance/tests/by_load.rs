@@ -131,8 +131,8 @@ fn an_endpoint_without_news_is_explored_after_one_to_two_time_constants() {
 }
 
 /// Clients that each send the next request as soon as the last one has ended.
-struct Load {
-    pool: Pool,
+pub(super) struct Load {
+    pub(super) pool: Pool,
     state: PoolState,
     now: Instant,
     rng: Xoshiro256PlusPlus,
@@ -140,15 +140,15 @@ struct Load {
 
 /// What an endpoint has borne in a while.
 #[derive(Clone, Copy, Debug, Default)]
-struct Borne {
-    attempts: u32,
+pub(super) struct Borne {
+    pub(super) attempts: u32,
     most_active: u32,
     /// Attempts under way, on average over the while.
     mean_active: f64,
 }
 
 impl Load {
-    fn new(strategy: Strategy, endpoints: &str) -> Self {
+    pub(super) fn new(strategy: Strategy, endpoints: &str) -> Self {
         let endpoints = endpoints.split_whitespace().map(|text| parsed(text).0);
         let mut pool = Pool::new("pool", endpoints.collect());
         pool.strategy = strategy;
@@ -162,7 +162,7 @@ impl Load {
 
     /// Keeps `clients` busy for `seconds`. `answer` says what an endpoint does with an attempt that
     /// it gets: how many milliseconds it takes, and what comes of it.
-    fn run(
+    pub(super) fn run(
         &mut self,
         clients: usize,
         seconds: u64,
@@ -198,7 +198,7 @@ impl Load {
             // The breakers learn nothing: the strategy alone must cope with what happens.
             let _unheard = self
                 .state
-                .record(&self.pool, &attempt, outcome, false, answered);
+                .record(&self.pool, &attempt, outcome.into(), answered);
             self.state.end(attempt);
         }
         for (attempt, _) in under_way.into_values() {
@@ -228,7 +228,7 @@ impl Load {
     }
 }
 
-const GOOD: Outcome = Outcome::Answered(200);
+pub(super) const GOOD: Outcome = Outcome::Answered(200);
 
 #[test]
 fn under_load_each_endpoint_gets_requests_in_proportion_to_weight_and_speed() {

@@ -206,7 +206,7 @@ impl Fleet {
     fn record(&mut self, worker: usize, attempt: &Attempt, outcome: Outcome) {
         let (now, pool) = (self.now, &self.pool);
         let state = &mut self.workers[worker].state;
-        let Some(judgement) = state.record(pool, attempt, outcome, false, now) else {
+        let Some(judgement) = state.record(pool, attempt, outcome.into(), now) else {
             return;
         };
         let index = judgement.endpoint;

@@ -14,6 +14,7 @@ mod in_turn;
 mod last_resort;
 mod least_connections;
 mod properties;
+mod quick_answers;
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -24,7 +25,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::breaker::{BreakerPolicy, TrialId};
-use crate::endpoint::{Agreed, Endpoint, EndpointState, Took, Weight};
+use crate::endpoint::{Agreed, Endpoint, EndpointState, Pace, Weight};
 use crate::exchange::Tried;
 use crate::health::{CheckPolicy, Finding, Health};
 use crate::outcome::Outcome;
@@ -135,10 +136,11 @@ impl Scene {
         self.record(name, Outcome::Answered(200), time, time, count);
     }
 
-    /// The endpoint has failed `count` times; each counts as `milliseconds`.
+    /// The endpoint has failed `count` times a moment ago; each counts as `milliseconds`.
     fn failed(&mut self, name: &str, milliseconds: u64, count: u32) {
         let penalty = Duration::from_millis(milliseconds);
         self.record(name, Outcome::Answered(500), Duration::ZERO, penalty, count);
+        self.now = self.now + penalty / 10; // Nothing lingers any more.
     }
 
     fn record(
@@ -150,16 +152,14 @@ impl Scene {
         count: u32,
     ) {
         let now = self.now;
-        let took = Took {
-            time,
-            penalty,
-            slow: false,
-            cools: false,
+        let pace = Pace {
+            usual: Some(penalty / 10),
+            decay: DECAY,
         };
         for _ in 0..count {
             let state = self.state(name);
             let pass = state.breaker().free_pass();
-            state.record(pass, outcome, took, now, DECAY);
+            state.record(pass, outcome, time, pace, now);
         }
     }
 }

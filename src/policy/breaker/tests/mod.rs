@@ -34,6 +34,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState};
 use crate::exchange::{Attempt, Exchange};
+use crate::judge::Facts;
 use crate::outcome::{Neutral, Outcome};
 use crate::pool::{Pool, PoolState};
 use crate::retry::idempotency::Repeatability;
@@ -180,9 +181,11 @@ impl Scene {
             "n" => Outcome::Neutral(Neutral::Unknown),
             other => panic!("{other} is no outcome"),
         };
-        let judgement = self
-            .state
-            .record(&self.pool, &attempt, outcome, cools, self.now);
+        let facts = Facts {
+            cools,
+            ..outcome.into()
+        };
+        let judgement = self.state.record(&self.pool, &attempt, facts, self.now);
         if let Some(judgement) = judgement {
             judgement.apply(&self.pool, &mut self.agreed, self.now);
             self.agree();

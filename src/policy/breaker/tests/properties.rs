@@ -115,6 +115,7 @@ fn absurd_policy() -> impl Generator<Value = BreakerPolicy> {
     let numbers = (number(), number(), number(), number());
     (numbers, rate(), (time(), time(), time()), slow_calls).prop_map(
         |(numbers, failure_rate, times, slow_calls)| BreakerPolicy {
+            failure_statuses: BreakerPolicy::default().failure_statuses,
             failure_threshold: numbers.0,
             minimum_requests: numbers.1,
             half_open_requests: numbers.2,
@@ -334,7 +335,7 @@ proptest! {
         steps in collection::vec((absurd_time(), step(), absurd_time()), 1..60),
         counts in (any::<u64>(), any::<u64>(), any::<u64>()),
     ) {
-        let counts = Counts { successes: counts.0, failures: counts.1, cooled: 0, slow: counts.2, micros: 0 };
+        let counts = Counts { successes: counts.0, failures: counts.1, unwanted: 0, slow: counts.2, micros: 0 };
         let exceeded = policy.is_exceeded(counts);
         let mut breaker = Breaker::default();
         let mut passes = Vec::new();

@@ -1,21 +1,25 @@
 //! What is known of an endpoint now.
 
+mod learning;
+
 use core::cell::Cell;
 use core::time::Duration;
 
 use super::agreed::{Agreed, Exclusion};
 use super::in_flight::InFlight;
+use super::lingering::Lingering;
 use super::others::Others;
 use super::recent::Recent;
-use crate::breaker::{Admission, Breaker, BreakerPolicy, Pass};
+use crate::breaker::{Admission, Breaker, BreakerPolicy};
 use crate::health::Health;
-use crate::limit::{self, Ended, Gradient, Limit, Share};
-use crate::outcome::{Class, Outcome};
+use crate::limit::{self, Gradient, Limit, Share};
 use crate::stats::latency::{self, Average};
 use crate::stats::quantile::Quantiles;
 use crate::stats::totals::Totals;
 use crate::stats::window::{Counts, Window};
 use crate::time::Instant;
+
+pub use learning::{Pace, Took};
 
 /// What is known of one endpoint: what this worker has seen itself, what the other workers have
 /// published, and a copy of what all of them agree on.
@@ -24,6 +28,7 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub struct EndpointState {
     in_flight: InFlight,
+    lingering: Lingering,
     response_time: Average,
     /// Kept only if a quantile is needed.
     quantiles: Option<Quantiles>,
@@ -48,6 +53,7 @@ impl EndpointState {
     pub fn new(window: Duration) -> Self {
         Self {
             in_flight: InFlight::default(),
+            lingering: Lingering::default(),
             response_time: Average::default(),
             quantiles: None,
             window: Window::new(window),
@@ -128,6 +134,20 @@ impl EndpointState {
     /// Whether its attempts under way may become more without an event of this configuration.
     pub(crate) fn is_shared(&self) -> bool {
         self.in_flight.is_shared()
+    }
+
+    /// Attempts of this worker that count as load `now`: those under way, and those that ended too
+    /// soon to say anything of speed ([`Lingering`]).
+    pub(crate) fn load_here(&self, now: Instant) -> u32 {
+        self.active_here().saturating_add(self.lingering.count(now))
+    }
+
+    /// Attempts of all workers that count as load `now`. The others are taken to have as many that
+    /// linger as this one.
+    pub(crate) fn load(&self, now: Instant) -> u32 {
+        let workers = self.other_workers().saturating_add(1);
+        let lingering = self.lingering.count(now).saturating_mul(workers);
+        self.active().saturating_add(lingering)
     }
 
     /// How many other workers send attempts here.
@@ -330,70 +350,6 @@ impl EndpointState {
     pub fn attempt_ended(&mut self) {
         self.in_flight.end();
     }
-
-    /// Records the outcome of an attempt that was admitted with `pass`. If it began before the
-    /// breaker's last transition, it is only counted.
-    pub fn record(
-        &mut self,
-        pass: Pass,
-        outcome: Outcome,
-        took: Took,
-        now: Instant,
-        decay: Duration,
-    ) {
-        self.totals.ended(outcome, took.time);
-        let (success, counted) = match outcome.class() {
-            Class::Neutral => return,
-            Class::Success => (true, took.time),
-            Class::Failure => (false, took.time.max(took.penalty)),
-        };
-        if let Some(gradient) = &mut self.gradient {
-            let ended = Ended {
-                sent: now.before(took.time),
-                took: took.time,
-                failed: !success,
-                timed_out: outcome == Outcome::Timeout,
-                active: self.in_flight.active(),
-            };
-            gradient.ended(ended, &self.others.share, now);
-        }
-        self.last = Some((now, took.time));
-        self.consecutive_successes = if success {
-            self.consecutive_successes.saturating_add(1)
-        } else {
-            0
-        };
-        if pass.generation() != self.agreed.breaker.generation() {
-            return;
-        }
-        self.recent.set(Recent::FORGOTTEN);
-        if took.cools {
-            self.window.record_cooled(took.time, now);
-            if success {
-                return;
-            }
-        } else {
-            self.window.record(success, took.slow, took.time, now);
-        }
-        self.response_time.observe(counted, now, decay);
-        if let (true, Some(quantiles)) = (success, &mut self.quantiles) {
-            quantiles.add(took.time, now);
-        }
-    }
-}
-
-/// How long an attempt took, and how to count it.
-#[derive(Clone, Copy, Debug)]
-pub struct Took {
-    /// From sending the request to the beginning of the answer, or to the failure.
-    pub time: Duration,
-    /// The least that a failure counts as, so that failing fast does not look like being fast.
-    pub penalty: Duration,
-    /// Whether the attempt is slow for the breaker's policy.
-    pub slow: bool,
-    /// Whether its answer starts a cool-down: then it is no good answer, and no matter of the
-    /// breaker.
-    pub cools: bool,
 }
 
 #[cfg(test)]

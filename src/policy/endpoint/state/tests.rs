@@ -5,18 +5,19 @@ use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::breaker::{TrialId, Verdict};
 use crate::health::{CheckPolicy, Finding};
-use crate::outcome::Neutral;
+use crate::judge::Facts;
+use crate::outcome::{Neutral, Outcome};
 use crate::stats::window::DEFAULT_LENGTH;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DECAY: Duration = Duration::from_secs(10);
 const NOW: Instant = Instant::from_nanos(1);
-const TOOK: Took = Took {
-    time: Duration::from_millis(1),
-    penalty: Duration::from_secs(1),
-    slow: false,
-    cools: false,
+const TOOK: Duration = Duration::from_millis(1);
+/// A failure counts as a second.
+const PACE: Pace = Pace {
+    usual: Some(Duration::from_millis(100)),
+    decay: Duration::from_secs(10),
 };
 
 fn state() -> EndpointState {
@@ -26,7 +27,7 @@ fn state() -> EndpointState {
 /// An attempt from the breaker's first state has ended.
 fn record(state: &mut EndpointState, outcome: Outcome) {
     let pass = Breaker::default().free_pass();
-    state.record(pass, outcome, TOOK, NOW, DECAY);
+    state.record(pass, outcome, TOOK, PACE, NOW);
 }
 
 /// One failure opens the breaker.
@@ -123,8 +124,8 @@ fn a_cool_down_is_kept_whatever_breaker_and_health_say() {
     let policy = strict();
     let mut agreed = Agreed::default();
     open_breaker(&mut agreed, NOW);
-    agreed.cool_down(NOW + DECAY, NOW);
-    agreed.cool_down(NOW + Duration::from_secs(1), NOW);
+    agreed.cool_down(NOW + DECAY);
+    agreed.cool_down(NOW + Duration::from_secs(1));
     let mut state = state();
     state.agree(agreed);
     assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::CoolingDown));
@@ -190,7 +191,6 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
                     counts: Counts {
                         successes: rng.random_range(0..3),
                         failures: rng.random_range(0..3),
-                        cooled: 0,
                         ..Counts::default()
                     },
                     seconds: rng.random_bool(0.5).then_some(time.as_secs_f64()),
@@ -203,8 +203,7 @@ fn what_is_kept_between_choices_is_what_would_be_found_anew() {
                 _ => {
                     let status = if rng.random() { 200 } else { 503 };
                     let pass = agreed.breaker.free_pass();
-                    let took = Took { time, ..TOOK };
-                    state.record(pass, Outcome::Answered(status), took, now, DECAY);
+                    state.record(pass, Outcome::Answered(status), time, PACE, now);
                 }
             }
             let kept = (state.success_rate(now), state.seconds(now));
@@ -222,18 +221,16 @@ fn an_answer_that_starts_a_cool_down_is_no_good_one_and_no_matter_of_the_breaker
         let mut state = state();
         record(&mut state, Outcome::Answered(200));
         let before = state.seconds(NOW).unwrap();
-        let took = Took {
+        let facts = Facts {
             cools: true,
-            time: TOOK.time / 10,
-            ..TOOK
+            ..Outcome::Answered(status).into()
         };
-        let pass = Breaker::default().free_pass();
-        let outcome = Outcome::Answered(status);
-        state.record(pass, outcome, took, NOW, DECAY);
+        state.judged(Breaker::default().free_pass(), facts, TOOK / 10, PACE, NOW);
         let counts = state.counts(NOW);
-        assert_eq!((counts.successes, counts.failures), (1, 1), "{status}");
-        assert_eq!((counts.cooled, counts.slow), (1, 0), "{status}");
+        assert_eq!((counts.successes, counts.unwanted), (1, 1), "{status}");
+        assert_eq!((counts.failures, counts.slow), (0, 0), "{status}");
         assert!(state.seconds(NOW).unwrap() >= before, "{status}: not fast");
+        assert!(state.success_rate(NOW) < 1.0, "{status}");
         let policy = BreakerPolicy {
             minimum_requests: 2,
             ..BreakerPolicy::default()

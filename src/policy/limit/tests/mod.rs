@@ -5,7 +5,7 @@ mod world;
 use super::*;
 use crate::breaker::{Breaker, BreakerPolicy};
 use crate::endpoint::operator::Circuit;
-use crate::endpoint::{Agreed, EndpointState, Exclusion, Others, Took};
+use crate::endpoint::{Agreed, EndpointState, Exclusion, Others, Pace};
 use crate::health::Health;
 use crate::outcome::Outcome;
 use crate::stats::window::DEFAULT_LENGTH;
@@ -16,6 +16,10 @@ use proptest::proptest;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 use world::{Scene, TEN_AT_A_TIME, World, at};
 
+const PACE: Pace = Pace {
+    usual: None,
+    decay: Duration::from_secs(10),
+};
 const DYNAMIC: Limit = Limit::Dynamic {
     start: DEFAULT_START,
     most: 100,
@@ -213,12 +217,7 @@ fn a_time_out_brings_it_down() {
     for millis in (0_u32..100).map(|n| 100 * n) {
         let under_way = state.limit();
         (0..under_way).for_each(|_| state.attempt_started());
-        let took = Took {
-            time: Duration::from_millis(20),
-            penalty: Duration::ZERO,
-            slow: false,
-            cools: false,
-        };
+        let took = Duration::from_millis(20);
         let outcome = if millis > 5_000 {
             Outcome::Timeout
         } else {
@@ -227,7 +226,7 @@ fn a_time_out_brings_it_down() {
         let now = at(f64::from(millis) / 1e3);
         for _ in 0..under_way {
             let pass = Breaker::default().free_pass();
-            state.record(pass, outcome, took, now, DEFAULT_LENGTH);
+            state.record(pass, outcome, took, PACE, now);
             state.attempt_ended();
         }
         if millis == 5_000 {
@@ -270,14 +269,9 @@ proptest! {
                 _ => Outcome::Answered(200),
             };
             for _ in 0..under_way {
-                let took = Took {
-                    time: Duration::from_millis(took),
-                    penalty: Duration::ZERO,
-                    slow: false,
-                    cools: false,
-                };
+                let took = Duration::from_millis(took);
                 let pass = Breaker::default().free_pass();
-                state.record(pass, outcome, took, now, DEFAULT_LENGTH);
+                state.record(pass, outcome, took, PACE, now);
                 state.attempt_ended();
             }
             under_way = 0;

@@ -2,13 +2,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::breaker::{Breaker, BreakerPolicy};
-use crate::endpoint::{EndpointState, Others, Took};
+use crate::endpoint::{EndpointState, Others};
 use crate::limit::Limit;
 use crate::outcome::Outcome;
 use crate::stats::window::DEFAULT_LENGTH;
@@ -170,19 +169,13 @@ impl World {
         let took = self.now - sent;
         let state = &mut self.workers[worker];
         let outcome = Outcome::Answered(if fails { 503 } else { 200 });
-        let took_of = Took {
-            time: crate::time::from_seconds(took),
-            penalty: Duration::ZERO,
-            slow: false,
-            cools: false,
-        };
         let pass = Breaker::default().free_pass();
         state.record(
             pass,
             outcome,
-            took_of,
+            crate::time::from_seconds(took),
+            super::PACE,
             at(self.now),
-            Duration::from_secs(10),
         );
         state.attempt_ended();
         seen.times.push(took);

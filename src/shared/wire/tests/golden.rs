@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use steerage_policy::breaker::{BreakerParts, Permit, StateParts, TrialId};
 use steerage_policy::endpoint::operator::{Circuit, Operator};
-use steerage_policy::endpoint::{Agreed, CoolDown, Others};
+use steerage_policy::endpoint::{Agreed, Others};
 use steerage_policy::health::{Health, HealthParts};
 use steerage_policy::limit::{Share, Unloaded};
 use steerage_policy::stats::spending::Spending;
@@ -40,7 +40,7 @@ pub(super) fn slot() -> Record {
             counts: Counts {
                 successes: 2,
                 failures: 300,
-                cooled: 41,
+                unwanted: 31,
                 slow: 4,
                 micros: 5_000_000_000,
             },
@@ -62,7 +62,7 @@ pub(super) fn slot() -> Record {
         },
         totals: Totals {
             attempts: 17,
-            outcomes: [18, 19, 20, 21, 22, 23],
+            outcomes: [18, 19, 20, 21, 22, 23, 32],
             micros: 24,
             transitions: [25, 26, 27],
             checks: [28, 29, 30],
@@ -161,11 +161,7 @@ fn entry(
         agreed: Agreed {
             breaker: breaker.into(),
             health: parts.into(),
-            cooling: Some(CoolDown {
-                until: at(19),
-                requested: at(42),
-                asked: at(43),
-            }),
+            cooling_until: Some(at(19)),
             operator: Operator::new(Some(health), circuit),
         },
     }

@@ -1,5 +1,6 @@
 //! Requests, and what becomes of their attempts: read from the engine's actions, and written down.
 
+use steerage_engine::End;
 use steerage_engine::action::{Account, CallId, Reason, Sending};
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
@@ -139,15 +140,16 @@ impl World<'_> {
             reason,
             available: self.available(number, now).count(),
         });
-        self.close(id);
+        self.close(id, now);
     }
 
     /// The stream is over: the client has its answer.
-    fn close(&mut self, id: usize) {
+    fn close(&mut self, id: usize, now: Instant) {
         let number = id % self.members.len();
         if let Some(key) = self.clients[id].key.take() {
-            let is_over = self.members[number].worker.stream_closed(key);
-            assert!(is_over, "a client that has its answer awaits no other");
+            self.event(number, now, |worker, turn| {
+                worker.stream_over(key, End::default(), turn);
+            });
         }
     }
 
@@ -207,7 +209,7 @@ impl World<'_> {
             }
             Decision::Stop(_) => {
                 assert!(is_over, "the client is answered");
-                self.close(id);
+                self.close(id, now);
             }
         }
     }
