@@ -28,6 +28,7 @@ mod dashboard;
 mod disconnects;
 mod documents;
 mod draining;
+mod endings;
 mod failover;
 mod grpc;
 mod headers;
