@@ -44,6 +44,7 @@ mod llm_gateway;
 mod memory;
 mod nesting;
 mod observing;
+mod one_client;
 mod operating;
 mod prometheus;
 mod quickstart;

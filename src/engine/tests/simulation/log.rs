@@ -25,6 +25,8 @@ pub(crate) struct Log {
     pub(crate) left: u32,
     /// Calls that the host did not send.
     pub(crate) refused_calls: u32,
+    /// Attempts that the proxy refused, because their cluster was at its limit.
+    pub(crate) overflowed: u32,
     /// Changes of what the workers agree on that were to be written.
     pub(crate) changes: u32,
     /// Those that were not.
@@ -45,7 +47,7 @@ pub(crate) struct Answer {
     pub(crate) good: bool,
     /// Whether the client is one of the minority.
     pub(crate) odd: bool,
-    /// Why the filter answered by itself, if it did.
+    /// Why the answer is not an upstream's, as far as the filter says so.
     pub(crate) reason: Option<Reason>,
 }
 

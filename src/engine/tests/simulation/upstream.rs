@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use rand::{Rng, RngExt as _};
-use steerage_policy::outcome::Outcome;
+use steerage_policy::outcome::{Neutral, Outcome};
 use steerage_policy::time::Instant;
 
 use crate::at;
@@ -52,6 +52,9 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// The proxy does not send it: its cluster is at its limit.
+    pub(crate) const OVERFLOW: Self = Self::of(Outcome::Neutral(Neutral::Overflow), REFUSAL);
+
     const fn of(outcome: Outcome, takes: Duration) -> Self {
         Self {
             outcome,

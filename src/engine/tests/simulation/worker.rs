@@ -7,7 +7,7 @@ use core::mem::take;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use steerage_engine::action::{Call, Check, Refusal, Sending, Trouble};
+use steerage_engine::action::{Call, Check, Reason, Sending, Trouble};
 use steerage_engine::answer::Answer as EngineAnswer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::settings::{PoolIndex, Settings};
@@ -207,17 +207,16 @@ impl Worker {
             Action::Pass(account) | Action::Resume(account) => {
                 let stream = account.stream.0;
                 let outcome = self.clients[&stream].answered.unwrap();
-                let in_time = account.reason.is_none().then_some(outcome);
-                self.close(stream, in_time, None, world, store, now);
+                self.close(stream, Some(outcome), account.reason, world, store, now);
             }
             Action::Give(given) => {
-                let outcome = given.answer.outcome;
                 let stream = given.account.stream.0;
+                let outcome = given.answer.outcome;
                 self.close(stream, Some(outcome), None, world, store, now);
             }
             Action::Refuse(refusal) => {
                 let stream = refusal.account.stream.0;
-                self.close(stream, None, Some(refusal), world, store, now);
+                self.close(stream, None, Some(refusal.reason), world, store, now);
             }
             Action::SetTimer(period) => {
                 if let Some(due) = self.timer.take() {
@@ -312,20 +311,20 @@ impl Worker {
     fn close(
         &mut self,
         stream: u64,
-        in_time: Option<Outcome>,
-        refusal: Option<Refusal>,
+        outcome: Option<Outcome>,
+        reason: Option<Reason>,
         world: &World,
         store: &dyn Store,
         now: Instant,
     ) {
         let client = self.clients.remove(&stream).unwrap();
-        let good = in_time.is_some_and(|outcome| outcome.class() == Class::Success);
+        let good = outcome.is_some_and(|outcome| outcome.class() == Class::Success);
         world.log.borrow_mut().answer(Answer {
             arrived: client.arrived,
             took: now.since(client.arrived),
-            good,
+            good: good && reason.is_none(),
             odd: client.odd,
-            reason: refusal.map(|refusal| refusal.reason),
+            reason,
         });
         if let Some(key) = client.key {
             self.turn(store, now, |engine, turn| {

@@ -77,6 +77,8 @@ pub(crate) struct World {
     proxies: Vec<Proxy>,
     /// Requests a second and worker.
     rate: Cell<f64>,
+    /// Most attempts at a time that a proxy sends to an endpoint.
+    cluster_limit: Option<usize>,
     /// How often a write is overtaken by another, besides those that are by chance.
     conflicts: f64,
     /// The share of clients that leave, and how long these wait.
@@ -118,6 +120,7 @@ impl World {
             rng: RefCell::new(rng),
             rate: Cell::new(rate),
             minority: None,
+            cluster_limit: None,
             conflicts: 0.0,
             leaving: None,
         };
@@ -141,6 +144,15 @@ impl World {
     pub(crate) fn with_minority(self, minority: Minority) -> Self {
         let minority = Some(minority);
         Self { minority, ..self }
+    }
+
+    /// The same with clusters to which a proxy sends only so many attempts at a time.
+    pub(crate) fn with_cluster_limit(self, limit: usize) -> Self {
+        let cluster_limit = Some(limit);
+        Self {
+            cluster_limit,
+            ..self
+        }
     }
 
     /// The same with this share of clients leaving if they have no answer within `patience`.
@@ -223,6 +235,11 @@ impl World {
 
     /// What an endpoint makes of a request that arrives `now`.
     pub(crate) fn reply(&self, endpoint: usize, is_odd: bool, now: Instant) -> Reply {
+        let under_way = || self.log.borrow().under_way(endpoint, now);
+        if self.cluster_limit.is_some_and(|limit| under_way() >= limit) {
+            self.log.borrow_mut().overflowed += 1;
+            return Reply::OVERFLOW;
+        }
         let reply = self.upstreams[endpoint].reply(now, &mut *self.rng.borrow_mut());
         let minority = self.minority.as_ref().filter(|_| is_odd);
         match minority.and_then(|minority| minority.status) {

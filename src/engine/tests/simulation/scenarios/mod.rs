@@ -17,10 +17,13 @@
 //!   within two seconds after.
 //! - [`one_client`]: a client's requests fail everywhere, or are in a great hurry. Expected: nobody
 //!   else notices.
+//! - [`burst`]: more for a second than the proxy's clusters take. Expected: nobody is blamed for
+//!   what the proxy refuses.
 //! - [`drained`]: all but a drained endpoint fail. Expected: it gets no retries, until the others
 //!   are left alone.
 
 mod brown_out;
+mod burst;
 mod capacity_loss;
 mod cold_start;
 mod common_failure;
