@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::{Rng, RngExt as _};
 use steerage_policy::breaker::{Pass, TrialId};
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::exchange::{Attempt, Choice, Exchange};
 use steerage_policy::judge::{Facts, Judged};
 use steerage_policy::outcome::{Neutral, Outcome};
 use steerage_policy::pool::{Judgement, Pool, PoolState};
@@ -109,12 +109,14 @@ impl SteeredPool {
                 Some(pass) => Some(pass),
                 None => {
                     let expires = exchange.deadline() + PERMIT_GRACE;
-                    self.begin_trial(choice.endpoint, expires, rng, turn)
+                    self.begin_trial(choice, expires, rng, turn)
                 }
             };
             if let Some(pass) = pass {
                 let pool = &self.settings.pool;
-                let attempt = exchange.attempt(pool, &mut self.state, choice.endpoint, pass, now);
+                let attempt = exchange
+                    .attempt(pool, &mut self.state, choice.endpoint, pass, now)
+                    .trying_cool_down(choice.tries_cool_down);
                 if turn.debug {
                     let line = debug_log::begun(stream, pool, &self.state, &attempt, now);
                     turn.actions.push_back(Action::Debug(line));
@@ -283,13 +285,17 @@ impl SteeredPool {
 
     fn begin_trial(
         &mut self,
-        endpoint: EndpointIndex,
+        choice: Choice,
         expires: Instant,
         rng: &mut dyn Rng,
         turn: &mut Turn<'_>,
     ) -> Option<Pass> {
         let (trial, now) = (TrialId(rng.random()), turn.now);
-        self.change(endpoint, turn, |pool, agreed| {
+        self.change(choice.endpoint, turn, |pool, agreed| {
+            let cooling = agreed.cooling.as_mut();
+            if choice.tries_cool_down && !cooling?.begin_trial(now) {
+                return None;
+            }
             let breaker = &mut agreed.breaker;
             breaker.begin_trial(&pool.breaker, trial, expires, now)
         })

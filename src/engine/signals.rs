@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use steerage_policy::exchange::Attempt;
+use steerage_policy::outcome::Outcome;
 use steerage_policy::retry::retry_after;
 
 use crate::answer::Answer;
@@ -32,9 +33,30 @@ impl SteeredPool {
         answer: &Answer,
         turn: &mut Turn<'_>,
     ) -> Honoured {
+        if attempt.tries_cool_down() {
+            self.tried(attempt, answer, turn);
+        }
         match answer.upstream_headers() {
             Some(headers) => self.hear(attempt, answer, headers, turn),
             None => Honoured::default(),
+        }
+    }
+
+    /// The trial of a cool-down is answered: if well, the cool-down is over.
+    #[cold]
+    #[inline(never)]
+    fn tried(&mut self, attempt: &Attempt, answer: &Answer, turn: &mut Turn<'_>) {
+        let retry = &self.pool().retry;
+        let is_good = matches!(answer.outcome, Outcome::Answered(100..=399))
+            && !retry.covers(answer.outcome)
+            && !retry.may_cool_down(answer.outcome);
+        if is_good {
+            let (sent, now) = (attempt.sent(), turn.now);
+            self.change(attempt.endpoint(), turn, |_, agreed| {
+                if let Some(cooling) = &mut agreed.cooling {
+                    cooling.end(sent, now);
+                }
+            });
         }
     }
 
@@ -69,9 +91,9 @@ impl SteeredPool {
         };
         let cool_down = retry.cool_down(answer.outcome, requested);
         if let Some(cool_down) = cool_down {
-            let until = turn.now + cool_down;
+            let now = turn.now;
             self.change(attempt.endpoint(), turn, |_, agreed| {
-                agreed.cool_down(until);
+                agreed.cool_down(now + cool_down, now);
             });
         }
         Honoured {

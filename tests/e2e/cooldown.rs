@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::tokio::time::sleep;
-use steerage_harness::{Client, Envoy, Load, Reply, Upstream, get, run};
+use steerage_harness::{Client, Envoy, Load, Received, Reply, Upstream, get, run};
 
 use crate::support::{assert_unharmed, envoy_of, pool, request_of};
 
@@ -142,6 +142,97 @@ fn a_date_is_honoured_like_seconds() {
     });
 }
 
+/// An endpoint that throttles some requests for 30 s, and serves all others.
+async fn throttling(throttles: impl Fn(&Received) -> bool + Send + Sync + 'static) -> Upstream {
+    let serve = move |received: &Received, _| {
+        if throttles(received) {
+            Reply::status(429).header("retry-after", "30")
+        } else {
+            Reply::ok()
+        }
+    };
+    Upstream::start(serve).await.unwrap()
+}
+
+#[test]
+fn one_throttled_request_takes_the_pool_from_nobody_for_long() {
+    run(async {
+        for workers in [1, 2, 4] {
+            let limited = |received: &Received| received.path == "/limited";
+            let (a, b, c) = (
+                throttling(limited).await,
+                throttling(limited).await,
+                throttling(limited).await,
+            );
+            let clusters = [("a", a.addr()), ("b", b.addr()), ("c", c.addr())];
+            let envoy = envoy_of(&clusters, r#"{"endpoints": ["a", "b", "c"]}"#)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let answer = get(envoy.addr(), "/limited").await.unwrap();
+            assert_eq!(answer.status.as_u16(), 429);
+            let begun = Instant::now();
+            let mut statuses = Vec::new();
+            while begun.elapsed() < millis(6_000) {
+                let answer = get(envoy.addr(), "/").await.unwrap();
+                statuses.push((begun.elapsed(), answer.status.as_u16()));
+                sleep(millis(20)).await;
+            }
+            let of = |from: u64, to: u64| {
+                let span = millis(from)..millis(to);
+                let all = statuses.iter().filter(move |(at, _)| span.contains(at));
+                let good = all.clone().filter(|(_, status)| *status == 200);
+                (good.count(), all.count())
+            };
+            // The wish is kept at first; after a second each endpoint is asked again.
+            let (good, all) = of(300, 800);
+            assert_eq!(good, 0, "{workers} workers: of {all}");
+            let (good, all) = of(2_500, 6_000);
+            assert!(
+                all > 20 && good * 100 >= all * 98,
+                "{workers}: {good} of {all}"
+            );
+            let back = statuses.iter().filter(|(_, status)| *status == 200).count();
+            assert!(back * 2 > statuses.len(), "{workers}: {back}");
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_that_goes_on_throttling_is_asked_once_a_second_by_all_workers_together() {
+    run(async {
+        for workers in [1, 2, 4] {
+            let (a, b) = (throttling(|_| true).await, throttling(|_| true).await);
+            let config = r#"{"endpoints": ["a", "b"], "retry_policy": {"max_attempts": 1}}"#;
+            let envoy = envoy_of(&[("a", a.addr()), ("b", b.addr())], config)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let report = Load::new(envoy.addr())
+                .during(Duration::from_secs(5))
+                .concurrency(16)
+                .rate(200.0)
+                .run()
+                .await;
+            assert_eq!(report.status(200), 0, "{report}");
+            for upstream in [&a, &b] {
+                let times: Vec<_> = upstream.received().iter().map(|got| got.at).collect();
+                // What workers send before they have heard of the first wish comes at once.
+                let first = times[0];
+                let late = times.iter().filter(|at| **at - first > millis(700));
+                let count = late.count();
+                assert!((2..=6).contains(&count), "{workers}: {times:?}");
+            }
+            let refused = report.status(503) * 10;
+            assert!(refused >= report.total() * 8, "{workers}: {report}");
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
 /// The policy of the shipped gateway to language models, as far as it matters here.
 const GATEWAY: &str = r#"{
     "endpoints": ["a", "b", "c"],
@@ -158,7 +249,7 @@ const GATEWAY: &str = r#"{
 /// `retry-after: 1`.
 async fn five_a_second(status: u16) -> Upstream {
     let served = Arc::new(Mutex::new(Vec::<Instant>::new()));
-    let serve = move |_: &_, _| {
+    let serve = move |_: &Received, _| {
         let (mut served, now) = (served.lock().unwrap(), Instant::now());
         served.retain(|at| now - *at < millis(1_000));
         if served.len() < 5 {

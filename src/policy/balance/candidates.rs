@@ -52,12 +52,12 @@ pub struct Candidate<'a> {
 /// The endpoints that a strategy may choose from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
-    pool: &'a dyn Rules,
+    pub(super) pool: &'a dyn Rules,
     states: &'a [EndpointState],
     tried: &'a Tried,
     /// The number that decides what is left to chance.
     draw: u64,
-    now: Instant,
+    pub(super) now: Instant,
     /// Whether breakers and health are ignored.
     panics: bool,
     /// The rank of all candidates; `None` if no endpoint may be chosen. If all endpoints are
@@ -215,39 +215,6 @@ impl<'a> Candidates<'a> {
             )
     }
 
-    /// When the first cool-down ends, if no endpoint is available before. `None` also if an
-    /// endpoint is excluded only by its limit, because that may end at any time.
-    #[must_use]
-    pub fn cooled(&self) -> Option<Instant> {
-        if self.best.is_some() || self.overloaded() {
-            return None;
-        }
-        self.endpoints()
-            .filter(|(_, endpoint, _)| endpoint.enabled)
-            .filter_map(|(_, _, state)| {
-                let until = state.cooling_until(self.now)?;
-                state
-                    .agreed()
-                    .exclusion(self.pool.breaker(), until)
-                    .is_none()
-                    .then_some(until)
-            })
-            .min()
-    }
-
-    /// When the first endpoint may be available again, as far as is known, if none is available now
-    /// and none is excluded only by its limit.
-    #[must_use]
-    pub fn returns(&self) -> Option<Instant> {
-        if self.best.is_some() || self.overloaded() {
-            return None;
-        }
-        self.endpoints()
-            .filter(|(_, endpoint, _)| endpoint.enabled)
-            .filter_map(|(_, _, state)| state.agreed().returns(self.pool.breaker(), self.now))
-            .min()
-    }
-
     /// Whether all endpoints are available and of the same rank: the first attempt of an exchange,
     /// one tier, and nothing that distinguishes them.
     fn are_all_alike(&self) -> bool {
@@ -285,7 +252,7 @@ impl<'a> Candidates<'a> {
             .filter(|(_, endpoint, state)| self.is_usable(endpoint, state))
     }
 
-    fn endpoints(
+    pub(super) fn endpoints(
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + use<'a> {
         let endpoints = self.pool.endpoints().iter().zip(self.states).enumerate();
@@ -300,7 +267,11 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    fn exclusion(&self, endpoint: &Endpoint, state: &EndpointState) -> Option<Exclusion> {
+    pub(super) fn exclusion(
+        &self,
+        endpoint: &Endpoint,
+        state: &EndpointState,
+    ) -> Option<Exclusion> {
         if endpoint.enabled {
             state.exclusion(self.pool.breaker(), self.now)
         } else {

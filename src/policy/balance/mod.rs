@@ -18,6 +18,7 @@ mod least_response_time;
 mod panic;
 mod power_of_two;
 mod random;
+mod returning;
 mod round_robin;
 pub(crate) mod rules;
 mod slow_start;

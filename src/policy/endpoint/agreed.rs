@@ -11,6 +11,7 @@
 use core::time::Duration;
 
 use crate::breaker::{Admission, Breaker, BreakerPolicy, StateName};
+use crate::endpoint::cool_down::CoolDown;
 use crate::endpoint::operator::{Circuit, Operator};
 use crate::health::{Health, HealthRecord};
 use crate::time::Instant;
@@ -63,8 +64,8 @@ pub struct Agreed {
     pub breaker: Breaker,
     /// The verdict on its health.
     pub health: HealthRecord,
-    /// Until when it cools down; may be past.
-    pub cooling_until: Option<Instant>,
+    /// Its newest cool-down; may be past.
+    pub cooling: Option<CoolDown>,
     /// An operator's overrides, which take precedence over all of that.
     pub operator: Operator,
 }
@@ -110,7 +111,8 @@ impl Agreed {
     /// it never was unavailable.
     #[must_use]
     pub fn returned(&self, now: Instant) -> Option<Instant> {
-        let cooled = self.cooling_until.filter(|until| *until <= now);
+        let cooled = self.cooling.map(|cooling| cooling.until);
+        let cooled = cooled.filter(|until| *until <= now);
         let breaker = self.breaker.closed_since();
         breaker.max(self.health.usable_since()).max(cooled)
     }
@@ -118,9 +120,9 @@ impl Agreed {
     /// Until when it cools down. `None` if it does not, or if an operator has closed its circuit.
     #[must_use]
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
+        let in_force = self.cooling?.in_force(now)?;
         let overruled = self.operator.circuit(now) == Some(Circuit::Closed);
-        self.cooling_until
-            .filter(|until| *until > now && !overruled)
+        (!overruled).then_some(in_force)
     }
 
     /// Why the endpoint may not be selected `now`; `None` when it is available.
@@ -130,7 +132,18 @@ impl Agreed {
             Some(Exclusion::Operator)
         } else if self.cooling_until(now).is_some() {
             Some(Exclusion::CoolingDown)
-        } else if self.admission(policy, now) == Admission::Refused {
+        } else {
+            self.inferred_exclusion(policy, now)
+        }
+    }
+
+    /// The same by its breaker and its health alone.
+    pub(crate) fn inferred_exclusion(
+        &self,
+        policy: &BreakerPolicy,
+        now: Instant,
+    ) -> Option<Exclusion> {
+        if self.admission(policy, now) == Admission::Refused {
             Some(Exclusion::BreakerOpen)
         } else if self.verdict(now) == Health::Unhealthy {
             Some(Exclusion::Unhealthy)
@@ -159,13 +172,15 @@ impl Agreed {
         let is_selectable = self.operator == Operator::default()
             && self.breaker.name() == StateName::Closed
             && !self.health.is_unhealthy();
-        is_selectable.then(|| self.cooling_until.unwrap_or(Instant::ORIGIN))
+        let from = self
+            .cooling
+            .map_or(Instant::ORIGIN, |cooling| cooling.until);
+        is_selectable.then_some(from)
     }
 
-    /// It requests a cool-down until then. Of several requests the longest holds: a later answer of
-    /// another of its hosts must not shorten it.
-    pub fn cool_down(&mut self, until: Instant) {
-        self.cooling_until = self.cooling_until.max(Some(until));
+    /// It requests a cool-down until then.
+    pub fn cool_down(&mut self, until: Instant, now: Instant) {
+        self.cooling = Some(CoolDown::request(self.cooling, until, now));
     }
 }
 
@@ -188,7 +203,7 @@ mod tests {
         let pass = agreed.breaker.free_pass();
         let failure = Verdict::Failure { consecutive: true };
         agreed.breaker.judge(policy, pass, failure, true, NOW);
-        agreed.cool_down(NOW + MINUTE);
+        agreed.cool_down(NOW + MINUTE, NOW);
         agreed.health.fail_immediately();
         agreed
     }
@@ -218,7 +233,7 @@ mod tests {
         agreed.operator.health = Some(Health::Healthy);
         let later = NOW + MINUTE;
         assert_eq!(agreed.verdict(later), Health::Healthy);
-        agreed.cooling_until = None;
+        agreed.cooling = None;
         assert_eq!(agreed.exclusion(&policy, NOW), Some(Exclusion::BreakerOpen));
     }
 

@@ -6,6 +6,7 @@
 
 mod agreed;
 mod check_host;
+mod cool_down;
 mod in_flight;
 mod lingering;
 pub mod operator;
@@ -18,6 +19,7 @@ use alloc::boxed::Box;
 use twox_hash::XxHash64;
 
 pub use agreed::{Agreed, Exclusion};
+pub use cool_down::CoolDown;
 pub use others::Others;
 pub(crate) use recent::LEAST_SECONDS;
 pub use state::{EndpointState, Pace, Took};

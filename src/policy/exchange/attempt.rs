@@ -16,6 +16,7 @@ pub struct Attempt {
     pub(super) number: u8,
     pub(super) sent: Instant,
     pub(super) timeout: Duration,
+    pub(super) tries_cool_down: bool,
 }
 
 impl Attempt {
@@ -48,6 +49,18 @@ impl Attempt {
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The same as a trial of its endpoint's cool-down.
+    pub const fn trying_cool_down(mut self, tries: bool) -> Self {
+        self.tries_cool_down = tries;
+        self
+    }
+
+    /// Whether it tries its endpoint's cool-down: a good answer ends that.
+    #[must_use]
+    pub const fn tries_cool_down(&self) -> bool {
+        self.tries_cool_down
     }
 
     /// Whether its endpoint had the whole of the pool's `read` to begin its answer in, and the

@@ -116,7 +116,8 @@ impl Exchange {
     }
 
     /// Chooses the endpoint of the next attempt, which is not begun yet: if the endpoint's breaker
-    /// requires a trial, the shell first requests a permit.
+    /// requires a trial, the shell first requests a permit. Where all endpoints cool down, the
+    /// first attempt of an exchange may try one of them; a retry rather waits.
     ///
     /// # Errors
     /// [`Denial::NoEndpointAvailable`] or [`Denial::Overloaded`] if there is no endpoint,
@@ -148,6 +149,15 @@ impl Exchange {
                 && !state.endpoints.iter().any(EndpointState::is_shared);
             candidates
         };
+        if self.attempts == 0
+            && let Some(endpoint) = candidates.cooling_trial()
+        {
+            return Ok(Choice {
+                endpoint,
+                free_pass: None,
+                tries_cool_down: true,
+            });
+        }
         let balancer = &mut *state.balancer;
         let endpoint =
             balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
@@ -167,6 +177,7 @@ impl Exchange {
                 Admission::Free | Admission::Refused => Some(chosen.breaker().free_pass()),
                 Admission::Trial => None,
             },
+            tries_cool_down: false,
         })
     }
 
@@ -194,6 +205,7 @@ impl Exchange {
             number: self.attempts,
             sent: now,
             timeout: pool.timeouts.read().min(self.deadline.since(now)),
+            tries_cool_down: false,
         }
     }
 
@@ -355,6 +367,8 @@ pub struct Choice {
     pub endpoint: EndpointIndex,
     /// How the attempt is admitted; `None` if it needs a permit for a trial.
     pub free_pass: Option<Pass>,
+    /// Whether it cools down, and the attempt is the trial of that, which needs a permit as well.
+    pub tries_cool_down: bool,
 }
 
 #[cfg(test)]

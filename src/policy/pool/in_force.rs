@@ -47,7 +47,9 @@ impl Pool {
     fn bound(&self, agreed: &mut Agreed, now: Instant) {
         agreed.breaker.shorten(&self.breaker);
         let longest = now + self.retry.longest_cool_down();
-        agreed.cooling_until = agreed.cooling_until.map(|until| until.min(longest));
+        if let Some(cooling) = &mut agreed.cooling {
+            cooling.until = cooling.until.min(longest);
+        }
         if let Some(checks) = &self.checks {
             agreed.health.hasten(checks, now);
         }
@@ -94,7 +96,7 @@ mod tests {
         let failure = Verdict::Failure { consecutive: true };
         let pass = agreed.breaker.free_pass();
         agreed.breaker.judge(&old.breaker, pass, failure, true, NOW);
-        agreed.cool_down(NOW + HOUR);
+        agreed.cool_down(NOW + HOUR, NOW);
         assert!(agreed.health.claim_check(&checks, 0.5, NOW));
         agreed.health.take_finding(&checks, Finding::Unhealthy, NOW);
         agreed

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steerage_policy::breaker::{BreakerParts, Permit as PolicyPermit, StateParts, TrialId};
-use steerage_policy::endpoint::Agreed;
 use steerage_policy::endpoint::operator::{Circuit as PolicyCircuit, Operator};
+use steerage_policy::endpoint::{Agreed, CoolDown as PolicyCoolDown};
 use steerage_policy::health::{Health as PolicyHealth, HealthParts};
 use steerage_policy::time::Instant;
 
@@ -18,7 +18,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) cluster: &'a str,
     breaker: Breaker,
     health: HealthRecord,
-    cooling_until: Option<u64>,
+    cooling: Option<CoolDown>,
     said_health: Option<Health>,
     said_circuit: Option<SaidCircuit>,
 }
@@ -66,6 +66,13 @@ struct HealthRecord {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+struct CoolDown {
+    until: u64,
+    requested: u64,
+    asked: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 enum Health {
     Healthy,
     Degraded,
@@ -94,7 +101,7 @@ impl<'a> Entry<'a> {
             cluster,
             breaker: agreed.breaker.parts().into(),
             health: agreed.health.parts().into(),
-            cooling_until: time(agreed.cooling_until),
+            cooling: agreed.cooling.map(CoolDown::from),
             said_health: operator.health.map(Health::from),
             said_circuit: operator
                 .circuit_and_end()
@@ -115,7 +122,7 @@ impl From<Entry<'_>> for Agreed {
         Self {
             breaker: BreakerParts::from(entry.breaker).into(),
             health: HealthParts::from(entry.health).into(),
-            cooling_until: instant(entry.cooling_until),
+            cooling: entry.cooling.map(PolicyCoolDown::from),
             operator: Operator::new(entry.said_health.map(PolicyHealth::from), said_circuit),
         }
     }
@@ -207,6 +214,26 @@ impl From<HealthRecord> for HealthParts {
             due: instant(record.due),
             degraded_until: instant(record.degraded_until),
             usable_since: instant(record.usable_since),
+        }
+    }
+}
+
+impl From<PolicyCoolDown> for CoolDown {
+    fn from(cooling: PolicyCoolDown) -> Self {
+        Self {
+            until: cooling.until.as_nanos(),
+            requested: cooling.requested.as_nanos(),
+            asked: cooling.asked.as_nanos(),
+        }
+    }
+}
+
+impl From<CoolDown> for PolicyCoolDown {
+    fn from(cooling: CoolDown) -> Self {
+        Self {
+            until: Instant::from_nanos(cooling.until),
+            requested: Instant::from_nanos(cooling.requested),
+            asked: Instant::from_nanos(cooling.asked),
         }
     }
 }

@@ -149,7 +149,9 @@ fn breakers_and_health_never_leave_a_pool_dark() {
         agree(&mut scene, "a", |agreed| {
             agreed.operator.set_circuit(Circuit::Open, None, now);
         });
-        agree(&mut scene, "b", |agreed| agreed.cool_down(now + MINUTE));
+        agree(&mut scene, "b", |agreed| {
+            agreed.cool_down(now + MINUTE, now);
+        });
         scene.pool.endpoints[3].enabled = false;
         assert_eq!(scene.picks(2), "c c", "{strategy:?}");
         scene.states[2] = scene.states[2].clone().limited(Limit::Fixed(0), 0);
@@ -177,7 +179,7 @@ fn what_is_stated_counts_neither_as_available_nor_as_missing() {
                 agreed.operator.set_circuit(Circuit::Open, None, now);
             });
         },
-        |scene, now| agree(scene, "c", |agreed| agreed.cool_down(now + MINUTE)),
+        |scene, now| agree(scene, "c", |agreed| agreed.cool_down(now + MINUTE, now)),
         |scene, _| {
             scene.states[2] = scene.states[2].clone().limited(Limit::Fixed(0), 0);
         },
@@ -240,7 +242,7 @@ fn panic_ignores_who_judges_and_not_an_operator() {
     scene.pool.panic_threshold = Some(1.0);
     let now = scene.now;
     agree(&mut scene, "b", |agreed| {
-        agreed.cool_down(now + Duration::from_secs(60));
+        agreed.cool_down(now + Duration::from_secs(60), now);
     });
     agree(&mut scene, "c", |agreed| {
         agreed.operator.set_circuit(Circuit::Open, None, now);
@@ -266,7 +268,7 @@ fn who_comes_back_gets_its_share_by_degrees_whatever_the_strategy() {
         let mut scene = Scene::new(&strategy, "a b c");
         scene.pool.slow_start = Duration::from_secs(30);
         let back = scene.now;
-        agree(&mut scene, "c", |agreed| agreed.cool_down(back));
+        agree(&mut scene, "c", |agreed| agreed.cool_down(back, back));
         // It takes part in this part of the choices, and gets a third of those; in turn, it takes
         // this part of its turns.
         let in_turn = strategy == Strategy::RoundRobin;
@@ -299,7 +301,7 @@ fn breakers_checks_and_cool_downs_all_give_back_slowly() {
     agreed.health.fail_immediately();
     agreed.health.take_finding(&checks, Finding::Healthy, at(2));
     assert_eq!(agreed.returned(at(9)), Some(at(2)));
-    agreed.cool_down(at(3));
+    agreed.cool_down(at(3), at(0));
     assert_eq!(agreed.returned(at(2)), Some(at(2)));
     assert_eq!(agreed.returned(at(9)), Some(at(3)));
     let failing = BreakerPolicy {

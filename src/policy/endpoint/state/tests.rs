@@ -124,8 +124,8 @@ fn a_cool_down_is_kept_whatever_breaker_and_health_say() {
     let policy = strict();
     let mut agreed = Agreed::default();
     open_breaker(&mut agreed, NOW);
-    agreed.cool_down(NOW + DECAY);
-    agreed.cool_down(NOW + Duration::from_secs(1));
+    agreed.cool_down(NOW + DECAY, NOW);
+    agreed.cool_down(NOW + Duration::from_secs(1), NOW);
     let mut state = state();
     state.agree(agreed);
     assert_eq!(state.exclusion(&policy, NOW), Some(Exclusion::CoolingDown));

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use steerage_policy::breaker::{BreakerParts, Permit, StateParts, TrialId};
 use steerage_policy::endpoint::operator::{Circuit, Operator};
-use steerage_policy::endpoint::{Agreed, Others};
+use steerage_policy::endpoint::{Agreed, CoolDown, Others};
 use steerage_policy::health::{Health, HealthParts};
 use steerage_policy::limit::{Share, Unloaded};
 use steerage_policy::stats::spending::Spending;
@@ -161,7 +161,11 @@ fn entry(
         agreed: Agreed {
             breaker: breaker.into(),
             health: parts.into(),
-            cooling_until: Some(at(19)),
+            cooling: Some(CoolDown {
+                until: at(19),
+                requested: at(42),
+                asked: at(43),
+            }),
             operator: Operator::new(Some(health), circuit),
         },
     }
