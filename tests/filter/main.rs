@@ -29,6 +29,7 @@ mod turns;
 
 mod classifying;
 mod cool_downs;
+mod cooling_trials;
 mod ending;
 mod endpoint_limits;
 mod hedging;
