@@ -38,6 +38,7 @@ mod hostile_answers;
 mod hostile_requests;
 mod hot_reload;
 mod interceptors;
+mod interim;
 mod last_answer;
 mod limits;
 mod llm_gateway;

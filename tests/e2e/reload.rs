@@ -114,6 +114,55 @@ fn updates_of_a_busy_pool_exceed_no_limit_and_count_nothing_twice() {
     });
 }
 
+#[test]
+fn checks_that_are_taken_back_leave_no_verdict_and_shorter_times_hold_at_once() {
+    run(async {
+        let well = Upstream::start(|request, _| match &*request.path {
+            "/wrong" => Reply::status(500),
+            "/fail" => Reply::status(503).header("retry-after", "200"),
+            _ => Reply::ok(),
+        });
+        let well = well.await.unwrap();
+        let pool = |fields: &str| {
+            format!(
+                r#"{{"endpoints": ["a"], "load_balancer": {{"panic_threshold": false}}, {fields}}}"#
+            )
+        };
+        let wrong = r#""health_check": {"path": "/wrong", "interval": "24h"}"#;
+        let envoy = envoy_of(&[("a", well.addr())], &pool(wrong)).by_ecds();
+        let envoy = envoy.start().await.unwrap();
+        let becomes = async |status: u16, path: &'static str| {
+            eventually("another answer", Duration::from_secs(10), async || {
+                let answer = get(envoy.addr(), path).await.ok()?;
+                (answer.status == status).then_some(())
+            })
+            .await
+            .unwrap();
+        };
+        becomes(503, "/").await;
+        // Each takes back what has excluded the endpoint before.
+        for (fields, then) in [
+            (r#""enable_health_checks": false"#, 200),
+            (wrong, 503),
+            (
+                r#""health_check": {"path": "/right", "interval": "24h"}"#,
+                200,
+            ),
+        ] {
+            let verdict = envoy.update_filter_config(pool(fields)).await;
+            assert_eq!(verdict.unwrap(), ConfigUpdate::Accepted);
+            becomes(then, "/").await;
+        }
+        get(envoy.addr(), "/fail").await.unwrap();
+        becomes(503, "/").await;
+        let quiet = r#""retry_policy": {"respect_retry_after": false}"#;
+        let verdict = envoy.update_filter_config(pool(quiet)).await;
+        assert_eq!(verdict.unwrap(), ConfigUpdate::Accepted);
+        becomes(200, "/").await;
+        assert_unharmed(&envoy).await;
+    });
+}
+
 /// A pool of one endpoint that takes 20 attempts at a time.
 fn limited(sync_interval: &str) -> String {
     format!(

@@ -176,7 +176,8 @@ fn the_answer_at_the_deadline_is_changed() {
     host.advance(TOTAL);
     assert_refused(stream, 504, "deadline_exceeded");
     let headers = stream.sent().unwrap().headers;
-    assert_eq!(values(&headers, "x-e"), ["a 60.000"]);
+    // The time of the attempt, and how late the host's own timer may be.
+    assert_eq!(values(&headers, "x-e"), ["a 30.250"]);
     assert_eq!(values(&headers, "x-late"), ["yes"]);
 }
 

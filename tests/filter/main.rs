@@ -39,6 +39,7 @@ mod reloading;
 mod retry_limits;
 mod retrying;
 mod sending;
+mod silence;
 mod taking_over;
 
 mod answering;

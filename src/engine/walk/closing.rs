@@ -20,6 +20,9 @@ impl Walk<'_> {
         }
         let account = self.account(None, turn.now);
         turn.actions.push_back(match self.stream.best.take() {
+            None if !self.stream.is_answered => {
+                return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
+            }
             None => Action::Resume(account),
             Some(best) => Action::Give(Box::new(Given {
                 account,
@@ -49,7 +52,7 @@ impl Walk<'_> {
     }
 
     /// The answer is on its way: nothing is awaited any more.
-    fn answered(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn answered(&mut self, turn: &mut Turn<'_>) {
         self.stream.phase.answer(None);
         self.detach_calls();
         self.stream.best = None;

@@ -3,6 +3,8 @@
 //! The router makes it, so that bodies stream and connection pools, TLS and tracing are the host's.
 //! Its answer goes on to the client, or it is held for a retry.
 
+use core::time::Duration;
+
 use rand::Rng;
 use steerage_policy::balance::{HashKey, HashOn};
 use steerage_policy::exchange::{Attempt, Exchange};
@@ -54,6 +56,7 @@ pub(crate) fn arrive(
             request: Kept::Own(request),
             phase: Phase::Routed(attempt),
             best: None,
+            is_answered: false,
             held: Worth::Hosts,
             overflowed: false,
             calls: Vec::new(),
@@ -129,8 +132,13 @@ impl Walk<'_> {
 
     /// The answer's head is on its way to the client.
     pub(crate) fn first_answered(&mut self, answer: Answer, turn: &mut Turn<'_>) -> Flow {
+        let was_answered = core::mem::replace(&mut self.stream.is_answered, true);
         let Some(attempt) = self.stream.phase.first_ended() else {
-            return Flow::Continue; // An answer of our own passes by.
+            return if was_answered || self.stream.phase.is_answering() {
+                Flow::Continue // An answer of our own passes by.
+            } else {
+                self.late(answer, turn)
+            };
         };
         let timed_out = answer.outcome == Outcome::Timeout;
         match self.conclude(attempt, Via::Router, answer, turn) {
@@ -164,6 +172,50 @@ impl Walk<'_> {
                 Flow::Continue
             }
         }
+    }
+
+    /// The router's own timer has not ended the first attempt, though its time is over: after an
+    /// interim answer (1xx) the host takes it to be answering. It fails as it would have, but the
+    /// host holds no answer; and the router goes on until the client is answered.
+    #[cold]
+    pub(super) fn silent(&mut self, turn: &mut Turn<'_>) {
+        let Some(first) = self.stream.phase.first_ended() else {
+            return; // It is called while the router has the first attempt.
+        };
+        if self.stream.request.method() == b"HEAD" {
+            // As with hedges: there would be nothing to put a call's head on.
+            self.give_up(first, Outcome::Timeout, turn);
+            return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
+        }
+        let silence = Answer::head(Outcome::Timeout);
+        match self.conclude(first, Via::Call, silence, turn) {
+            Next::Others => {
+                let deadline = self.stream.exchange.deadline();
+                self.wait_until(Some(deadline), turn);
+            }
+            next => self.follow(next, turn),
+        }
+    }
+
+    /// The router answers the first attempt all the same, which has been given up. A good answer is
+    /// the client's; others are held like any.
+    #[cold]
+    fn late(&mut self, answer: Answer, turn: &mut Turn<'_>) -> Flow {
+        let outcome = answer.outcome;
+        let is_covered = self.steered.pool().retry.covers(outcome);
+        let worth = Worth::of(&answer, is_covered);
+        if worth != Worth::Final {
+            self.stream.keep_better(Via::Router, answer, worth, None);
+            return Flow::Pause;
+        }
+        let state = &mut self.steered.state;
+        self.stream
+            .exchange
+            .answered(state, outcome.class(), turn.now);
+        let account = self.account(None, turn.now);
+        turn.actions.push_back(Action::Pass(account));
+        self.answered(turn);
+        Flow::Continue
     }
 
     /// The router has the first attempt: waits for whatever comes first besides its answer.
@@ -247,8 +299,19 @@ impl Walk<'_> {
 impl Stream {
     /// When something happens to the first attempt if it is not answered.
     pub(super) fn first_due(&self) -> Instant {
-        let deadline = self.first_deadline();
-        self.hedge_at.map_or(deadline, |hedge| hedge.min(deadline))
+        let due = self.first_deadline().min(self.silent_from());
+        self.hedge_at.map_or(due, |hedge| hedge.min(due))
+    }
+
+    /// When the host must have said that the first attempt has run out of time. Before its request
+    /// is complete an attempt has no time.
+    pub(super) fn silent_from(&self) -> Instant {
+        match self.phase.routed() {
+            Some(attempt) if self.request.is_complete() => {
+                attempt.sent() + attempt.timeout() + HOSTS_TIMER
+            }
+            _ => self.exchange.deadline(),
+        }
     }
 
     /// What the first attempt waits for besides its answer: the client's request, or the deadline.
@@ -260,6 +323,9 @@ impl Stream {
         }
     }
 }
+
+/// How late the host's own timer may be.
+const HOSTS_TIMER: Duration = Duration::from_millis(250);
 
 /// The request's hash key, where its pool's strategy asks for one.
 fn hash_key(pool: &Pool, request: &Request, source: Option<&[u8]>) -> Option<HashKey> {

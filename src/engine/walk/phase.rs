@@ -98,6 +98,11 @@ impl Phase {
         matches!(self, Self::Answering(Some(streaming)) if streaming.pending.is_some())
     }
 
+    /// Whether the client has its answer.
+    pub(super) const fn is_answering(&self) -> bool {
+        matches!(self, Self::Answering(_))
+    }
+
     /// Whether the answer waits for calls alone.
     pub(super) const fn is_calling(&self) -> bool {
         matches!(self, Self::Calling)

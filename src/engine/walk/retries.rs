@@ -30,7 +30,13 @@ impl Walk<'_> {
         self.stream.due = None;
         match &self.stream.phase {
             Phase::Waiting => self.retry(turn),
-            Phase::Routed(_) if turn.now < self.stream.first_deadline() => self.hedge(turn),
+            Phase::Routed(_) if turn.now < self.stream.first_deadline() => {
+                if turn.now < self.stream.silent_from() {
+                    self.hedge(turn);
+                } else {
+                    self.silent(turn);
+                }
+            }
             Phase::Routed(_) | Phase::Calling => self.time_is_up(turn),
             Phase::Answering(_) => {}
         }
@@ -135,7 +141,7 @@ impl Walk<'_> {
         self.follow(next, turn);
     }
 
-    fn follow(&mut self, next: Next, turn: &mut Turn<'_>) {
+    pub(super) fn follow(&mut self, next: Next, turn: &mut Turn<'_>) {
         match next {
             Next::Others => {}
             Next::Again(delay) => {

@@ -59,6 +59,8 @@ pub(crate) struct Stream {
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
     /// is held.
     pub(super) best: Option<Best>,
+    /// Whether the router has answered: before that, none of its answers is held.
+    pub(super) is_answered: bool,
     /// What the answer that is held is worth.
     pub(super) held: Worth,
     /// Whether the host itself refused to send the last attempt.

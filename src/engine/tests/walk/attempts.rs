@@ -70,7 +70,7 @@ fn refuse_retry_hedge_deadline_takes_microseconds() {
 fn a_good_answer_passes() {
     let mut driver = Driver::new(pool(), SEED);
     let (key, routed) = driver.get(1, 7);
-    assert_eq!(routed, ["route 7 to a, 1000 ms", "timer 3000 ms"]);
+    assert_eq!(routed, ["route 7 to a, 1000 ms", "timer 1250 ms"]);
     assert_eq!(driver.active(), [1, 0, 0]);
     let (flow, passed) = driver.response(5, key, OK);
     assert_eq!(flow, Flow::Continue);
@@ -162,7 +162,7 @@ fn a_hedge_goes_elsewhere_and_the_first_good_answer_wins() {
     let hedge = driver.tick(51);
     assert_eq!(hedge, ["call 7 to b, 1000 ms, attempt 2", "timer 50 ms"]);
     let hedge = driver.tick(101);
-    assert_eq!(hedge, ["call 7 to c, 1000 ms, attempt 3", "timer 2900 ms"]);
+    assert_eq!(hedge, ["call 7 to c, 1000 ms, attempt 3", "timer 1150 ms"]);
     assert_eq!(driver.active(), [1, 1, 1]);
     assert_eq!(driver.called(110, UNAVAILABLE), NOTHING);
     assert_eq!(driver.called(120, OK), ["give Answered(200) to 7 after 3"]);

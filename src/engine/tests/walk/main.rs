@@ -9,6 +9,7 @@
 //! | [`leaving`] | the client leaves, in each phase |
 //! | [`bodies`] | requests with bodies and trailers |
 //! | [`keeping`] | how much of bodies and answers is kept |
+//! | [`silence`] | the host does not end an attempt whose time is over |
 //! | [`seeds`] | the same seed gives the same actions |
 
 #![expect(
@@ -22,5 +23,6 @@ mod bodies;
 mod keeping;
 mod leaving;
 mod seeds;
+mod silence;
 
 mod driver;
