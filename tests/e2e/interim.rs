@@ -14,6 +14,10 @@ use crate::support::{assert_unharmed, envoy_of, request_of};
 #[derive(Clone, Copy, Debug)]
 enum Then {
     Silence,
+    /// The connection is closed.
+    Close,
+    /// The connection is reset.
+    Reset,
     /// A 200, so many milliseconds later.
     Answer(u64),
 }
@@ -41,6 +45,11 @@ async fn serve(mut stream: TcpStream, interim: &'static [u8], then: Then) {
         stream.write_all(interim).await.unwrap();
         match then {
             Then::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
+            Then::Close => return,
+            Then::Reset => {
+                stream.set_zero_linger().unwrap();
+                return;
+            }
             Then::Answer(millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhints";
@@ -117,6 +126,39 @@ fn an_answer_that_follows_an_interim_one_in_time_is_the_clients() {
             }
             assert_eq!(well.count(), 0);
             assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_breaks_after_an_interim_answer_is_a_failure_and_the_request_is_retried() {
+    run(async {
+        for (number, bytes) in INTERIM.into_iter().enumerate() {
+            for then in [Then::Close, Then::Reset] {
+                let (well, envoy) = stage(interim(bytes, then).await).await;
+                let what = format!("{number} {then:?}");
+                let request = request_of("GET", "/", &[], Bytes::new());
+                let answer = Client::one_shot().request(envoy.addr(), request).await;
+                let answer = answer.unwrap();
+                assert_eq!(
+                    (answer.status.as_u16(), &*answer.text()),
+                    (200, "well"),
+                    "{what}"
+                );
+                // It may have been done: it is not repeated.
+                let request = request_of("POST", "/", &[], Bytes::new());
+                let answer = Client::one_shot().request(envoy.addr(), request).await;
+                assert_eq!(answer.unwrap().status, 503, "{what}");
+                assert_eq!(well.count(), 1, "{what}");
+                let failed = "steerage_attempts_total.*hints.*reset";
+                eventually("both are counted", Duration::from_secs(5), async || {
+                    let counts = envoy.stats(failed).await.ok()?;
+                    (counts.values().sum::<u64>() == 2).then_some(())
+                })
+                .await
+                .unwrap();
+                assert_unharmed(&envoy).await;
+            }
         }
     });
 }
