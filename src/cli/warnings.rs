@@ -9,6 +9,7 @@
 //! | delays ≥ total | the last attempts are never made |
 //! | no jitter; no budget | clients come back together; a failure is multiplied |
 //! | a method that is not idempotent | what was done may be done again |
+//! | cool-downs without a scope, in one tier | one client's 429 keeps an endpoint from all |
 //! | retries with one endpoint | there is no other endpoint to try |
 //! | weights that the strategy ignores; all drained | traffic does not follow the weights |
 //! | hedge ≥ read; check timeout ≥ interval | it never happens; checks overlap |
@@ -57,6 +58,7 @@ pub(crate) fn of(config: &Config, document: &Value) -> Vec<Warning> {
         }
         place.attempts(&configured.pool);
         place.retries(&configured.pool);
+        place.cool_downs(&configured.pool);
         place.endpoints(&configured.pool);
         place.checks(&configured.pool);
     }
@@ -184,6 +186,25 @@ impl Place<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Cool-downs that one client can start for all.
+    fn cool_downs(&mut self, pool: &Pool) {
+        let mut tiers = pool.endpoints.iter().map(|endpoint| endpoint.priority);
+        let first = tiers.next();
+        let is_one_tier = tiers.all(|tier| Some(tier) == first);
+        let starts = pool.retry.max_cool_down.is_some() || !pool.retry.cool_downs.is_empty();
+        if is_one_tier && starts && pool.retry.retry_after_scope.is_none() {
+            let fields = [
+                "retry_policy.respect_retry_after",
+                "retry_policy.max_retry_after",
+                "retry_policy.retry_after_statuses",
+                "retry_policy.cool_down",
+            ];
+            let message = "what one client's requests are answered with keeps an endpoint from all clients; \
+                 if each has limits of its own, give retry_after_scope the header that tells them apart";
+            self.warn_first(&fields, message.into());
         }
     }
 
@@ -328,6 +349,39 @@ mod tests {
                 ("retry_policy.hedge", "no other endpoint"),
             ],
         );
+    }
+
+    #[test]
+    fn cool_downs_that_one_client_starts_for_all() {
+        let all = "keeps an endpoint from all clients";
+        for (fields, path) in [
+            (
+                r#""max_retry_after": "10m""#,
+                "retry_policy.max_retry_after",
+            ),
+            (
+                r#""respect_retry_after": true"#,
+                "retry_policy.respect_retry_after",
+            ),
+            (
+                r#""cool_down": [{"status": [401], "for": 60}]"#,
+                "retry_policy.cool_down",
+            ),
+            (
+                r#""respect_retry_after": false, "cool_down": [{"status": [401], "for": 60}]"#,
+                "retry_policy.respect_retry_after",
+            ),
+        ] {
+            let policy = format!(r#""retry_policy": {{{fields}}}"#);
+            check_pool(&policy, &[(path, all)]);
+            let scope = r#""retry_after_scope": {"header": "x-tenant"}"#;
+            check_pool(&format!(r#""retry_policy": {{{fields}, {scope}}}"#), &[]);
+            check(
+                &format!(r#"{{"endpoints": ["a", {{"cluster": "b", "priority": 1}}], {policy}}}"#),
+                &[],
+            );
+        }
+        check_pool(r#""retry_policy": {"respect_retry_after": false}"#, &[]);
     }
 
     #[test]

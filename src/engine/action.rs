@@ -14,6 +14,7 @@ use std::sync::Arc;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::outcome::Outcome;
 use steerage_policy::retry::reason::Denial;
+use steerage_shared::agreement::Lost;
 
 use crate::answer::Answer;
 use crate::figures::PoolFigures;
@@ -272,4 +273,13 @@ pub enum Trouble {
     SharedData,
     /// All slots are taken: this worker counts for itself only.
     NoSlot,
+}
+
+impl From<Lost> for Trouble {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Contention => Self::Contention,
+            Lost::Refused => Self::SharedData,
+        }
+    }
 }

@@ -30,7 +30,7 @@ impl SteeredPool {
 
     /// The part of [`SteeredPool::change`] that is the same for every change. It is long, so it is
     /// not compiled anew for each.
-    fn write(
+    pub(crate) fn write(
         &mut self,
         index: EndpointIndex,
         turn: &mut Turn<'_>,
@@ -69,16 +69,14 @@ impl SteeredPool {
                 turn.actions.extend(lines.map(Action::Debug));
             }
             Ok(()) => {}
-            Err(lost) => turn.actions.push_back(Action::Trouble(match lost {
-                Lost::Contention => Trouble::Contention,
-                Lost::Refused => Trouble::SharedData,
-            })),
+            Err(lost) => turn.actions.push_back(Action::Trouble(lost.into())),
         }
         written
     }
 
     /// Reads what has been agreed on, and takes it over if there is news.
     pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) {
+        self.refresh_scopes(turn);
         self.agreement.refresh(turn.store);
         if self.agreement.take_unreadable() {
             let trouble = Trouble::UnreadableRecord;

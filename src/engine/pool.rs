@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::{Rng, RngExt as _};
 use steerage_policy::breaker::{Pass, TrialId};
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::exchange::{Attempt, Choice, Exchange};
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::judge::{Facts, Judged};
 use steerage_policy::outcome::{Neutral, Outcome};
 use steerage_policy::pool::{Judgement, Pool, PoolState};
@@ -20,6 +20,7 @@ use steerage_policy::retry::{Decision, Ending};
 use steerage_policy::time::{Instant, nanos};
 use steerage_shared::agreement::Agreement;
 use steerage_shared::key;
+use steerage_shared::scopes::Scopes;
 
 use crate::action::{Action, AttemptEnded};
 use crate::answer::Answer;
@@ -55,6 +56,8 @@ pub(crate) struct SteeredPool {
     pub(crate) settings: Arc<PoolSettings>,
     pub(crate) state: PoolState,
     pub(crate) agreement: Agreement,
+    /// Cool-downs that hold for a scope, where the pool has one.
+    pub(crate) scopes: Option<Scopes>,
     /// Response times in milliseconds that are to be published, of each endpoint; empty without
     /// metrics.
     pub(crate) durations: Vec<Vec<u32>>,
@@ -76,6 +79,10 @@ impl SteeredPool {
         Self {
             index,
             agreement: Agreement::new(key::agreement(&settings.pool.name)),
+            scopes: {
+                let scope = settings.pool.retry.retry_after_scope.as_ref();
+                scope.map(|_| Scopes::new(key::scopes(&settings.pool.name)))
+            },
             state,
             durations: vec![Vec::new(); measured],
             is_described: false,
@@ -105,11 +112,14 @@ impl SteeredPool {
         for _ in 0..=self.pool().endpoints.len() {
             let pool = &self.settings.pool;
             let choice = exchange.choose(pool, &mut self.state, now, rng)?;
+            if choice.tries_cool_down && !self.try_cool_down(choice.endpoint, exchange, turn) {
+                continue;
+            }
             let pass = match choice.free_pass {
                 Some(pass) => Some(pass),
                 None => {
                     let expires = exchange.deadline() + PERMIT_GRACE;
-                    self.begin_trial(choice, expires, rng, turn)
+                    self.begin_trial(choice.endpoint, expires, rng, turn)
                 }
             };
             if let Some(pass) = pass {
@@ -285,17 +295,13 @@ impl SteeredPool {
 
     fn begin_trial(
         &mut self,
-        choice: Choice,
+        endpoint: EndpointIndex,
         expires: Instant,
         rng: &mut dyn Rng,
         turn: &mut Turn<'_>,
     ) -> Option<Pass> {
         let (trial, now) = (TrialId(rng.random()), turn.now);
-        self.change(choice.endpoint, turn, |pool, agreed| {
-            let cooling = agreed.cooling.as_mut();
-            if choice.tries_cool_down && !cooling?.begin_trial(now) {
-                return None;
-            }
+        self.change(endpoint, turn, |pool, agreed| {
             let breaker = &mut agreed.breaker;
             breaker.begin_trial(&pool.breaker, trial, expires, now)
         })

@@ -6,10 +6,15 @@
 
 use core::time::Duration;
 
-use steerage_policy::exchange::Attempt;
+use steerage_policy::endpoint::{Agreed, CoolDown, EndpointIndex, Scope};
+use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::Outcome;
+use steerage_policy::pool::Pool;
 use steerage_policy::retry::retry_after;
+use steerage_policy::time::Instant;
+use steerage_shared::scopes::ScopesNews;
 
+use crate::action::{Action, Trouble};
 use crate::answer::Answer;
 use crate::headers::HeaderMap;
 use crate::pool::SteeredPool;
@@ -42,6 +47,71 @@ impl SteeredPool {
         }
     }
 
+    /// Begins a trial of an endpoint's cool-down; `false`: another worker was first.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_cool_down(
+        &mut self,
+        endpoint: EndpointIndex,
+        exchange: &Exchange,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let (mut begun, now) = (false, turn.now);
+        let is_written = self.change_cool_down(endpoint, exchange.scope(), turn, &mut |cooling| {
+            begun = cooling.as_mut().is_some_and(|it| it.begin_trial(now));
+        });
+        begun && is_written
+    }
+
+    /// Changes an endpoint's cool-down, that of a scope or the one for all; `false`: that was lost.
+    #[inline(never)]
+    fn change_cool_down(
+        &mut self,
+        index: EndpointIndex,
+        scope: Option<Scope>,
+        turn: &mut Turn<'_>,
+        change: &mut dyn FnMut(&mut Option<CoolDown>),
+    ) -> bool {
+        let (Some(scope), Some(scopes)) = (scope, &mut self.scopes) else {
+            let change = &mut |_: &Pool, agreed: &mut Agreed| change(&mut agreed.cooling);
+            return self.write(index, turn, change).is_ok();
+        };
+        let Some(endpoint) = self.settings.pool.endpoint(index) else {
+            return false;
+        };
+        let place = (endpoint.hash(), scope);
+        let written = scopes.change(turn.store, place, turn.now, change);
+        if let Err(lost) = written {
+            turn.actions.push_back(Action::Trouble(lost.into()));
+        }
+        self.take_over_scopes(turn.now);
+        written.is_ok()
+    }
+
+    /// Reads the cool-downs that hold for a scope, and takes them over.
+    pub(crate) fn refresh_scopes(&mut self, turn: &mut Turn<'_>) {
+        let Some(scopes) = &mut self.scopes else {
+            return;
+        };
+        let news = scopes.refresh(turn.store);
+        if news == ScopesNews::Unreadable {
+            let trouble = Trouble::UnreadableRecord;
+            turn.actions.push_back(Action::Trouble(trouble));
+        }
+        if news != ScopesNews::None || !self.state.scoped().is_empty() {
+            self.take_over_scopes(turn.now);
+        }
+    }
+
+    fn take_over_scopes(&mut self, now: Instant) {
+        if let Some(scopes) = &self.scopes {
+            let endpoints = self.settings.pool.endpoints.iter();
+            let cool_downs = endpoints.map(|endpoint| scopes.get(endpoint.hash()));
+            self.state
+                .set_scoped(&self.settings.pool, cool_downs.collect(), now);
+        }
+    }
+
     /// The trial of a cool-down is answered: if well, the cool-down is over.
     #[cold]
     #[inline(never)]
@@ -52,8 +122,8 @@ impl SteeredPool {
             && !retry.may_cool_down(answer.outcome);
         if is_good {
             let (sent, now) = (attempt.sent(), turn.now);
-            self.change(attempt.endpoint(), turn, |_, agreed| {
-                if let Some(cooling) = &mut agreed.cooling {
+            self.change_cool_down(attempt.endpoint(), attempt.scope(), turn, &mut |cooling| {
+                if let Some(cooling) = cooling {
                     cooling.end(sent, now);
                 }
             });
@@ -92,8 +162,9 @@ impl SteeredPool {
         let cool_down = retry.cool_down(answer.outcome, requested);
         if let Some(cool_down) = cool_down {
             let now = turn.now;
-            self.change(attempt.endpoint(), turn, |_, agreed| {
-                agreed.cool_down(now + cool_down, now);
+            let until = now + cool_down;
+            self.change_cool_down(attempt.endpoint(), attempt.scope(), turn, &mut |cooling| {
+                *cooling = Some(CoolDown::request(*cooling, until, now));
             });
         }
         Honoured {

@@ -24,3 +24,9 @@ pub fn description(pool: &str) -> String {
 pub fn agreement(pool: &str) -> String {
     format!("steerage/{LAYOUT}/pool/{pool}")
 }
+
+/// The cool-downs of a pool that hold for a scope.
+#[must_use]
+pub fn scopes(pool: &str) -> String {
+    format!("steerage/{LAYOUT}/scopes/{pool}")
+}

@@ -32,6 +32,7 @@ pub mod key;
 pub mod agreement;
 pub mod description;
 pub mod report;
+pub mod scopes;
 pub mod slot;
 mod wire;
 

@@ -8,7 +8,7 @@ use steerage_harness::tokio::task::JoinSet;
 use steerage_harness::tokio::time::sleep;
 use steerage_harness::{Client, Envoy, Load, Received, Reply, Upstream, get, run};
 
-use crate::support::{assert_unharmed, envoy_of, pool, request_of};
+use crate::support::{ask, assert_unharmed, envoy_of, pool, request_of};
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -195,6 +195,51 @@ fn one_throttled_request_takes_the_pool_from_nobody_for_long() {
             );
             let back = statuses.iter().filter(|(_, status)| *status == 200).count();
             assert!(back * 2 > statuses.len(), "{workers}: {back}");
+            assert_unharmed(&envoy).await;
+        }
+    });
+}
+
+#[test]
+fn one_throttled_tenant_takes_nothing_from_others() {
+    run(async {
+        let scope = r#", "retry_after_scope": {"header": "x-api-key"}"#;
+        for (workers, scope) in [(1, scope), (2, scope), (4, scope), (2, "")] {
+            let greedy =
+                |received: &Received| received.header("x-api-key").as_deref() == Some("greedy");
+            let (a, b) = (throttling(greedy).await, throttling(greedy).await);
+            let config = format!(
+                r#"{{"endpoints": ["a", "b"], "retry_policy": {{"max_attempts": 2{scope}}}}}"#
+            );
+            let envoy = envoy_of(&[("a", a.addr()), ("b", b.addr())], &config)
+                .concurrency(workers)
+                .start()
+                .await
+                .unwrap();
+            let of = async |key: &str| ask(&envoy, "GET", "/", &[("x-api-key", key)]).await.status;
+            assert_eq!(of("greedy").await, 429);
+            let mut good = 0;
+            for n in 0..20 {
+                good += usize::from(of(["honest", "fair"][n % 2]).await == 200);
+            }
+            // All workers know of the cool-downs by then.
+            sleep(millis(400)).await;
+            let mut late = 0;
+            for _ in 0..5 {
+                late += usize::from(of("honest").await == 200);
+            }
+            if scope.is_empty() {
+                assert_eq!(late, 0, "it holds for all");
+            } else {
+                assert_eq!((good, late), (20, 5), "{workers} workers");
+                let asked = a.count() + b.count();
+                for _ in 0..5 {
+                    let status = of("greedy").await.as_u16();
+                    assert!(matches!(status, 429 | 503), "{status}");
+                }
+                let more = a.count() + b.count() - asked;
+                assert!(more <= 2, "{workers} workers: {more} more of its requests");
+            }
             assert_unharmed(&envoy).await;
         }
     });

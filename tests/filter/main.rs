@@ -38,6 +38,7 @@ mod last_resort;
 mod reloading;
 mod retry_limits;
 mod retrying;
+mod scoped_cool_downs;
 mod sending;
 mod silence;
 mod taking_over;

@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 use steerage_config::schema::{
     ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, COOL_DOWN, ENDPOINT, Field,
     HASH_ON, HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH,
-    POOL, RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
+    POOL, RETRY_AFTER_SCOPE, RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
 };
 
 use part::{insert, number};
 
 /// The sections with names of their own, in the order of the documentation.
-pub(crate) const SECTIONS: [(&str, &Section); 20] = [
+pub(crate) const SECTIONS: [(&str, &Section); 21] = [
     ("pool", &POOL),
     ("match", &MATCH),
     ("header_rule", &HEADER_RULE),
@@ -35,6 +35,7 @@ pub(crate) const SECTIONS: [(&str, &Section); 20] = [
     ("load_balancer", &LOAD_BALANCER),
     ("hash_on", &HASH_ON),
     ("retry_policy", &RETRY_POLICY),
+    ("retry_after_scope", &RETRY_AFTER_SCOPE),
     ("condition", &CONDITION),
     ("cool_down", &COOL_DOWN),
     ("budget", &BUDGET),

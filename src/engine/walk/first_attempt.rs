@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use rand::Rng;
 use steerage_policy::balance::{HashKey, HashOn};
+use steerage_policy::endpoint::Scope;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Neutral, Outcome};
@@ -44,10 +45,15 @@ pub(crate) fn arrive(
         obstacle: request.obstacle(),
     };
     let key = hash_key(pool, &request, source);
+    let scope = pool.retry.retry_after_scope.as_deref();
+    let scope = scope.map(|header| Scope::of(request.header_values(header)));
     let is_grpc = request.is_grpc();
     let write_deadline = now + pool.timeouts.write();
     let state = &mut steered.state;
     let mut exchange = Exchange::begin(pool, state, repeatability, key, request.limit(), now);
+    if let Some(scope) = scope {
+        exchange.limit_to(scope);
+    }
     match steered.attempt(id, &mut exchange, rng, turn) {
         Ok(attempt) => Some(Stream {
             id,

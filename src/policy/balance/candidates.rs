@@ -31,7 +31,7 @@ use super::panic::{self, Standing};
 use super::rules::Rules;
 use super::slow_start;
 use super::tiers::{self, Weights};
-use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion};
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion, InScope};
 use crate::exchange::tried::Tried;
 use crate::time::Instant;
 
@@ -55,6 +55,8 @@ pub struct Candidates<'a> {
     pub(super) pool: &'a dyn Rules,
     states: &'a [EndpointState],
     tried: &'a Tried,
+    /// Cool-downs that hold for this request.
+    pub(super) in_scope: Option<InScope<'a>>,
     /// The number that decides what is left to chance.
     draw: u64,
     pub(super) now: Instant,
@@ -88,7 +90,21 @@ impl<'a> Candidates<'a> {
         draw: u64,
         now: Instant,
     ) -> Self {
+        Self::in_scope(pool, states, tried, None, draw, now)
+    }
+
+    /// The same for a request that may be in the scope of cool-downs.
+    #[must_use]
+    pub fn in_scope(
+        pool: &'a dyn Rules,
+        states: &'a [EndpointState],
+        tried: &'a Tried,
+        in_scope: Option<InScope<'a>>,
+        draw: u64,
+        now: Instant,
+    ) -> Self {
         let mut candidates = Self::all(pool, states, tried, now);
+        candidates.in_scope = in_scope;
         if candidates.are_all_alike() {
             return candidates;
         }
@@ -123,6 +139,7 @@ impl<'a> Candidates<'a> {
             pool,
             states,
             tried,
+            in_scope: None,
             draw: 0,
             now,
             panics: false,
@@ -182,7 +199,7 @@ impl<'a> Candidates<'a> {
         ) else {
             return false;
         };
-        self.is_usable(endpoint, state)
+        self.is_usable(index, endpoint, state)
             && Some(self.rank(index, endpoint)) == self.best
             && (!self.thins || self.passes_slow_start(&candidate(index, endpoint, state)))
     }
@@ -204,15 +221,15 @@ impl<'a> Candidates<'a> {
     pub fn overloaded(&self) -> bool {
         let may_panic = self.pool.panic_threshold().is_some();
         self.best.is_none()
-            && self.endpoints().any(
-                |(_, endpoint, state)| match self.exclusion(endpoint, state) {
+            && self.endpoints().any(|(index, endpoint, state)| {
+                match self.exclusion(index, endpoint, state) {
                     Some(Exclusion::AtLimit) => true,
                     Some(exclusion) => {
                         may_panic && exclusion.is_inferred() && state.is_full(self.now)
                     }
                     None => false,
-                },
-            )
+                }
+            })
     }
 
     /// Whether all endpoints are available and of the same rank: the first attempt of an exchange,
@@ -229,6 +246,7 @@ impl<'a> Candidates<'a> {
         };
         self.pool.slow_start().is_zero()
             && self.tried.is_empty()
+            && !self.in_scope.is_some_and(|it| it.any_cools(self.now))
             && !endpoints.iter().zip(self.states).any(sets_apart)
     }
 
@@ -236,7 +254,7 @@ impl<'a> Candidates<'a> {
     fn ranked(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         let is_best = |(index, endpoint, state): &(EndpointIndex, &Endpoint, &EndpointState)| {
             self.are_all
-                || (self.is_usable(endpoint, state)
+                || (self.is_usable(*index, endpoint, state)
                     && Some(self.rank(*index, endpoint)) == self.best)
         };
         self.endpoints()
@@ -249,7 +267,7 @@ impl<'a> Candidates<'a> {
         &self,
     ) -> impl Iterator<Item = (EndpointIndex, &'a Endpoint, &'a EndpointState)> + '_ {
         self.endpoints()
-            .filter(|(_, endpoint, state)| self.is_usable(endpoint, state))
+            .filter(|(index, endpoint, state)| self.is_usable(*index, endpoint, state))
     }
 
     pub(super) fn endpoints(
@@ -261,21 +279,27 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    fn is_usable(&self, endpoint: &Endpoint, state: &EndpointState) -> bool {
-        self.exclusion(endpoint, state).is_none_or(|exclusion| {
-            self.panics && exclusion.is_inferred() && !state.is_full(self.now)
-        })
+    fn is_usable(&self, index: EndpointIndex, endpoint: &Endpoint, state: &EndpointState) -> bool {
+        self.exclusion(index, endpoint, state)
+            .is_none_or(|exclusion| {
+                self.panics && exclusion.is_inferred() && !state.is_full(self.now)
+            })
     }
 
     pub(super) fn exclusion(
         &self,
+        index: EndpointIndex,
         endpoint: &Endpoint,
         state: &EndpointState,
     ) -> Option<Exclusion> {
-        if endpoint.enabled {
-            state.exclusion(self.pool.breaker(), self.now)
-        } else {
-            Some(Exclusion::Disabled)
+        if !endpoint.enabled {
+            return Some(Exclusion::Disabled);
+        }
+        let exclusion = state.exclusion(self.pool.breaker(), self.now);
+        match exclusion {
+            Some(Exclusion::Operator | Exclusion::CoolingDown) => exclusion,
+            _ if self.cooling(index, state).is_some() => Some(Exclusion::CoolingDown),
+            _ => exclusion,
         }
     }
 
@@ -289,8 +313,8 @@ impl<'a> Candidates<'a> {
 
     /// Whether so little of the pool is available that breakers and health are ignored.
     fn is_panic(&self) -> bool {
-        let standings = self.endpoints().map(|(_, endpoint, state)| {
-            let standing = match self.exclusion(endpoint, state) {
+        let standings = self.endpoints().map(|(index, endpoint, state)| {
+            let standing = match self.exclusion(index, endpoint, state) {
                 None => Standing::Available,
                 // A full endpoint would not be available if its breaker closed.
                 Some(it) if it.is_inferred() && !state.is_full(self.now) => Standing::Missing,
@@ -314,7 +338,7 @@ impl<'a> Candidates<'a> {
                 for (index, endpoint, state) in self.endpoints() {
                     if endpoint.priority == priority {
                         weights.all += endpoint.weight.value();
-                        if self.is_usable(endpoint, state) {
+                        if self.is_usable(index, endpoint, state) {
                             weights.usable += endpoint.weight.value();
                             weights.has_best |=
                                 self.rank(index, endpoint) == Rank { priority, ..best };

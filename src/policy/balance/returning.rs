@@ -5,10 +5,19 @@
 //! a second; the others are told to come back at 12:05.
 
 use super::candidates::Candidates;
-use crate::endpoint::{EndpointIndex, Exclusion};
+use crate::endpoint::operator::Circuit;
+use crate::endpoint::{CoolDown, EndpointIndex, EndpointState, Exclusion};
 use crate::time::Instant;
 
 impl Candidates<'_> {
+    /// The cool-down of an endpoint that holds for requests in this scope, unless an operator has
+    /// overridden it.
+    pub(super) fn cooling(&self, index: EndpointIndex, state: &EndpointState) -> Option<CoolDown> {
+        let cooling = self.in_scope?.cooling(index, self.now)?;
+        let overruled = state.agreed().operator.circuit(self.now) == Some(Circuit::Closed);
+        (!overruled).then_some(cooling)
+    }
+
     /// The endpoint whose cool-down may be tried: where every endpoint that is available otherwise
     /// cools down, the one of the best tier that was not asked for the longest time, and not within
     /// the last second.
@@ -20,12 +29,13 @@ impl Candidates<'_> {
         let mut best = None;
         for (index, endpoint, state) in self.endpoints() {
             let agreed = state.agreed();
-            match self.exclusion(endpoint, state) {
+            match self.exclusion(index, endpoint, state) {
                 None => return None,
                 Some(Exclusion::CoolingDown) => {}
                 Some(_) => continue,
             }
-            let Some(cooling) = agreed.cooling.filter(|it| it.is_trial_due(self.now)) else {
+            let cooling = self.cooling(index, state).or(agreed.cooling);
+            let Some(cooling) = cooling.filter(|it| it.is_trial_due(self.now)) else {
                 continue;
             };
             let excludes = agreed.inferred_exclusion(self.pool.breaker(), self.now);
@@ -53,8 +63,9 @@ impl Candidates<'_> {
         }
         self.endpoints()
             .filter(|(_, endpoint, _)| endpoint.enabled)
-            .filter_map(|(_, _, state)| {
-                let until = state.cooling_until(self.now)?;
+            .filter_map(|(index, _, state)| {
+                let in_scope = self.cooling(index, state).map(|it| it.until);
+                let until = in_scope.max(state.cooling_until(self.now))?;
                 state
                     .agreed()
                     .exclusion(self.pool.breaker(), until)
@@ -73,7 +84,13 @@ impl Candidates<'_> {
         }
         self.endpoints()
             .filter(|(_, endpoint, _)| endpoint.enabled)
-            .filter_map(|(_, _, state)| state.agreed().returns(self.pool.breaker(), self.now))
+            .filter_map(|(index, _, state)| {
+                let (agreed, breaker) = (state.agreed(), self.pool.breaker());
+                match self.cooling(index, state).map(|it| it.until) {
+                    Some(until) if agreed.exclusion(breaker, until).is_none() => Some(until),
+                    in_scope => agreed.returns(breaker, self.now).max(in_scope),
+                }
+            })
             .min()
     }
 }

@@ -12,6 +12,7 @@ mod lingering;
 pub mod operator;
 mod others;
 mod recent;
+mod scope;
 mod state;
 
 use alloc::boxed::Box;
@@ -22,6 +23,7 @@ pub use agreed::{Agreed, Exclusion};
 pub use cool_down::CoolDown;
 pub use others::Others;
 pub(crate) use recent::LEAST_SECONDS;
+pub use scope::{InScope, MOST_SCOPES, Scope, ScopedCoolDowns};
 pub use state::{EndpointState, Pace, Took};
 
 /// Position of an endpoint in its pool, from 0, in the order of the configuration.

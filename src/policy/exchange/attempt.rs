@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::breaker::Pass;
-use crate::endpoint::EndpointIndex;
+use crate::endpoint::{EndpointIndex, Scope};
 use crate::pool::Pool;
 use crate::time::Instant;
 
@@ -17,6 +17,7 @@ pub struct Attempt {
     pub(super) sent: Instant,
     pub(super) timeout: Duration,
     pub(super) tries_cool_down: bool,
+    pub(super) scope: Option<Scope>,
 }
 
 impl Attempt {
@@ -55,6 +56,12 @@ impl Attempt {
     pub const fn trying_cool_down(mut self, tries: bool) -> Self {
         self.tries_cool_down = tries;
         self
+    }
+
+    /// The requests with which its exchange shares cool-downs; `None`: with all.
+    #[must_use]
+    pub const fn scope(&self) -> Option<Scope> {
+        self.scope
     }
 
     /// Whether it tries its endpoint's cool-down: a good answer ends that.

@@ -27,7 +27,7 @@ use rand::{Rng, RngExt as _};
 
 use crate::balance::{self, Candidates, HashKey};
 use crate::breaker::{Admission, Pass};
-use crate::endpoint::{EndpointIndex, EndpointState};
+use crate::endpoint::{EndpointIndex, EndpointState, InScope, Scope};
 use crate::judge::Facts;
 use crate::limit::Limit;
 use crate::outcome::{Class, Outcome};
@@ -52,6 +52,8 @@ pub struct Exchange {
     /// Whether the request may be sent again. The shell updates it while the request arrives.
     pub repeatability: Repeatability,
     key: Option<HashKey>,
+    /// The requests with which it shares cool-downs; `None`: with all.
+    scope: Option<Scope>,
     tried: Tried,
     failures: Failures,
     attempts: u8,
@@ -87,6 +89,7 @@ impl Exchange {
             deadline: now + limit.map_or(total, |limit| limit.min(total)),
             repeatability,
             key,
+            scope: None,
             tried: Tried::default(),
             failures: Failures::default(),
             attempts: 0,
@@ -95,6 +98,17 @@ impl Exchange {
             denial: None,
             answered: false,
         }
+    }
+
+    /// It shares cool-downs with the requests of this scope only.
+    pub const fn limit_to(&mut self, scope: Scope) {
+        self.scope = Some(scope);
+    }
+
+    /// The requests with which it shares cool-downs; `None`: with all.
+    #[must_use]
+    pub const fn scope(&self) -> Option<Scope> {
+        self.scope
     }
 
     /// When the answer to the client must have begun.
@@ -137,8 +151,10 @@ impl Exchange {
             Some(key) => key.value(),
             None => rng.random(),
         };
-        let look = || Candidates::new(pool, &state.endpoints, &self.tried, draw, now);
-        let candidates = if state.all_available && self.tried.is_empty() {
+        let in_scope = InScope::of(self.scope, &state.scoped);
+        let look =
+            || Candidates::in_scope(pool, &state.endpoints, &self.tried, in_scope, draw, now);
+        let candidates = if state.all_available && self.tried.is_empty() && in_scope.is_none() {
             debug_assert!(look().are_all(), "something has happened since");
             Candidates::all(pool, &state.endpoints, &self.tried, now)
         } else {
@@ -149,18 +165,15 @@ impl Exchange {
                 && !state.endpoints.iter().any(EndpointState::is_shared);
             candidates
         };
-        if self.attempts == 0
-            && let Some(endpoint) = candidates.cooling_trial()
-        {
-            return Ok(Choice {
-                endpoint,
-                free_pass: None,
-                tries_cool_down: true,
-            });
-        }
         let balancer = &mut *state.balancer;
-        let endpoint =
-            balance::choose(balancer, &candidates, self.key, now, rng).ok_or_else(|| {
+        let trial = if self.attempts == 0 {
+            candidates.cooling_trial()
+        } else {
+            None
+        };
+        let endpoint = trial
+            .or_else(|| balance::choose(balancer, &candidates, self.key, now, rng))
+            .ok_or_else(|| {
                 if candidates.overloaded() {
                     Denial::Overloaded
                 } else {
@@ -177,7 +190,7 @@ impl Exchange {
                 Admission::Free | Admission::Refused => Some(chosen.breaker().free_pass()),
                 Admission::Trial => None,
             },
-            tries_cool_down: false,
+            tries_cool_down: trial.is_some(),
         })
     }
 
@@ -206,6 +219,7 @@ impl Exchange {
             sent: now,
             timeout: pool.timeouts.read().min(self.deadline.since(now)),
             tries_cool_down: false,
+            scope: self.scope,
         }
     }
 
@@ -234,7 +248,7 @@ impl Exchange {
             // Most often a success: no endpoint needs to be examined.
             return Decision::Stop(None);
         }
-        let candidates = self.candidates(pool, &state.endpoints, now);
+        let candidates = self.candidates(pool, state, now);
         let ended = Ended {
             attempt: self.attempts,
             ending,
@@ -311,7 +325,7 @@ impl Exchange {
             return false;
         };
         self.trigger = Trigger::Hedge;
-        let elsewhere = !self.candidates(pool, &state.endpoints, now).all_tried();
+        let elsewhere = !self.candidates(pool, state, now).all_tried();
         elsewhere
             && state
                 .budget
@@ -329,23 +343,24 @@ impl Exchange {
     /// When the first cool-down ends, if no endpoint is available before.
     #[must_use]
     pub fn cooled(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
-        self.candidates(pool, &state.endpoints, now).cooled()
+        self.candidates(pool, state, now).cooled()
     }
 
     /// When the first endpoint may be available again, as far as is known, if none is available
     /// now.
     #[must_use]
     pub fn returns(&self, pool: &Pool, state: &PoolState, now: Instant) -> Option<Instant> {
-        self.candidates(pool, &state.endpoints, now).returns()
+        self.candidates(pool, state, now).returns()
     }
 
     fn candidates<'a>(
         &'a self,
         pool: &'a Pool,
-        states: &'a [EndpointState],
+        state: &'a PoolState,
         now: Instant,
     ) -> Candidates<'a> {
-        Candidates::new(pool, states, &self.tried, 0, now)
+        let in_scope = InScope::of(self.scope, &state.scoped);
+        Candidates::in_scope(pool, &state.endpoints, &self.tried, in_scope, 0, now)
     }
 
     /// Whether the deadline ended this attempt: its timeout was that of the exchange, or it broke

@@ -9,7 +9,7 @@ use crate::balance::Turn;
 use crate::balance::balancer::Balancer;
 use crate::balance::candidates::Candidates;
 use crate::breaker::{Pass, StateName, Verdict};
-use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Pace, Took};
+use crate::endpoint::{Agreed, EndpointIndex, EndpointState, Pace, ScopedCoolDowns, Took};
 use crate::exchange::attempt::Attempt;
 use crate::exchange::tried::Tried;
 use crate::judge::{Facts, Judged, Speed, judge};
@@ -26,6 +26,8 @@ use crate::time::Instant;
 pub struct PoolState {
     pub(crate) balancer: Box<dyn Balancer>,
     pub(crate) endpoints: Vec<EndpointState>,
+    /// Cool-downs that hold for a scope, by the position of the endpoint; empty if there are none.
+    pub(crate) scoped: Vec<ScopedCoolDowns>,
     /// See [`Candidates::needs_draw`].
     pub(crate) needs_draw: bool,
     /// Whether all endpoints were available and alike when they were last examined, and nothing has
@@ -59,6 +61,7 @@ impl PoolState {
                     }
                 })
                 .collect(),
+            scoped: Vec::new(),
             needs_draw: Candidates::needs_draw(pool),
             all_available: false,
             budget: Budget::new(pool.retry.budget.unwrap_or_default().ttl),
@@ -139,6 +142,23 @@ impl PoolState {
     pub fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut EndpointState> {
         self.all_available = false;
         self.endpoints.iter_mut()
+    }
+
+    /// Replaces the cool-downs that hold for a scope, those of each endpoint in its place.
+    /// None is longer than the pool's policy allows.
+    pub fn set_scoped(&mut self, pool: &Pool, mut cool_downs: Vec<ScopedCoolDowns>, now: Instant) {
+        let longest = now + pool.retry.longest_cool_down();
+        for cool_downs in &mut cool_downs {
+            cool_downs.shorten(longest);
+        }
+        let is_any = cool_downs.iter().any(|it| it.any_in_force(now));
+        self.scoped = if is_any { cool_downs } else { Vec::new() };
+    }
+
+    /// Those that hold for a scope, by the position of the endpoint; empty if there are none.
+    #[must_use]
+    pub fn scoped(&self) -> &[ScopedCoolDowns] {
+        &self.scoped
     }
 
     /// Records what an attempt has come to. If the breaker must judge it, that is returned.

@@ -30,6 +30,7 @@ pub mod reason;
 pub mod retry_after;
 pub(crate) mod statuses;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -68,6 +69,9 @@ pub struct RetryPolicy {
     pub retry_after_statuses: Statuses,
     /// Cool-downs after answers that name no time: that of the first entry with their status.
     pub cool_downs: Vec<(Statuses, Duration)>,
+    /// The header, in lower case, with whose value a cool-down holds; `None`: it holds for all
+    /// requests.
+    pub retry_after_scope: Option<Box<str>>,
     /// How many retries there may be for the number of requests; `None`: any number.
     pub budget: Option<BudgetPolicy>,
     /// When a second attempt goes elsewhere before the first has failed; `None`: never.
@@ -172,6 +176,7 @@ impl Default for RetryPolicy {
             max_cool_down: Some(Duration::from_secs(300)),
             retry_after_statuses: Statuses::new([429..=429, 503..=503, 529..=529].to_vec()),
             cool_downs: Vec::new(),
+            retry_after_scope: None,
             budget: Some(BudgetPolicy::default()),
             hedge: None,
             conditions: Conditions::default(),

@@ -18,6 +18,7 @@
 pub(crate) mod agreement;
 pub(crate) mod description;
 pub(crate) mod number;
+pub(crate) mod scopes;
 pub(crate) mod sequence;
 pub(crate) mod slot;
 

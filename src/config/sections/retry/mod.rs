@@ -4,6 +4,7 @@ mod backoff;
 mod budget;
 mod cool_down;
 mod hedge;
+mod scope;
 
 use core::time::Duration;
 
@@ -16,13 +17,16 @@ use steerage_policy::retry::{RetryPolicy, Statuses};
 pub use budget::BUDGET;
 pub use cool_down::COOL_DOWN;
 pub use hedge::HEDGE;
+pub use scope::RETRY_AFTER_SCOPE;
+
+use scope::RetryAfterScope;
 
 use backoff::{Backoff, BackoffName, JitterName, OwnDelays, Spread};
 
 use super::retry_when::{self, CONDITION};
 use crate::error::Problem;
 use crate::fields::Fields;
-use crate::key::{Entries, Key};
+use crate::key::{Entries, Key, Nested};
 use crate::kind::{Kind, METHOD, SPAN_OR_ZERO, STATUS, any_number_of};
 use crate::report::{Errors, Reported};
 use crate::text_rule::TextRule;
@@ -136,6 +140,11 @@ section! {
         "[429, 503, 529]",
         "the answers whose Retry-After is read",
     );
+    SCOPE: Nested<RetryAfterScope> = Key::object(
+        "retry_after_scope",
+        "–",
+        "a cool-down holds only for requests with the same value of a header; otherwise for all",
+    );
     COOL_DOWNS: Entries = Key::new(
         "cool_down",
         any_number_of(&COOL_DOWN_KIND),
@@ -234,6 +243,14 @@ pub(super) fn policy(
             .get(&RETRY_AFTER_STATUSES)?
             .unwrap_or(default.retry_after_statuses),
         cool_downs: cool_downs?,
+        retry_after_scope: match fields.checked(&SCOPE).map(|checked| &checked.value) {
+            Some(Value::Object(_)) => {
+                let scope = fields.object(&SCOPE);
+                let header = scope.required(&scope::HEADER, errors)?;
+                Some(header.to_ascii_lowercase().into())
+            }
+            _ => None,
+        },
         budget: if matches!(switch(fields, &BUDGET_OR_OFF), Some(Value::Flag(false))) {
             None
         } else {

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use steerage_policy::breaker::{BreakerParts, Permit, StateParts, TrialId};
 use steerage_policy::endpoint::operator::{Circuit, Operator};
-use steerage_policy::endpoint::{Agreed, CoolDown, Others};
+use steerage_policy::endpoint::{Agreed, CoolDown, Others, Scope};
 use steerage_policy::health::{Health, HealthParts};
 use steerage_policy::limit::{Share, Unloaded};
 use steerage_policy::stats::spending::Spending;
@@ -21,6 +21,7 @@ use crate::description::{DescribedEndpoint, Description};
 use crate::key::LAYOUT;
 use crate::report::{EndpointReport, PoolReport};
 use crate::slot::{Record, WorkerId};
+use crate::wire::scopes::{self as wire_scopes, Endpoints};
 
 const GOLDEN: &str = include_str!("../golden.txt");
 
@@ -194,12 +195,25 @@ pub(super) fn description() -> Description {
     }
 }
 
+/// Cool-downs of one endpoint for two scopes, of another for one of them.
+fn scopes() -> Endpoints {
+    let cooling = |first| CoolDown {
+        until: at(first),
+        requested: at(first + 1),
+        asked: at(first + 2),
+    };
+    let both = [(Scope(44), cooling(45)), (Scope(u64::MAX), cooling(1_000))];
+    let one = [(Scope(44), cooling(48))];
+    [(51, both.to_vec().into()), (52, one.to_vec().into())].into()
+}
+
 /// The examples as they are encoded today.
-fn records() -> [(&'static str, Vec<u8>); 3] {
+fn records() -> [(&'static str, Vec<u8>); 4] {
     [
         ("slot", slot().encode()),
         ("agreement", agreement::encode(&agreement())),
         ("description", description().encode()),
+        ("scopes", wire_scopes::encode(&scopes())),
     ]
 }
 
@@ -256,4 +270,5 @@ fn the_golden_bytes_are_read_as_what_was_written() {
         Description::decode(&golden("description")),
         Ok(description())
     );
+    assert_eq!(wire_scopes::decode(&golden("scopes")), Ok(scopes()));
 }

@@ -90,6 +90,28 @@ fn cool_downs_of_answers_that_name_no_time() {
 }
 
 #[test]
+fn a_cool_down_holds_for_all_or_for_a_header() {
+    assert_eq!(retry("").retry_after_scope, None);
+    let scope = retry(r#""retry_after_scope": {"header": "X-API-Key"}"#).retry_after_scope;
+    assert_eq!(scope.as_deref(), Some("x-api-key"));
+    check_retry(
+        r#""retry_after_scope": {}"#,
+        &["retry_after_scope.header: must be given"],
+    );
+    check_retry(
+        r#""retry_after_scope": {"header": "x key", "cookie": "a"}"#,
+        &[
+            "retry_after_scope.header: must be the name of a header, got \"x key\"",
+            "retry_after_scope.cookie: unknown field",
+        ],
+    );
+    check_retry(
+        r#""retry_after_scope": "x-api-key""#,
+        &["retry_after_scope: must be an object, got \"x-api-key\""],
+    );
+}
+
+#[test]
 fn each_budget() {
     let default = BudgetPolicy::default();
     for (budget, expected) in [
