@@ -229,11 +229,12 @@ impl Worker {
         });
     }
 
-    /// The host has not sent a call, and no answer will come.
-    pub fn call_refused(&mut self, id: CallId, turn: &mut Turn<'_>) {
-        let refused = Answer::head(Outcome::ConnectFailure);
-        self.call_ended(id, refused, turn, |walk, attempt, _, turn| {
-            walk.call_refused(id, attempt, turn);
+    /// The host has not sent a call, and no answer will come: it knows no such cluster, which is a
+    /// [`Outcome::ConnectFailure`], or it refuses, which says nothing of the endpoint.
+    pub fn call_refused(&mut self, id: CallId, outcome: Outcome, turn: &mut Turn<'_>) {
+        let refused = Answer::head(outcome);
+        self.call_ended(id, refused, turn, |walk, attempt, refused, turn| {
+            walk.call_refused(id, attempt, refused, turn);
         });
     }
 

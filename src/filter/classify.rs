@@ -18,12 +18,12 @@ use steerage_engine::End;
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::balance::Strategy;
-use steerage_policy::outcome::{Class, GrpcStatus, Outcome};
+use steerage_policy::outcome::{Class, GrpcStatus, Neutral, Outcome};
 
 use super::attempt_headers::AUTHORITY;
 use super::local_replies::{self, NOT_ROUTED, UNKNOWN};
 use super::plugin::PoolShell;
-use crate::host::{self, Body, Map};
+use crate::host::{self, Body, Map, Refused};
 use crate::metrics::{InternalError, hostcall_refused};
 
 /// Reads the head of the response at hand, of a stream of this pool, and its status as the client
@@ -125,6 +125,16 @@ pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> An
             hostcall_refused("to read a call's answer", refused);
             Answer::head(Outcome::Reset)
         }
+    }
+}
+
+/// What a call has come to that the host has not sent. It says which cluster it does not know; of
+/// one that is full, and of one without a host, it says the same.
+pub(super) fn refused(refused: Refused) -> Outcome {
+    if refused == Refused::BAD_ARGUMENT {
+        Outcome::ConnectFailure
+    } else {
+        Outcome::Neutral(Neutral::Overflow)
     }
 }
 

@@ -138,7 +138,10 @@ impl Performer<'_> {
             Ok(token) => self.plugin.add_call(token, call),
             Err(refused) => {
                 log::debug!("a call was not sent: {refused:?}");
-                self.turn(actions, |worker, turn| worker.call_refused(call.id, turn));
+                let outcome = classify::refused(refused);
+                self.turn(actions, |worker, turn| {
+                    worker.call_refused(call.id, outcome, turn);
+                });
             }
         }
     }

@@ -20,12 +20,15 @@ pub(crate) use metric::{Counter, Gauge, Histogram};
 pub(crate) use shared_data::SharedData;
 
 /// The host did not do what it was asked; holds the ABI's status.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused(#[expect(dead_code, reason = "read by Debug when logged")] u32);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused(u32);
 
 impl Refused {
     /// The ABI's word for a name that the host does not know.
     pub(crate) const NOT_FOUND: Self = Self(1);
+
+    /// The ABI's word for an argument that means nothing, such as a cluster that is not there.
+    pub(crate) const BAD_ARGUMENT: Self = Self(2);
 }
 
 /// A header map that the filter reads or writes. The numbers are the ABI's.

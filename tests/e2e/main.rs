@@ -47,6 +47,7 @@ mod nesting;
 mod observing;
 mod one_client;
 mod operating;
+mod overflow;
 mod prometheus;
 mod quickstart;
 mod reload;

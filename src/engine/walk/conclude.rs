@@ -84,7 +84,7 @@ impl Walk<'_> {
             began: turn.now,
         });
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
-        self.stream.overflowed = outcome == Outcome::Neutral(Neutral::Overflow);
+        self.stream.overflowed &= outcome == Outcome::Neutral(Neutral::Overflow);
         if may_be_bettered {
             // A failure of a call is not worth the answer that the router still awaits.
             if self.stream.phase.is_calling() || worth == Worth::Final {

@@ -64,7 +64,7 @@ pub(crate) fn arrive(
             best: None,
             is_answered: false,
             held: Worth::Hosts,
-            overflowed: false,
+            overflowed: true,
             calls: Vec::new(),
             hedge_at: None,
             due: None,

@@ -14,7 +14,7 @@
 use core::time::Duration;
 
 use steerage_policy::exchange::Attempt;
-use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::outcome::Class;
 use steerage_policy::retry::reason::Denial;
 
 use super::conclude::{Next, Walk};
@@ -114,9 +114,14 @@ impl Walk<'_> {
 
     /// The host has not sent a call: its cluster is unknown, empty or full. The next attempt
     /// follows at once if it may; the policy says when to stop.
-    pub(crate) fn call_refused(&mut self, id: CallId, attempt: Attempt, turn: &mut Turn<'_>) {
+    pub(crate) fn call_refused(
+        &mut self,
+        id: CallId,
+        attempt: Attempt,
+        refused: Answer,
+        turn: &mut Turn<'_>,
+    ) {
         self.stream.calls.retain(|call| *call != id);
-        let refused = Answer::head(Outcome::ConnectFailure);
         match self.conclude(attempt, Via::Call, refused, turn) {
             // A hedge: there will be no other.
             Next::Others if self.stream.awaits_answer() => self.stop_hedging(turn),

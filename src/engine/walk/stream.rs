@@ -63,7 +63,7 @@ pub(crate) struct Stream {
     pub(super) is_answered: bool,
     /// What the answer that is held is worth.
     pub(super) held: Worth,
-    /// Whether the host itself refused to send the last attempt.
+    /// Whether the host itself has refused to send every attempt so far.
     pub(super) overflowed: bool,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
     pub(super) calls: Vec<CallId>,

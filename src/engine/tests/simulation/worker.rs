@@ -256,7 +256,9 @@ impl Worker {
         let reply = self.reply(sending, world, now);
         if reply.outcome == Outcome::ConnectFailure {
             world.log.borrow_mut().refused_calls += 1;
-            return self.turn(store, now, |engine, turn| engine.call_refused(id, turn));
+            return self.turn(store, now, |engine, turn| {
+                engine.call_refused(id, Outcome::ConnectFailure, turn);
+            });
         }
         let client = self.clients.get(&sending.stream.0);
         let key = client.and_then(|client| client.key);

@@ -159,8 +159,10 @@ impl Driver {
     /// The host has not sent the newest call.
     pub(crate) fn not_called(&mut self, millis: u64) -> Vec<String> {
         let id = self.calls.pop().unwrap();
-        self.event(millis, |worker, turn| worker.call_refused(id, turn))
-            .1
+        self.event(millis, |worker, turn| {
+            worker.call_refused(id, Outcome::ConnectFailure, turn);
+        })
+        .1
     }
 
     pub(crate) fn tick(&mut self, millis: u64) -> Vec<String> {
