@@ -9,6 +9,7 @@
 //! ## The map
 //! - `host`: the only place that calls the proxy;
 //! - `filter`: the shell, which turns callbacks into events and decisions into hostcalls;
+//! - `local_replies`: the proxy's own answers, and what they mean;
 //! - `interceptors`: changes to the headers of attempts and answers, and their log;
 //! - `metrics`: every metric, by name;
 //! - `extensions`: what other filters add in Rust;
@@ -26,6 +27,8 @@ mod admin;
 mod metrics;
 
 mod interceptors;
+
+mod local_replies;
 
 mod filter;
 

@@ -4,13 +4,12 @@
 //! 503. They differ in what may be done about them: after a connection that was never made, any
 //! request may be tried elsewhere; a 503 that an upstream sent may have cost something already.
 //!
-//! The host tells the two apart for what its router did, and [`local_replies`] reads what it says.
+//! The host tells the two apart for what its router did, and `local_replies.rs` reads what it says.
 //! A call has no such account; there the host's own answers lack `x-envoy-upstream-service-time`.
 //! So does an early answer of an upstream, to a request whose body was still on its way; then only
 //! the host's own words in the body tell.
 //!
-//! Over gRPC every answer is a 200. Its own status is in the head only of an answer that fails at
-//! once, and otherwise comes with the end.
+//! Over gRPC every answer is a 200. Its own status comes at the end, which may be the head.
 //!
 //! A healthy answer costs two hostcalls: for its status, and at its end for the flags.
 
@@ -21,9 +20,9 @@ use steerage_policy::balance::Strategy;
 use steerage_policy::outcome::{Class, GrpcStatus, Neutral, Outcome};
 
 use super::attempt_headers::AUTHORITY;
-use super::local_replies::{self, NOT_ROUTED, UNKNOWN};
 use super::plugin::PoolShell;
 use crate::host::{self, Body, Map, Refused};
+use crate::local_replies::{self, NOT_ROUTED, UNKNOWN};
 use crate::metrics::{InternalError, hostcall_refused};
 
 /// Reads the head of the response at hand, of a stream of this pool, and its status as the client
@@ -131,10 +130,9 @@ pub(super) fn call(header_count: usize, body_size: usize, sent_body: bool) -> An
 /// What a call has come to that the host has not sent. It says which cluster it does not know; of
 /// one that is full, and of one without a host, it says the same.
 pub(super) fn refused(refused: Refused) -> Outcome {
-    if refused == Refused::BAD_ARGUMENT {
-        Outcome::ConnectFailure
-    } else {
-        Outcome::Neutral(Neutral::Overflow)
+    match refused {
+        Refused::BAD_ARGUMENT => Outcome::ConnectFailure,
+        _ => Outcome::Neutral(Neutral::Overflow),
     }
 }
 

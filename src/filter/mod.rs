@@ -28,7 +28,6 @@ mod timer;
 
 mod attempt_headers;
 mod classify;
-mod local_replies;
 
 mod perform;
 

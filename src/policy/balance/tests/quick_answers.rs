@@ -35,7 +35,7 @@ fn share(strategy: &Strategy, outcome: Outcome, clients: usize, listed: bool) ->
 }
 
 #[test]
-fn whoever_says_no_at_once_attracts_nothing() {
+fn an_endpoint_that_says_no_at_once_attracts_nothing() {
     let answers = [
         (Outcome::Answered(401), false),
         (Outcome::Answered(401), true),

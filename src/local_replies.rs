@@ -33,18 +33,18 @@ const BROKEN: u64 = 0x10 | 0x40 | 0x80_0000;
 const OVERFLOW: Outcome = Outcome::Neutral(Neutral::Overflow);
 
 /// The router found no route: nothing was sent.
-pub(super) const NOT_ROUTED: Outcome = Outcome::Neutral(Neutral::NotRouted);
+pub(crate) const NOT_ROUTED: Outcome = Outcome::Neutral(Neutral::NotRouted);
 
 /// Another filter answered, or the host does not tell.
-pub(super) const UNKNOWN: Outcome = Outcome::Neutral(Neutral::Unknown);
+pub(crate) const UNKNOWN: Outcome = Outcome::Neutral(Neutral::Unknown);
 
 /// Whether an answer that had begun was broken off by its upstream.
-pub(super) const fn is_broken(flags: u64) -> bool {
+pub(crate) const fn is_broken(flags: u64) -> bool {
     flags & BROKEN != 0
 }
 
 /// The outcome of a routed attempt that was answered with `answered`, by the host's account.
-pub(super) fn routed(answered: Outcome, flags: u64, details: impl FnOnce() -> Vec<u8>) -> Outcome {
+pub(crate) fn routed(answered: Outcome, flags: u64, details: impl FnOnce() -> Vec<u8>) -> Outcome {
     let by_flags = FLAGS.iter().find(|(flag, _)| flags & flag != 0);
     match by_flags {
         Some((_, Outcome::Reset)) | None => by_details(answered, &details()),
@@ -77,7 +77,7 @@ fn by_details(answered: Outcome, details: &[u8]) -> Outcome {
 
 /// The outcome of a call that the host itself answered with this status and this body; `None`:
 /// these are not its words. `sent_body` says that the call had a body.
-pub(super) fn called(status: u16, body: &[u8], sent_body: bool) -> Option<Outcome> {
+pub(crate) fn called(status: u16, body: &[u8], sent_body: bool) -> Option<Outcome> {
     const FAILED: &[u8] = b"upstream connect error or disconnect/reset before headers";
     const RESET: &[u8] = b"reset reason: ";
     Some(match (status, body) {
