@@ -59,11 +59,18 @@ pub(super) fn since_epoch(text: &str) -> Option<Duration> {
 
 /// `1994-11-06T08:49:37Z`, with any fraction of a second and any distance from UTC.
 fn rfc3339(text: &str) -> Option<Duration> {
-    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let (date, time) = text.split_at_checked(10)?;
+    let (between, time) = time.split_at_checked(1)?;
+    if !matches!(between, "T" | "t" | " ") {
+        return None;
+    }
     let (year, rest) = date.split_once('-')?;
     let (month, day) = rest.split_once('-')?;
     let days = days_since_epoch(number(year, 4)?, number(month, 2)?, number(day, 2)?)?;
-    let (time, zone) = time.split_at_checked(time.find(['Z', 'z', '+', '-'])?)?;
+    let (time, zone) = time.split_at_checked(
+        time.bytes()
+            .position(|it| !matches!(it, b'0'..=b'9' | b':' | b'.'))?,
+    )?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let is_fraction = !fraction.is_empty() && fraction.bytes().all(|it| it.is_ascii_digit());
     let is_utc = zone.eq_ignore_ascii_case("z");
