@@ -61,6 +61,8 @@ pub(crate) struct SteeredPool {
     /// Response times in milliseconds that are to be published, of each endpoint; empty without
     /// metrics.
     pub(crate) durations: Vec<Vec<u32>>,
+    /// How many good answers stream to clients that are not judged yet.
+    pub(crate) streaming: u32,
     /// Whether its description has been published.
     pub(crate) is_described: bool,
     pub(crate) takes_over: TakesOver,
@@ -85,6 +87,7 @@ impl SteeredPool {
             },
             state,
             durations: vec![Vec::new(); measured],
+            streaming: 0,
             is_described: false,
             takes_over: TakesOver::default(),
             is_checked_elsewhere: false,
@@ -167,6 +170,7 @@ impl SteeredPool {
     ) -> Option<Judged> {
         let pool = &self.settings.pool;
         let judged = self.state.answer_begins(pool, attempt, outcome, turn.now)?;
+        self.streaming = self.streaming.saturating_add(1);
         self.note(stream, attempt, outcome, turn);
         self.log_end(attempt, Some(request), outcome, turn);
         Some(judged)

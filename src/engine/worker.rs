@@ -4,6 +4,7 @@
 //! time and the shared store with it ([`Turn`]); what is to be done comes back in the turn's
 //! actions, and the return value says what becomes of the headers at hand.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -36,6 +37,8 @@ pub struct Worker {
     kept: KeptBytes,
     /// When what is agreed was last looked through for endpoints that no worker has any more.
     pub(crate) tidied: Instant,
+    /// When answers that stream for long were last looked for.
+    judged: Instant,
     timers: Timers,
     /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
     pub(crate) rng: Xoshiro256PlusPlus,
@@ -72,6 +75,7 @@ impl Worker {
             slots: Slots::new(id).syncing_every(settings.sync_interval),
             kept: KeptBytes::new(settings.max_kept_bytes),
             tidied: Instant::ORIGIN,
+            judged: Instant::ORIGIN,
             pools: pools
                 .filter_map(|(position, (settings, state))| {
                     let index = PoolIndex::new(position)?;
@@ -280,7 +284,10 @@ impl Worker {
             }
         }
         if self.timers.begin_round(turn.now) {
-            self.judge_long_answers(turn);
+            if turn.now.since(self.judged) >= LOOK_FOR_LONG_ANSWERS {
+                self.judged = turn.now;
+                self.judge_long_answers(turn);
+            }
             self.sync(turn);
         }
         let period = self.timers.rearm_after_tick(turn.now);
@@ -346,7 +353,7 @@ impl Worker {
 
     /// Judges the answers that have streamed for longer than an attempt may take to begin one.
     fn judge_long_answers(&mut self, turn: &mut Turn<'_>) {
-        for pool in &mut self.pools {
+        for pool in self.pools.iter_mut().filter(|it| it.steered.streaming > 0) {
             let long = pool.steered.pool().timeouts.read();
             for (_, stream) in &mut pool.streams {
                 stream.judge_if_long(&mut pool.steered, long, turn);
@@ -384,3 +391,6 @@ impl Worker {
         })
     }
 }
+
+/// From one look for answers that stream for long to the next.
+const LOOK_FOR_LONG_ANSWERS: Duration = Duration::from_secs(1);

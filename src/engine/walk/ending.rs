@@ -42,6 +42,7 @@ impl Stream {
             Some(status) if status != GrpcStatus::OK => Some(Outcome::Grpc(status)),
             _ => None,
         };
+        steered.streaming = steered.streaming.saturating_sub(1);
         let (attempt, began) = (&streaming.attempt, pending.began);
         match failure {
             None => steered.answer_was_good(attempt, pending.judged, began, turn),

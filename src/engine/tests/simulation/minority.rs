@@ -14,6 +14,8 @@ pub(crate) struct Minority {
     request: Request,
     /// The status that every endpoint answers them with; `None`: as it answers anybody.
     pub(crate) status: Option<u16>,
+    /// Seconds that the endpoints then ask to be left alone for.
+    pub(crate) retry_after: Option<u32>,
     /// Their share of all requests.
     pub(crate) share: f64,
     from: Instant,
@@ -40,9 +42,20 @@ impl Minority {
         Self {
             request: Request::arrived(HeaderMap::of(&head), "x-steerage-cluster", true),
             status: None,
+            retry_after: None,
             share,
             from: Instant::ORIGIN,
             until: at(1e6),
+        }
+    }
+
+    /// This share of the requests has this header as well, and is answered by every endpoint with
+    /// 429 and a request to be left alone for so many seconds.
+    pub(crate) fn throttled(header: (&str, &str), seconds: u32, share: f64) -> Self {
+        Self {
+            status: Some(429),
+            retry_after: Some(seconds),
+            ..Self::sending(&[header], share)
         }
     }
 

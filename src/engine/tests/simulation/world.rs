@@ -242,8 +242,11 @@ impl World {
         }
         let reply = self.upstreams[endpoint].reply(now, &mut *self.rng.borrow_mut());
         let minority = self.minority.as_ref().filter(|_| is_odd);
-        match minority.and_then(|minority| minority.status) {
-            Some(status) => reply.with_status(status),
+        match minority.and_then(|minority| Some((minority, minority.status?))) {
+            Some((minority, status)) => Reply {
+                retry_after: minority.retry_after,
+                ..reply.with_status(status)
+            },
             None => reply,
         }
     }

@@ -21,6 +21,8 @@
 //!   what the proxy refuses.
 //! - [`drained`]: all but a drained endpoint fail. Expected: it gets no retries, until the others
 //!   are left alone.
+//! - [`throttled`]: all endpoints ask to be left alone, or one client is throttled everywhere.
+//!   Expected: no breaker opens, and all others are served again within two seconds.
 
 mod brown_out;
 mod burst;
@@ -33,6 +35,7 @@ mod one_client;
 mod one_slow;
 mod overload;
 mod steady;
+mod throttled;
 
 use steerage_policy::balance::Strategy;
 use steerage_policy::pool::Pool;
