@@ -25,6 +25,7 @@ mod logging;
 
 use core::fmt::Debug;
 
+use actions::Configured;
 use steerage_config::interceptors::Interceptors;
 
 pub use edits::Headers;
@@ -97,10 +98,10 @@ impl Chains {
             log: configured.logging.map(AttemptLog::new),
         };
         for action in configured.request {
-            chains.request.push(Box::new(action));
+            chains.request.push(Box::new(Configured(action)));
         }
         for action in configured.response {
-            chains.response.push(Box::new(action));
+            chains.response.push(Box::new(Configured(action)));
         }
         chains
     }
