@@ -6,24 +6,15 @@
 //! Example: `{"set_header": {"x-try": "{attempt} at {endpoint}"}, "when": {"attempt": [2, 3]}}`
 //! adds nothing to the first attempt and `x-try: 2 at api_west` to the second.
 
-use core::fmt::{self, Write as _};
+use core::fmt::Write as _;
 use core::time::Duration;
 
 use steerage_config::interceptors::{Change, HeaderAction, Piece, Template, Variable, When};
 
 use super::info::Seconds;
-use super::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
-
-/// A header action of a configuration.
-pub(super) struct Configured(pub(super) HeaderAction);
-
-/// By its name alone: what is behind a trait is printed by code that the module carries, and this
-/// would be a lot of it.
-impl fmt::Debug for Configured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Configured")
-    }
-}
+use super::{
+    AnswerInfo, AttemptInfo, Configured, Headers, RequestInterceptor, ResponseInterceptor,
+};
 
 impl RequestInterceptor for Configured {
     fn on_attempt(&self, attempt: &AttemptInfo<'_>, headers: &mut Headers<'_>) {

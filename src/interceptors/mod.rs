@@ -23,10 +23,9 @@ mod edits;
 mod actions;
 mod logging;
 
-use core::fmt::Debug;
+use core::fmt::{self, Debug};
 
-use actions::Configured;
-use steerage_config::interceptors::Interceptors;
+use steerage_config::interceptors::{HeaderAction, Interceptors};
 
 pub use edits::Headers;
 pub(crate) use edits::{Edits, Source};
@@ -76,6 +75,17 @@ pub trait ResponseInterceptor: Debug {
     /// An answer is about to go to the client: an upstream's, the host's own, or the filter's if
     /// there was an attempt. Answers that a retry replaces are not seen.
     fn on_answer(&self, answer: &AnswerInfo<'_>, headers: &mut Headers<'_>);
+}
+
+/// A header action of a configuration.
+struct Configured(HeaderAction);
+
+/// By its name alone: what is behind a trait is printed by code that the module carries, and this
+/// would be a lot of it.
+impl Debug for Configured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Configured")
+    }
 }
 
 /// The interceptors of one pool, and the logging of its attempts.
