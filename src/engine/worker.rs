@@ -314,22 +314,27 @@ impl Worker {
         turn: &mut Turn<'_>,
         follow: impl FnOnce(&mut Walk<'_>, Attempt, Answer, &mut Turn<'_>),
     ) {
-        match self.calls.try_remove(id.0) {
-            Some(Call::Attempt {
+        let Some(call) = self.calls.try_remove(id.0) else {
+            return; // Only calls made here are answered here.
+        };
+        let answer = call.answered(answer, turn.now);
+        match call {
+            Call::Attempt {
                 stream: Some(key),
                 attempt,
                 ..
-            }) => {
+            } => {
                 if let Some(mut walk) = self.walk(key) {
                     follow(&mut walk, attempt, answer, turn);
                 }
             }
-            Some(Call::Attempt {
+            Call::Attempt {
                 stream: None,
                 id,
                 pool,
                 attempt,
-            }) => {
+                ..
+            } => {
                 // The client has left, or has had another answer.
                 if let Some(pool) = self.pools.get_mut(pool.position()) {
                     let steered = &mut pool.steered;
@@ -342,12 +347,11 @@ impl Worker {
                     steered.state.end(attempt);
                 }
             }
-            Some(Call::Check { pool, endpoint }) => {
+            Call::Check { pool, endpoint } => {
                 if let Some(pool) = self.pools.get_mut(pool.position()) {
                     pool.steered.check_answered(endpoint, &answer, turn);
                 }
             }
-            None => {} // Only calls made here are answered here.
         }
     }
 

@@ -8,7 +8,7 @@ use steerage_harness::serde_json::{self, Value, json};
 use steerage_harness::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use steerage_harness::tokio::net::{TcpListener, TcpStream};
 use steerage_harness::tokio::task::JoinHandle;
-use steerage_harness::{Client, Cluster, Envoy, Reply, Upstream, eventually, run, tokio};
+use steerage_harness::{Client, Cluster, Envoy, Load, Reply, Upstream, eventually, run, tokio};
 
 use crate::support::{assert_unharmed, envoy_of, request_of};
 
@@ -67,6 +67,11 @@ async fn odd(envoy: &Envoy) -> Value {
 }
 
 async fn before(addr: SocketAddr, config: &str) -> Envoy {
+    before_with(addr, &[], config).await
+}
+
+/// The same beside other clusters.
+async fn before_with(addr: SocketAddr, others: &[(&str, SocketAddr)], config: &str) -> Envoy {
     let odd = Cluster::new("odd").host(addr).merge(json!({
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -75,7 +80,7 @@ async fn before(addr: SocketAddr, config: &str) -> Envoy {
             }
         }
     }));
-    envoy_of(&[], config)
+    envoy_of(others, config)
         .cluster_with(odd)
         .admin_listener("admin", r#"{"admin": {"path": "/steerage"}}"#)
         .start()
@@ -138,6 +143,31 @@ fn a_client_that_does_not_wait_for_the_end_breaks_nothing_off() {
         });
         let odd = counted.await.unwrap();
         assert_eq!(odd["failed_requests"], 0, "{odd}");
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn a_retry_whose_answer_never_ends_condemns_nobody() {
+    run(async {
+        let endless = |_: &_, _| Reply::ok().stream(vec!["x"; 1_000], Duration::from_millis(50));
+        let endless = Upstream::start(endless).await.unwrap();
+        let dead = Upstream::refusing().unwrap();
+        // Every first attempt is refused, and the retry's answer begins at once.
+        let config = r#"{"endpoints": [{"cluster": "dead"}, {"cluster": "odd", "priority": 1}],
+            "circuit_breaker": {"failure_threshold": 1000, "minimum_requests": 1000},
+            "retry_policy": {"budget": false},
+            "timeout": {"connect": 0.2, "read": 0.5, "total": 1}}"#;
+        let envoy = before_with(endless.addr(), &[("dead", dead.addr())], config).await;
+        let late = Load::new(envoy.addr()).total(12).concurrency(6).run().await;
+        assert_eq!(late.status(504), 12, "{late}");
+        let counted = eventually("they have ended", Duration::from_secs(5), async || {
+            let odd = odd(&envoy).await;
+            (odd["total_requests"] == 12 && odd["active_connections"] == 0).then_some(odd)
+        });
+        let odd = counted.await.unwrap();
+        assert_eq!(odd["failed_requests"], 0, "{odd}");
+        assert_eq!(odd["consecutive_failures"], 0, "{odd}");
         assert_unharmed(&envoy).await;
     });
 }

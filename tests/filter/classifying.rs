@@ -73,6 +73,61 @@ fn response_code_details_say_what_the_router_met() {
     }
 }
 
+#[test]
+fn response_flags_say_it_first() {
+    for (flags, details, expected) in [
+        (0x2, "", Taken::ConnectFailure),
+        (0x20, "some_word_of_a_later_host", Taken::ConnectFailure),
+        (0x100_0000, "", Taken::ConnectFailure),
+        (
+            0x400_0000,
+            "dns_resolution_failure{x}",
+            Taken::ConnectFailure,
+        ),
+        (0x80, "maintenance_mode", Taken::ConnectFailure),
+        (0x800_0000, "drop_overload", Taken::ConnectFailure),
+        (
+            0x2000_0000,
+            "unconditional_drop_overload",
+            Taken::ConnectFailure,
+        ),
+        (0x4, "", Taken::Failure),
+        (
+            0x8_0000,
+            "upstream_max_stream_duration_reached",
+            Taken::Failure,
+        ),
+        (0x1_0000, "stream_idle_timeout", Taken::Failure),
+        // Where a reset is all that they say, the details say more.
+        (
+            0x40,
+            "upstream_reset_before_response_started{connection_termination}",
+            Taken::Failure,
+        ),
+        (
+            0x10,
+            "upstream_reset_before_response_started{remote_refused_stream_reset}",
+            Taken::ConnectFailure,
+        ),
+        // After an interim answer.
+        (
+            0x40,
+            "upstream_reset_after_response_started{connection_termination}",
+            Taken::Failure,
+        ),
+        // Another filter's answer, and an upstream's that was delayed by one.
+        (0x1000, "ext_authz_denied", Taken::Final),
+        (0x800, "request_rate_limited", Taken::Final),
+        (0x200, "via_upstream", Taken::Failure),
+    ] {
+        let found = routed(|stream| {
+            stream.set_property(&["response", "flags"], &u64::to_le_bytes(flags));
+            stream.router_failed(503, details, b"x");
+        });
+        assert_eq!(found, expected, "{flags:#x} {details}");
+    }
+}
+
 /// Reasons of a reset as the host writes them in a body; in details the blanks are underscores.
 const RESETS: [(&str, Taken); 11] = [
     ("remote connection failure", Taken::ConnectFailure),

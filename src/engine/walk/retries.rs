@@ -96,18 +96,20 @@ impl Walk<'_> {
     fn call(&mut self, attempt: Attempt, turn: &mut Turn<'_>) {
         self.stream.last = LastAttempt::sent(&attempt);
         let sending = self.sending(&attempt);
+        let patience = self.stream.exchange.deadline().since(turn.now) + GRACE;
         let id = CallId(self.calls.insert(Call::Attempt {
             stream: Some(self.key),
             id: self.stream.id,
             pool: self.key.pool,
             attempt,
+            until: turn.now + patience,
         }));
         self.stream.calls.push(id);
         let call = action::Call {
             id,
             sending,
             request: self.stream.request.share(),
-            patience: self.stream.exchange.deadline().since(turn.now) + GRACE,
+            patience,
         };
         turn.actions.push_back(Action::Call(Box::new(call)));
     }

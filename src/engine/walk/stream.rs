@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
-use steerage_policy::outcome::Class;
+use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::time::Instant;
 
 use super::phase::Phase;
@@ -105,12 +105,29 @@ pub(crate) enum Call {
         id: StreamId,
         pool: PoolIndex,
         attempt: Attempt,
+        /// When the host cuts it off.
+        until: Instant,
     },
     /// A health check.
     Check {
         pool: PoolIndex,
         endpoint: EndpointIndex,
     },
+}
+
+impl Call {
+    /// What it has come to, if this answer arrives `now`. One that the host cuts off because its
+    /// time is over looks like one that its upstream has broken off.
+    pub(crate) fn answered(&self, answer: Answer, now: Instant) -> Answer {
+        match self {
+            Self::Attempt { until, .. }
+                if answer.outcome == Outcome::Reset && now + EARLY >= *until =>
+            {
+                Answer::head(Outcome::Timeout)
+            }
+            _ => answer,
+        }
+    }
 }
 
 impl Stream {
@@ -205,3 +222,6 @@ impl LastAttempt {
         }
     }
 }
+
+/// How early the host's timer may fire.
+const EARLY: Duration = Duration::from_millis(2);
