@@ -205,6 +205,13 @@ impl Request {
         self.kind != Kind::Plain
     }
 
+    /// Whether it asks for a two-way stream that is not HTTP (an upgrade, CONNECT). Closing the
+    /// connection is how such a stream ends.
+    #[must_use]
+    pub fn is_upgrade(&self) -> bool {
+        self.kind == Kind::Upgrade
+    }
+
     /// Whether the client speaks gRPC.
     #[must_use]
     pub fn is_grpc(&self) -> bool {

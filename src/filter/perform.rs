@@ -68,29 +68,21 @@ impl Performer<'_> {
                 let sent = attempt_headers::call(plugin, &call);
                 let most =
                     (plugin.pool(call.sending.pool)).map(|pool| pool.pool().max_response_bytes);
-                let id = call.id;
-                self.called(
-                    sent,
-                    PendingCall {
-                        id,
-                        sent_body,
-                        most,
-                    },
-                    actions,
-                );
+                let pending = PendingCall {
+                    id: call.id,
+                    sent_body,
+                    most,
+                };
+                self.called(sent, pending, actions);
             }
             Action::Check(check) => {
                 let sent = attempt_headers::check(plugin, check);
-                let (id, sent_body, most) = (check.id, false, None);
-                self.called(
-                    sent,
-                    PendingCall {
-                        id,
-                        sent_body,
-                        most,
-                    },
-                    actions,
-                );
+                let pending = PendingCall {
+                    id: check.id,
+                    sent_body: false,
+                    most: None,
+                };
+                self.called(sent, pending, actions);
             }
             Action::Pass(account) => self.pass(&account),
             Action::Resume(account) => self.on_behalf_of(account.stream, || {

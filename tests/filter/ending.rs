@@ -92,6 +92,22 @@ fn an_answer_that_streams_for_longer_than_read_is_a_success_by_then() {
     assert!(!is_open(&host));
 }
 
+#[test]
+fn a_two_way_stream_may_end_by_closing_the_connection() {
+    let host = start(STRICT);
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let stream = host.request(&head("GET", &upgrade), false);
+    stream.response(&[(":status", "101")], false);
+    flags(stream, BROKEN[0]);
+    stream.client_gone();
+    assert!(!is_open(&host));
+    // Before it has begun it is like any other request.
+    let stream = host.request(&head("GET", &upgrade), false);
+    stream.response(&[(":status", "503")], false);
+    stream.client_gone();
+    assert!(is_open(&host));
+}
+
 fn call(host: &Host) -> Stream {
     let headers = [("content-type", "application/grpc")];
     host.request(&head("POST", &headers), true)

@@ -60,7 +60,10 @@ impl Walk<'_> {
         let is_covered = self.steered.pool().retry.covers(outcome);
         let worth = Worth::of(&answer, is_covered);
         let may_be_bettered = self.may_be_bettered(via, outcome, worth);
-        let streams = via == Via::Router && worth == Worth::Final && !may_be_bettered;
+        let streams = via == Via::Router
+            && worth == Worth::Final
+            && !may_be_bettered
+            && !self.stream.request.is_upgrade();
         let honoured = self.steered.honour(&attempt, &answer, turn);
         let request = &mut self.stream.request;
         let judged = if streams && !honoured.cools {

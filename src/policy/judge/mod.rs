@@ -2,19 +2,19 @@
 //!
 //! | it ended with | metrics | breaker | balance | speed |
 //! |---|---|---|---|---|
-//! | a good answer | `success` | good | success | sample |
-//! | an answer that the client is to blame for: 4xx, 501, 505, 511, gRPC's others | `success` | good | success | – |
-//! | an answer of either kind that is listed for retry | `success` | good | unwanted | penalty |
-//! | a status of `failure_status_codes`; gRPC UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS | `status` | failure in the row and the rate | failure | penalty |
-//! | 429, gRPC RESOURCE_EXHAUSTED | `status` | failure in the rate | failure | penalty |
+//! | no answer, in less time than the whole of `read` | `deadline` | – | – | – |
+//! | no answer in the whole of `read` | `timeout` | failure in the row and the rate | failure | penalty |
+//! | no connection, a reset, an answer that breaks off | its name | failure in the row and the rate | failure | penalty |
 //! | an answer that starts a cool-down | `status` | – | unwanted | penalty |
 //! | what another endpoint has failed this exchange with already | `status` | – | – | – |
-//! | no connection, a reset, an answer that breaks off | its name | failure in the row and the rate | failure | penalty |
-//! | no answer in the whole of `read` | `timeout` | failure in the row and the rate | failure | penalty |
-//! | no answer in less time than that | `deadline` | – | – | – |
-//! | anything else | `neutral` | – | – | – |
+//! | a status of `failure_status_codes`; gRPC UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS | `status` | failure in the row and the rate | failure | penalty |
+//! | 429, gRPC RESOURCE_EXHAUSTED | `status` | failure in the rate | failure | penalty |
+//! | another answer that is listed for retry | `success` | good | unwanted | penalty |
+//! | another that the client is to blame for: 4xx, 501, 505, 511, the rest of gRPC's | `success` | good | success | – |
+//! | any other answer | `success` | good | success | sample |
+//! | nothing that says something of the endpoint | `neutral` | – | – | – |
 //!
-//! The first line that fits counts, read from below. What the table keeps apart:
+//! The first line that fits counts. What the table keeps apart:
 //!
 //! - **metrics**: the label `outcome`.
 //! - **breaker**: a failure counts in the row of consecutive failures, or in the rate only.
