@@ -109,6 +109,7 @@ impl fmt::Display for Shown<'_> {
             Outcome::ConnectFailure => "connect_failure",
             Outcome::Reset => "reset",
             Outcome::Timeout => "timeout",
+            Outcome::Event => "event",
         };
         write!(f, "outcome={name}")
     }

@@ -28,6 +28,9 @@ pub enum Outcome {
     Reset,
     /// The endpoint did not begin to answer in time.
     Timeout,
+    /// The first event or message of the answer, whose head was good, said that it has failed
+    /// ([`crate::retry::first_message`]).
+    Event,
     /// The end says nothing of the endpoint.
     Neutral(Neutral),
 }
@@ -70,11 +73,13 @@ pub enum Kind {
     /// No answer in the time that the client or the exchange left, which was less than `read`: not
     /// judged.
     Deadline,
+    /// It answered with a good status, and its first event or message said that it has failed.
+    Event,
 }
 
 impl Kind {
     /// Every kind, in the order of its numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Success,
         Self::Status,
         Self::ConnectFailure,
@@ -82,15 +87,17 @@ impl Kind {
         Self::Timeout,
         Self::Neutral,
         Self::Deadline,
+        Self::Event,
     ];
 
     /// The ways to fail, by the names of a condition's `outcome`, in the order of the
     /// documentation.
-    pub const FAILURES: [Self; 4] = [
+    pub const FAILURES: [Self; 5] = [
         Self::Status,
         Self::ConnectFailure,
         Self::Reset,
         Self::Timeout,
+        Self::Event,
     ];
 
     /// The failures below HTTP, by the names of `retry_on`, in the order of the documentation.
@@ -107,6 +114,7 @@ impl Kind {
             Self::Timeout => "timeout",
             Self::Neutral => "neutral",
             Self::Deadline => "deadline",
+            Self::Event => "event",
         }
     }
 
@@ -178,8 +186,8 @@ impl GrpcStatus {
 }
 
 impl Outcome {
-    /// What this means to a client that gets it. 5xx and 429 answers, gRPC's own failures and those
-    /// of transport do not serve it.
+    /// What this means to a client that gets it. 5xx and 429 answers, gRPC's own failures, those of
+    /// transport and those that a first event tells of do not serve it.
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
@@ -188,6 +196,7 @@ impl Outcome {
             | Self::ConnectFailure
             | Self::Reset
             | Self::Timeout
+            | Self::Event
             | Self::Neutral(Neutral::Overflow) => Class::Failure,
             Self::Grpc(status) if status.is_servers() => Class::Failure,
             Self::Answered(_) | Self::Grpc(_) => Class::Success,
@@ -200,7 +209,8 @@ impl Outcome {
     pub const fn status(self) -> Option<u16> {
         match self {
             Self::Answered(status) => Some(status),
-            Self::Grpc(_) => Some(200),
+            // A failure may only stand in the body of an answer that is good so far.
+            Self::Grpc(_) | Self::Event => Some(200),
             _ => None,
         }
     }
@@ -224,6 +234,7 @@ impl Outcome {
             Self::ConnectFailure => Some(Kind::ConnectFailure),
             Self::Reset => Some(Kind::Reset),
             Self::Timeout => Some(Kind::Timeout),
+            Self::Event => Some(Kind::Event),
             Self::Neutral(_) => None,
         }
     }
@@ -274,5 +285,16 @@ mod tests {
             assert_eq!(Outcome::Answered(status).failure(), Some(Kind::Status));
         }
         assert_eq!(Outcome::Reset.failure(), Some(Kind::Reset));
+    }
+
+    #[test]
+    fn a_first_event_that_tells_of_a_failure_serves_nobody_though_its_status_is_good() {
+        let told = Outcome::Event;
+        assert_eq!(told.class(), Class::Failure);
+        assert_eq!(told.status(), Some(200));
+        assert_eq!(told.failure(), Some(Kind::Event));
+        assert!(Kind::Event.is_failure() && !told.nothing_sent());
+        assert_eq!(Kind::named("event", &Kind::FAILURES), Some(Kind::Event));
+        assert_eq!(Kind::named("event", &Kind::TRANSPORT), None);
     }
 }

@@ -5,7 +5,7 @@
 //! the old one during an update reads nothing that it would misunderstand.
 
 /// To be raised whenever the bytes of a record change, or what they mean.
-pub(crate) const LAYOUT: u32 = 11;
+pub(crate) const LAYOUT: u32 = 12;
 
 /// Slot number `number`, in which one worker publishes.
 #[must_use]

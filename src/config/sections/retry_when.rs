@@ -67,11 +67,12 @@ const FAILURE: Kind = Kind::Choice(Failure::NAMES);
 pub(crate) struct Failure(outcome::Kind);
 
 impl Failure {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self(outcome::Kind::Status),
         Self(outcome::Kind::ConnectFailure),
         Self(outcome::Kind::Reset),
         Self(outcome::Kind::Timeout),
+        Self(outcome::Kind::Event),
     ];
 
     const fn name(self) -> &'static str {
@@ -269,9 +270,9 @@ mod tests {
                 "retry_policy.retry_when[8].faster_than: must be a duration above 0 and at most \
                  24 h: seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0",
                 "retry_policy.retry_when[9].outcome: must be one of status, connect_failure, \
-                 reset, timeout, or a list, got \"refused\"",
+                 reset, timeout, event, or a list, got \"refused\"",
                 "retry_policy.retry_when[10].outcome[1]: must be one of status, connect_failure, \
-                 reset, timeout, got \"refused\"",
+                 reset, timeout, event, got \"refused\"",
                 "retry_policy.retry_when[11].metod: unknown field, did you mean `method`?",
             ],
         );

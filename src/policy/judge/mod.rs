@@ -5,6 +5,8 @@
 //! | no answer, in less time than the whole of `read` | `deadline` | – | – | – |
 //! | no answer in the whole of `read` | `timeout` | failure in the row and the rate | failure | penalty |
 //! | no connection, a reset, an answer that breaks off | its name | failure in the row and the rate | failure | penalty |
+//! | a first event or message that another endpoint has failed this exchange with already | `event` | – | – | – |
+//! | a first event or message that is a failure | `event` | failure in the row and the rate | failure | penalty |
 //! | an answer that starts a cool-down | `status` | – | unwanted | penalty |
 //! | what another endpoint has failed this exchange with already | `status` | – | – | – |
 //! | a status of `failure_status_codes`; gRPC UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS | `status` | failure in the row and the rate | failure | penalty |
@@ -93,6 +95,8 @@ pub fn judge(
         Outcome::Timeout => failure(Kind::Timeout, true),
         Outcome::Reset => failure(Kind::Reset, true),
         Outcome::ConnectFailure => failure(Kind::ConnectFailure, true),
+        Outcome::Event if facts.is_repeated => nothing(Kind::Event),
+        Outcome::Event => failure(Kind::Event, true),
         Outcome::Answered(_) | Outcome::Grpc(_) => answered(facts, retry, breaker),
     }
 }

@@ -21,6 +21,7 @@ fn facts(words: &str) -> (Facts, bool) {
         "refused" => Outcome::ConnectFailure,
         "reset" => Outcome::Reset,
         "timeout" => Outcome::Timeout,
+        "event" => Outcome::Event,
         "gone" => Outcome::Neutral(Neutral::ClientGone),
         "late" => Outcome::Neutral(Neutral::WriteTimeout),
         "beaten" => Outcome::Neutral(Neutral::Overtaken),
@@ -176,6 +177,20 @@ fn what_never_became_an_answer() {
             ("beaten", "final neutral - - -"),
         ],
     );
+}
+
+#[test]
+fn a_first_event_that_is_a_failure_counts_like_an_answer_with_5xx() {
+    let rows = [
+        ("event", "retried event row failure penalty"),
+        ("event whole", "retried event row failure penalty"),
+        ("event again", "retried event - - -"),
+    ];
+    check(&pool(), &rows);
+    let mut unlisted = pool();
+    unlisted.retry.statuses = Statuses::new(Vec::new());
+    unlisted.retry.transports.clear();
+    check(&unlisted, &rows);
 }
 
 #[test]

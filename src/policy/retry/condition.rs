@@ -198,11 +198,12 @@ mod tests {
         assert_eq!(conditions.hold(&failed), expected, "{conditions:?}");
     }
 
-    const FAILURES: [Outcome; 4] = [
+    const FAILURES: [Outcome; 5] = [
         Outcome::Answered(503),
         Outcome::ConnectFailure,
         Outcome::Reset,
         Outcome::Timeout,
+        Outcome::Event,
     ];
 
     #[test]
@@ -276,10 +277,8 @@ mod tests {
 
     #[test]
     fn each_way_to_fail_has_its_name() {
-        for (name, failure) in ["status", "connect_failure", "reset", "timeout"]
-            .into_iter()
-            .zip(FAILURES)
-        {
+        let names = ["status", "connect_failure", "reset", "timeout", "event"];
+        for (name, failure) in names.into_iter().zip(FAILURES) {
             let kind = Kind::named(name, &Kind::FAILURES);
             assert_eq!(kind.map(Kind::name), Some(name));
             let condition = Condition {

@@ -21,7 +21,9 @@
 
 pub mod backoff;
 pub mod budget;
+pub mod by;
 pub mod condition;
+pub mod first_message;
 pub mod hedge;
 mod http_date;
 pub mod idempotency;
@@ -39,7 +41,9 @@ use rand::Rng;
 use crate::outcome::{GrpcStatus, Kind, Outcome};
 use crate::retry::backoff::{Backoff, Delays, MAX_ATTEMPTS};
 use crate::retry::budget::BudgetPolicy;
+use crate::retry::by::RetriesBy;
 use crate::retry::condition::Conditions;
+use crate::retry::first_message::CommitOn;
 use crate::retry::hedge::HedgePolicy;
 use crate::retry::idempotency::{Methods, Repeatability};
 use crate::retry::jitter::{Bounds, Jitter};
@@ -51,6 +55,10 @@ pub use statuses::Statuses;
 /// When and how often failed attempts are repeated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
+    /// Who makes the retries. What the policy decides is the same, whoever does.
+    pub by: RetriesBy,
+    /// When an answer that is good so far is the client's.
+    pub commit_on: CommitOn,
     /// Attempts in total, the first included, 1..=[`MAX_ATTEMPTS`].
     pub max_attempts: u8,
     /// The delays before the retries, before jitter.
@@ -82,7 +90,8 @@ pub struct RetryPolicy {
     pub stop_nested: bool,
     /// Answers that are tried again.
     pub statuses: Statuses,
-    /// Statuses of gRPC that are tried again.
+    /// Statuses of gRPC that are tried again. Only the router can: a call cannot carry trailers
+    /// ([`Denial::Grpc`]), so with [`RetriesBy::Calls`] they only count as wished to be retried.
     pub grpc_statuses: Vec<GrpcStatus>,
     /// Transport failures that are tried again.
     pub transports: Vec<Kind>,
@@ -111,6 +120,8 @@ impl RetryPolicy {
         match outcome {
             Outcome::Answered(status) => self.statuses.contains(status),
             Outcome::Grpc(status) => self.grpc_statuses.contains(&status),
+            // It only arises from the policy's own rules, which name what is tried again.
+            Outcome::Event => true,
             _ if outcome.nothing_sent() => self.transports.contains(&Kind::ConnectFailure),
             _ => {
                 let failure = outcome.failure();
@@ -167,6 +178,8 @@ impl Default for RetryPolicy {
             max: Duration::from_secs(60),
         };
         Self {
+            by: RetriesBy::default(),
+            commit_on: CommitOn::default(),
             max_attempts: 3,
             backoff: Delays::exponential(bounds.base, 2.0, bounds.max),
             jitter: Jitter::Full,

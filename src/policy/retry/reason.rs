@@ -96,16 +96,19 @@ pub enum Trigger {
     Timeout,
     /// The attempt before is still under way.
     Hedge,
+    /// The first event or message of the answer before said that it has failed.
+    Event,
 }
 
 impl Trigger {
     /// Every reason, in the order of its numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Status,
         Self::ConnectFailure,
         Self::Reset,
         Self::Timeout,
         Self::Hedge,
+        Self::Event,
     ];
 
     /// The reason for the attempt after one with this outcome.
@@ -136,7 +139,34 @@ impl Trigger {
             Self::ConnectFailure => Kind::ConnectFailure,
             Self::Reset => Kind::Reset,
             Self::Timeout => Kind::Timeout,
+            Self::Event => Kind::Event,
             Self::Hedge => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Neutral;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_retry_is_counted_by_how_the_attempt_before_it_failed() {
+        let named = [
+            Outcome::Answered(503),
+            Outcome::ConnectFailure,
+            Outcome::Neutral(Neutral::Overflow),
+            Outcome::Reset,
+            Outcome::Timeout,
+            Outcome::Event,
+        ]
+        .map(|outcome| Trigger::after(outcome).name());
+        let refused = "connect_failure";
+        assert_eq!(
+            named,
+            ["status", refused, refused, "reset", "timeout", "event"]
+        );
     }
 }

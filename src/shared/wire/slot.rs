@@ -50,7 +50,7 @@ struct PoolTotals<'a> {
     successes: u64,
     failures: u64,
     micros: u64,
-    retries: [u64; 5],
+    retries: [u64; 6],
     denied: [u64; 13],
     /// Strictly ascending.
     statuses: Cow<'a, [(u16, u64)]>,
@@ -102,7 +102,7 @@ struct Unloaded {
 #[derive(Debug, Serialize, Deserialize)]
 struct Totals {
     attempts: u64,
-    outcomes: [u64; 7],
+    outcomes: [u64; 8],
     micros: u64,
     transitions: [u64; 3],
     checks: [u64; 3],

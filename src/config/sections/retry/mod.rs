@@ -227,6 +227,8 @@ pub(super) fn policy(
     let function = function?;
     let backoff = backoff(fields, function.as_ref())?;
     Ok(RetryPolicy {
+        by: default.by,
+        commit_on: default.commit_on,
         max_attempts: fields.get(&ATTEMPTS)?.unwrap_or(default.max_attempts),
         backoff: backoff.delays(bounds),
         throttling_backoff: backoff.delays(throttling_bounds),

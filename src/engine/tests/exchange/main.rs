@@ -57,6 +57,7 @@ fn may_be_repeated(case: &Case, ended: &Record) -> bool {
         Outcome::ConnectFailure => case.pool.retry.transports.contains(&Kind::ConnectFailure),
         Outcome::Reset => case.pool.retry.transports.contains(&Kind::Reset),
         Outcome::Timeout => case.pool.retry.transports.contains(&Kind::Timeout),
+        Outcome::Event => true,
         Outcome::Grpc(_) | Outcome::Neutral(_) => false,
     };
     let nothing_was_sent = ended.outcome == Outcome::ConnectFailure;

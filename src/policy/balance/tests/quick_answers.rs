@@ -48,6 +48,7 @@ fn an_endpoint_that_says_no_at_once_attracts_nothing() {
         (Outcome::Grpc(GrpcStatus::UNAVAILABLE), true),
         (Outcome::Grpc(GrpcStatus(16)), false),
         (Outcome::Reset, true),
+        (Outcome::Event, true),
     ];
     for strategy in strategies() {
         for (outcome, listed) in answers {

@@ -63,7 +63,7 @@ pub(super) fn slot() -> Record {
         },
         totals: Totals {
             attempts: 17,
-            outcomes: [18, 19, 20, 21, 22, 23, 32],
+            outcomes: [18, 19, 20, 21, 22, 23, 32, 62],
             micros: 24,
             transitions: [25, 26, 27],
             checks: [28, 29, 30],
@@ -90,7 +90,7 @@ pub(super) fn slot() -> Record {
                 successes: 36,
                 failures: 37,
                 micros: 38,
-                retries: [39, 40, 41, 42, 43],
+                retries: [39, 40, 41, 42, 43, 63],
                 denied: [44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56],
                 statuses: vec![(200, 57), (503, 58)],
             },
