@@ -9,11 +9,22 @@
 //! `event: error`. Under [`CommitOn::FirstMessage`] with the rule `Event("error")`, the client gets
 //! the answer of another endpoint and sees nothing of this one.
 //!
+//! [`Body`] is how a body is divided into messages, and a [`Scanner`] looks for the first of them.
+//!
 //! [`Outcome::Event`]: crate::outcome::Outcome::Event
 
-use alloc::boxed::Box;
+mod body;
+mod grpc;
+mod rule;
+mod scanner;
+mod sse;
+
 use alloc::vec::Vec;
 use core::time::Duration;
+
+pub use body::Body;
+pub use rule::{EventRule, Verdict};
+pub use scanner::{MOST, Scanner};
 
 /// When an answer that is good so far is given to the client. From then on it is not retried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,12 +47,5 @@ pub struct FirstMessage {
     pub rules: Vec<EventRule>,
 }
 
-/// What makes a failure of a first message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventRule {
-    /// It is an event of this name, compared exactly. An event that gives none is called
-    /// `message`.
-    Event(Box<str>),
-    /// It has this text in its data.
-    Data(Box<str>),
-}
+#[cfg(test)]
+mod tests;
