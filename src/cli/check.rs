@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::str;
 
 use serde_json::{Value, json};
-use steerage_config::{Config, ConfigError, Problem, parse};
+use steerage_config::{ConfigError, Problem, Role, parse_role};
 
 use crate::arguments::{Check, Format};
 use crate::finished::{Finished, REFUSED};
@@ -31,12 +31,15 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
         Err(finished) => return finished,
     };
     let positions = str::from_utf8(&bytes).ok().map(Positions::of);
-    let (errors, warnings, config) = match parse(&bytes) {
-        Ok(config) => {
-            let warnings = warnings::of(&config, &source::document(&bytes));
+    let (errors, warnings, role) = match parse_role(&bytes) {
+        Ok(role) => {
+            let warnings = match &role {
+                Role::Filter(config) => warnings::of(config, &source::document(&bytes)),
+                Role::Attempts => Vec::new(),
+            };
             let place = |warning| warned(warning, positions.as_ref());
             let warnings: Vec<_> = warnings.into_iter().map(place).collect();
-            (Vec::new(), warnings, Some(config))
+            (Vec::new(), warnings, Some(role))
         }
         Err(errors) => {
             let place = |error| refused(error, positions.as_ref());
@@ -45,11 +48,11 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
     };
     let name = source::name(&arguments.file);
     let output = match arguments.format {
-        Format::Text => for_people(&name, &errors, &warnings, config.as_ref(), colour),
-        Format::Json => for_programs(&name, config.is_some(), &errors, &warnings),
+        Format::Text => for_people(&name, &errors, &warnings, role.as_ref(), colour),
+        Format::Json => for_programs(&name, role.is_some(), &errors, &warnings),
     };
     // A refused configuration is bad even if it has no error in the list.
-    let good = config.is_some() && (warnings.is_empty() || !arguments.strict);
+    let good = role.is_some() && (warnings.is_empty() || !arguments.strict);
     Finished {
         output,
         status: if good { 0 } else { REFUSED },
@@ -67,7 +70,7 @@ fn warned(warning: Warning, positions: Option<&Positions<'_>>) -> Diagnostic {
 
 fn refused(error: &ConfigError, positions: Option<&Positions<'_>>) -> Diagnostic {
     let part = match error.problem {
-        Problem::UnknownField { .. } | Problem::OutsidePool => Part::Key,
+        Problem::UnknownField { .. } | Problem::OutsidePool | Problem::BesideRole => Part::Key,
         Problem::Repeated => Part::SecondKey,
         _ => Part::Value,
     };
@@ -91,7 +94,7 @@ fn for_people(
     name: &str,
     errors: &[Diagnostic],
     warnings: &[Diagnostic],
-    config: Option<&Config>,
+    role: Option<&Role>,
     colour: bool,
 ) -> String {
     let mut output = String::new();
@@ -110,13 +113,16 @@ fn for_people(
         let Diagnostic { path, message, .. } = diagnostic;
         let _ = writeln!(output, ": {kind}: {path}{colon}{message}");
     }
-    let summary = match config {
+    let good = paint(Colour::Green, "good", colour);
+    let summary = match role {
         None => format!("refused, {}", count(errors.len(), "error")),
-        Some(config) => {
+        Some(Role::Attempts) => {
+            format!("{good}, for the module in the router's upstream filters")
+        }
+        Some(Role::Filter(config)) => {
             let endpoints = config.pools.iter().map(|pool| pool.pool.endpoints.len());
             format!(
-                "{}, {} with {}, {}",
-                paint(Colour::Green, "good", colour),
+                "{good}, {} with {}, {}",
                 count(config.pools.len(), "pool"),
                 count(endpoints.sum(), "endpoint"),
                 count(warnings.len(), "warning"),

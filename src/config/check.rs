@@ -287,7 +287,7 @@ mod tests {
             r#"{
                 "endpoint": ["a"],
                 "endpoints": ["a", {"cluster": "b", "wieght": 1}],
-                "retries": 3,
+                "surprise": 3,
                 "retry_policy": {"max_atempts": 3, "": 1, "a\nb": 2},
                 "match": {"headers": {"x-a": {"perfix": "b"}}},
                 "load_balancer": {"hash_on": {"heder": "x"}}
@@ -295,7 +295,7 @@ mod tests {
             &[
                 "endpoint: unknown field, did you mean `endpoints`?",
                 "endpoints[1].wieght: unknown field, did you mean `weight`?",
-                "retries: unknown field",
+                "surprise: unknown field",
                 "retry_policy.max_atempts: unknown field, did you mean `max_attempts`?",
                 "retry_policy[\"\"]: unknown field",
                 "retry_policy[\"a\\nb\"]: unknown field",

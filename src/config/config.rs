@@ -7,7 +7,17 @@ use steerage_policy::pool::Pool;
 use crate::admin::Admin;
 use crate::interceptors::Interceptors;
 
-/// A valid configuration.
+/// What one load of the module is there for.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// The filter itself, before the router.
+    Filter(Config),
+    /// `{"role": "attempts"}`: the second load, in the router's upstream filters. It sees each
+    /// attempt of the router. What is to be done with it is told by the filter, in the same VM.
+    Attempts,
+}
+
+/// A valid configuration of the filter itself.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The request header in which the route looks for the cluster, in lower case.

@@ -196,6 +196,10 @@ pub enum Problem {
     },
     /// A field of a pool beside `pools`.
     OutsidePool,
+    /// A field beside `role`.
+    BesideRole,
+    /// The configuration of a role that has no pools, where pools are wanted.
+    WithoutPools,
     /// Less than other values allow.
     AtLeast {
         /// The other values.
@@ -289,6 +293,14 @@ impl fmt::Display for Problem {
                 write!(f, "must be given in one spelling only, is also {other}")
             }
             Self::OutsidePool => f.write_str("must be inside the pools when `pools` is given"),
+            Self::BesideRole => f.write_str(
+                "must not be given beside `role`: that is a configuration of its own, without \
+                 another field",
+            ),
+            Self::WithoutPools => f.write_str(
+                "must not be given where the configuration of the filter itself is wanted: this \
+                 one has no pools",
+            ),
             Self::AtLeast { what, least } => {
                 write!(f, "must be at least {what} = {} s", Decimal(least.as_secs_f64()))
             }

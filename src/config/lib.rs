@@ -2,7 +2,8 @@
 //!
 //! [`parse`] turns the bytes of a plugin configuration into a [`Config`] of valid policy values, or
 //! into *all* of its errors together: each with its place, the offending value and the rule. One
-//! refusal lists everything that is to be corrected.
+//! refusal lists everything that is to be corrected. [`parse_role`] does the same for a module that
+//! may be loaded in another [`Role`], too.
 //!
 //! ## How
 //! 1. `document` and `json` read the bytes into a tree that keeps everything, also repeated keys.
@@ -70,23 +71,38 @@ mod properties;
 #[cfg(test)]
 mod testing;
 
-pub use config::{Config, ConfiguredPool};
+pub use config::{Config, ConfiguredPool, Role};
 pub use error::{ConfigError, ConfigErrors, Problem};
 use report::Errors;
 
-/// Reads a configuration.
+/// Reads a configuration, of the filter itself or of its second load.
 ///
 /// # Errors
 /// [`ConfigErrors`]: everything that is wrong with it. First what is wrong with single values, in
 /// the order of the document, then what is wrong between values. If the bytes are no JSON object,
 /// that alone.
-pub fn parse(bytes: &[u8]) -> Result<Config, ConfigErrors> {
+pub fn parse_role(bytes: &[u8]) -> Result<Role, ConfigErrors> {
     match document::read(bytes) {
-        Ok(document) => document.read(sections::document::config),
+        Ok(document) => document.read(sections::document::role),
         Err(error) => {
             let mut errors = Errors::default();
             let refused = Err(errors.report(error));
             errors.finish(refused)
+        }
+    }
+}
+
+/// Reads a configuration of the filter itself.
+///
+/// # Errors
+/// [`ConfigErrors`], as of [`parse_role`]; and for the configuration of another role, that alone.
+pub fn parse(bytes: &[u8]) -> Result<Config, ConfigErrors> {
+    match parse_role(bytes)? {
+        Role::Filter(config) => Ok(config),
+        Role::Attempts => {
+            let path = sections::document::ROLE.field.name.to_owned();
+            let error = ConfigError::new(path, Problem::WithoutPools);
+            Err(ConfigErrors::new(vec![error]))
         }
     }
 }

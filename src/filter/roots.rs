@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use steerage_config::Role;
 use steerage_engine::Worker;
 use steerage_engine::answer::Answer;
 use steerage_policy::outcome::{Neutral, Outcome};
@@ -18,8 +19,10 @@ use crate::host::{self, ContextId, Token};
 /// Whether the configuration is taken. Refusing it makes the host keep the one in force, or not
 /// start.
 pub(super) fn configure(root: ContextId) -> bool {
-    let config = match steerage_config::parse(&host::configuration()) {
-        Ok(config) => config,
+    let config = match steerage_config::parse_role(&host::configuration()) {
+        Ok(Role::Filter(config)) => config,
+        // A load in the router's upstream filters, which has no pools: its streams pass by.
+        Ok(Role::Attempts) => return true,
         Err(errors) => {
             log::error!("the configuration is refused:\n{errors}");
             return false;

@@ -65,6 +65,15 @@ fn a_text_that_is_no_configuration_is_refused_with_a_reason() {
 }
 
 #[test]
+fn the_load_in_the_routers_upstream_filters_is_taken_and_touches_nothing() {
+    let host = start(r#"{"role": "attempts"}"#);
+    assert_eq!(host.tick_in(), None);
+    let stream = get(&host);
+    assert_eq!(stream.request_header("x-steerage-cluster"), None);
+    assert_eq!(errors(&host), "");
+}
+
+#[test]
 fn configurations_in_one_vm_do_not_mix() {
     let host = start(PLAIN);
     let other = host.add_root(Some(

@@ -108,7 +108,8 @@ fn object(section: &'static Section) -> Value {
     schema
 }
 
-/// What a document may consist of: several pools, one pool, or no pool and the admin surface.
+/// What a document may consist of: several pools, one pool, no pool and the admin surface, or the
+/// role alone.
 fn root_forms() -> Value {
     let pool_fields: Vec<_> = POOL
         .fields
@@ -116,10 +117,15 @@ fn root_forms() -> Value {
         .map(|field| json!({"required": [field.name]}))
         .collect();
     let no_pool = json!({"anyOf": pool_fields});
+    let (pools, role) = (
+        json!({"required": ["pools"]}),
+        json!({"required": ["role"]}),
+    );
     json!([
-        {"required": ["pools"], "not": no_pool},
-        {"required": ["endpoints"], "not": {"required": ["pools"]}},
-        {"required": ["admin"], "not": {"anyOf": [{"required": ["pools"]}, no_pool]}},
+        {"required": ["pools"], "not": {"anyOf": [no_pool, role]}},
+        {"required": ["endpoints"], "not": {"anyOf": [pools, role]}},
+        {"required": ["admin"], "not": {"anyOf": [pools, no_pool, role]}},
+        {"required": ["role"], "maxProperties": 1},
     ])
 }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use steerage_policy::pool::Pool as PoolPolicy;
+use steerage_policy::retry::by::RetriesBy;
 
 use super::balance::{self, LoadBalancer};
 use super::breaker::{self, CircuitBreaker};
@@ -119,12 +120,20 @@ section! {
     );
 }
 
-/// The pool of these fields, whose routing header is `cluster_header`. `missing`: given if an error
-/// about missing endpoints is on the list already.
+/// What holds for all pools of a document.
+pub(super) struct Common<'a> {
+    /// The routing header, in lower case.
+    pub(super) cluster_header: &'a str,
+    /// Who makes the retries.
+    pub(super) retries: Result<RetriesBy, Reported>,
+}
+
+/// The pool of these fields. `missing`: given if an error about missing endpoints is on the list
+/// already.
 pub(super) fn pool(
     fields: &Fields<'_, Pool>,
     missing: Option<Reported>,
-    cluster_header: &str,
+    common: &Common<'_>,
     errors: &mut Errors,
 ) -> Result<ConfiguredPool, Reported> {
     let load_balancer = fields.object(&BALANCER);
@@ -146,7 +155,7 @@ pub(super) fn pool(
         None => Err(missing.unwrap_or_else(|| fields.refuse(errors, Problem::Required))),
     };
     let strategy = balance::strategy(&load_balancer, errors);
-    let retry = retry::policy(&fields.object(&RETRY), errors);
+    let retry = retry::policy(&fields.object(&RETRY), common.retries, errors);
     let timeouts = timeout::timeouts(&fields.object(&TIMEOUT), errors);
     let breaker = breaker::breaker(&fields.object(&BREAKER), &load_balancer, errors);
     let connections = fields.object(&CONNECTIONS);
@@ -159,7 +168,7 @@ pub(super) fn pool(
     let interceptors = interceptors::interceptors(
         &fields.object(&INTERCEPTORS),
         fields.get(&ENABLE_LOGGING),
-        cluster_header,
+        common.cluster_header,
         errors,
     );
 

@@ -16,3 +16,17 @@ pub enum RetriesBy {
     /// The proxy's router. Answers stream, and whatever it cannot retry goes by a call.
     Router,
 }
+
+impl RetriesBy {
+    /// Either, in the order of the documentation.
+    pub const ALL: [Self; 2] = [Self::Calls, Self::Router];
+
+    /// Its name in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Router => "router",
+        }
+    }
+}

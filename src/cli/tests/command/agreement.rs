@@ -2,7 +2,7 @@
 
 use jsonschema::Validator;
 use serde_json::Value;
-use steerage_config::{ConfigError, ConfigErrors, Problem, parse};
+use steerage_config::{ConfigError, ConfigErrors, Problem, parse_role};
 
 use crate::mutation::documents;
 use crate::samples::samples;
@@ -58,7 +58,7 @@ fn the_schema_and_the_parser_take_the_same_configurations() {
     let schema = schema();
     let (mut good, mut bad, mut beyond) = (0, 0, 0);
     for document in documents(&samples(), 20_000) {
-        let parsed = parse(text_of(&document).as_bytes());
+        let parsed = parse_role(text_of(&document).as_bytes());
         let taken = schema.is_valid(&document);
         match &parsed {
             Ok(_) => {
@@ -98,7 +98,7 @@ fn check_says_what_the_parser_of_the_filter_says() {
         let text = text_of(&document);
         let run = steerage(&["check", "--format", "json", "-"], text.as_bytes());
         let found: Value = serde_json::from_str(&run.output).expect("JSON");
-        let expected = match parse(text.as_bytes()) {
+        let expected = match parse_role(text.as_bytes()) {
             Ok(_) => Vec::new(),
             Err(errors) => as_found(&errors),
         };

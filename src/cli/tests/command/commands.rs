@@ -48,6 +48,31 @@ fn check_shows_every_error_with_its_place() {
 }
 
 #[test]
+fn check_takes_the_configuration_of_attempts_and_nothing_beside_it() {
+    let good = "standard input: good, for the module in the router's upstream filters\n";
+    check_output(
+        &["check", "--strict", "-"],
+        r#"{"role": "attempts"}"#,
+        0,
+        good,
+    );
+    check_output(
+        &["check", "-"],
+        r#"{"role": "attempts", "endpoints": ["a"]}"#,
+        1,
+        "standard input:1:22: error: endpoints: must not be given beside `role`: that is a \
+         configuration of its own, without another field\nstandard input: refused, 1 error\n",
+    );
+    let run = steerage(&["delays", "-"], br#"{"role": "attempts"}"#);
+    assert_eq!(run.status, 1);
+    assert!(
+        run.complaint.contains("this one has no pools"),
+        "{}",
+        run.complaint
+    );
+}
+
+#[test]
 fn check_warns_and_is_strict_only_if_asked() {
     let trap = r#"{"endpoints": ["a", "b"], "retry_policy": {"max_attempts": 4}}"#;
     let expected = "standard input:1:60: warning: retry_policy.max_attempts: 4 attempts of 30 s each do \

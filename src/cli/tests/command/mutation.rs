@@ -16,6 +16,7 @@ pub(crate) fn documents(samples: &[String], count: usize) -> Vec<Value> {
         .collect();
     bases.push(complete());
     bases.push(json!({"pools": [complete()], "admin": {"path": "/a", "token": "t"}}));
+    bases.push(json!({"role": "attempts"}));
     (0..count)
         .map(|_| {
             let base = rng.random_range(0..bases.len());

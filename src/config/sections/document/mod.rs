@@ -8,19 +8,21 @@
 
 use core::time::Duration;
 
+use steerage_policy::retry::by::RetriesBy;
+
 use super::admin::{self, AdminSurface};
 use super::endpoint::duplicate;
-use super::pool::{self, POOL, Pool};
-use crate::config::{Config, ConfiguredPool};
+use super::pool::{self, Common, POOL, Pool};
+use crate::config::{Config, ConfiguredPool, Role};
 use crate::error::{ConfigError, Problem};
 use crate::fields::Fields;
 use crate::key::{Entries, Key, Nested};
 use crate::kind::{Kind, some};
 use crate::place::{item, member};
 use crate::report::{Errors, Reported};
-use crate::section;
 use crate::text_rule::TextRule;
 use crate::value::{Checked, Value};
+use crate::{choice, section};
 
 section! {
     /// The whole document: `pools`, or the fields of one pool.
@@ -64,12 +66,54 @@ section! {
         "67108864",
         "request bodies and answers that one worker keeps at a time; what is beyond is not repeated",
     );
+    RETRIES: RetriesBy = Key::choice(
+        "retries",
+        "\"calls\"",
+        "who makes the attempts after the first: the filter, by calls of its own, or Envoy's router, \
+         which needs Envoy 1.39 and a second load of the module in the router's upstream filters",
+    );
+    ROLE: RoleName = Key::choice(
+        "role",
+        "–",
+        "\"attempts\": this is the second load, in the router's upstream filters; excludes every \
+         other field",
+    );
 }
+
+/// The names of the roles. That of the filter itself has none.
+#[derive(Clone, Copy)]
+pub(crate) enum RoleName {
+    Attempts,
+}
+
+impl RoleName {
+    const ALL: [Self; 1] = [Self::Attempts];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+        }
+    }
+}
+
+choice!(RoleName);
+choice!(RetriesBy);
 
 const POOL_KIND: Kind = Kind::Object(&POOL);
 
-/// The configuration of a document.
-pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Config, Reported> {
+/// The configuration of a document, of whatever role.
+pub(crate) fn role(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Role, Reported> {
+    match root.get(&ROLE)? {
+        None => config(root, errors).map(Role::Filter),
+        Some(RoleName::Attempts) => {
+            refuse_fields_beside_role(root, errors);
+            Ok(Role::Attempts)
+        }
+    }
+}
+
+/// The configuration of the filter itself.
+fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Config, Reported> {
     // If it cannot be used, interceptors are checked against the default.
     let cluster_header = root.get(&CLUSTER_HEADER);
     let routing = match &cluster_header {
@@ -77,10 +121,15 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         _ => DEFAULT_CLUSTER_HEADER,
     };
     let routing = routing.to_ascii_lowercase();
+    let retries = root.get(&RETRIES).map(Option::unwrap_or_default);
+    let common = &Common {
+        cluster_header: &routing,
+        retries,
+    };
     let pools = if root.given(&POOLS) {
         refuse_flat_fields(root, errors);
         root.entries(&POOLS)
-            .and_then(|list| pools(list, &routing, errors))
+            .and_then(|list| pools(list, common, errors))
     } else if root.given(&ADMIN) && !root.any_given::<Pool>() {
         Ok(Vec::new())
     } else {
@@ -88,7 +137,7 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         // The table requires `endpoints` in the entries of `pools` only.
         let missing = (!fields.given(&pool::ENDPOINTS))
             .then(|| errors.report(fields.error(&pool::ENDPOINTS, Problem::Required)));
-        pool::pool(&fields, missing, &routing, errors).map(|pool| vec![pool])
+        pool::pool(&fields, missing, common, errors).map(|pool| vec![pool])
     };
     let admin = if root.given(&ADMIN) {
         Some(admin::admin(&root.object(&ADMIN))?)
@@ -99,6 +148,7 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
     let max_kept_bytes = root.get(&MAX_KEPT_BYTES)?;
     let route_rewrites_host = root.get(&HOST_REWRITE_HEADER)?;
     cluster_header?;
+    retries?;
     Ok(Config {
         cluster_header: routing.into(),
         route_rewrites_host: route_rewrites_host.unwrap_or(false),
@@ -107,6 +157,16 @@ pub(crate) fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Con
         pools: pools?,
         admin,
     })
+}
+
+/// Reports whatever is given beside `role`: it would be ignored.
+fn refuse_fields_beside_role(root: &Fields<'_, Root>, errors: &mut Errors) {
+    for field in ROOT.all().filter(|field| field.name != ROLE.field.name) {
+        if root.members().json(field.name).is_some() {
+            let path = member("", field.name);
+            errors.report(ConfigError::new(path, Problem::BesideRole));
+        }
+    }
 }
 
 /// Reports the fields of a pool beside `pools`: it would not be clear to which pool they belong.
@@ -121,7 +181,7 @@ fn refuse_flat_fields(root: &Fields<'_, Root>, errors: &mut Errors) {
 
 fn pools(
     list: &[Checked<'_>],
-    cluster_header: &str,
+    common: &Common<'_>,
     errors: &mut Errors,
 ) -> Result<Vec<ConfiguredPool>, Reported> {
     let mut names: Vec<(Box<str>, String)> = Vec::new();
@@ -132,7 +192,7 @@ fn pools(
             continue;
         }
         let fields = Fields::of(checked, item(POOLS.field.name, index));
-        pools.push(pool::pool(&fields, None, cluster_header, errors));
+        pools.push(pool::pool(&fields, None, common, errors));
         if let Ok(name) = fields.get(&pool::NAME) {
             let name = name.unwrap_or_else(|| pool::DEFAULT_NAME.into());
             let path = fields.path(&pool::NAME);

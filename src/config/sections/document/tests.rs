@@ -174,6 +174,74 @@ fn the_admin_surface_may_stand_alone() {
 }
 
 #[test]
+fn retries_are_made_by_calls_or_by_the_router() {
+    let by = |json: &str| {
+        let config = crate::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+        let pools = config.pools.iter();
+        pools.map(|pool| pool.pool.retry.by).collect::<Vec<_>>()
+    };
+    assert_eq!(by(r#"{"endpoints": ["a"]}"#), [RetriesBy::Calls]);
+    assert_eq!(
+        by(r#"{"endpoints": ["a"], "retries": "calls"}"#),
+        [RetriesBy::Calls]
+    );
+    assert_eq!(
+        by(r#"{"endpoints": ["a"], "retries": "router"}"#),
+        [RetriesBy::Router]
+    );
+    assert_eq!(
+        by(r#"{"retries": "router",
+                "pools": [{"name": "a", "endpoints": ["a"]}, {"endpoints": ["b"]}]}"#),
+        [RetriesBy::Router; 2]
+    );
+    check(
+        r#"{"endpoints": ["a"], "retries": "envoy"}"#,
+        &["retries: must be one of calls, router, got \"envoy\""],
+    );
+    check(
+        r#"{"pools": [{"endpoints": ["a"], "retries": "router"}]}"#,
+        &["pools[0].retries: unknown field"],
+    );
+}
+
+#[test]
+fn the_role_of_attempts_stands_alone() {
+    let attempts = crate::parse_role(br#"{"role": "attempts"}"#);
+    assert!(matches!(attempts, Ok(Role::Attempts)), "{attempts:?}");
+    let filter = crate::parse_role(br#"{"endpoints": ["a"]}"#);
+    assert!(matches!(filter, Ok(Role::Filter(_))), "{filter:?}");
+
+    let alone = "must not be given beside `role`: that is a configuration of its own, without \
+                 another field";
+    check(
+        r#"{"role": "attempts", "endpoints": ["a"], "retries": "router", "timeout": {"raed": 1}}"#,
+        &[
+            "timeout.raed: unknown field, did you mean `read`?",
+            &format!("retries: {alone}"),
+            &format!("endpoints: {alone}"),
+            &format!("timeout: {alone}"),
+        ],
+    );
+    // Which fields belong to it is not known.
+    check(
+        r#"{"role": "filter"}"#,
+        &["role: must be attempts, got \"filter\""],
+    );
+    check(
+        r#"{"pools": [{"endpoints": ["a"], "role": "attempts"}]}"#,
+        &["pools[0].role: unknown field"],
+    );
+    // Who wants pools says so.
+    check(
+        r#"{"role": "attempts"}"#,
+        &[
+            "role: must not be given where the configuration of the filter itself is wanted: this \
+           one has no pools",
+        ],
+    );
+}
+
+#[test]
 fn pools_have_names_that_differ() {
     let config = crate::parse(
         br#"{"pools": [{"name": "A-1", "endpoints": ["a"]}, {"endpoints": ["a"]}],

@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use steerage_policy::outcome::{self, GrpcStatus};
 use steerage_policy::retry::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
+use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Bounds;
 use steerage_policy::retry::{RetryPolicy, Statuses};
@@ -171,8 +172,9 @@ section! {
         "max_request_bytes",
         0,
         16_777_216,
-        "65536",
-        "a larger request body streams through and is not retried",
+        "65536, or 1048576 with retries \"router\"",
+        "a larger request body streams through and is not retried; by the router it is Envoy that \
+         keeps it, so request_body_buffer_limit must not be less",
     );
     STOP_NESTED: bool = Key::flag(
         "stop_nested",
@@ -210,8 +212,10 @@ const CONDITION_KIND: Kind = Kind::Object(&CONDITION);
 const BUDGET_KIND: Kind = Kind::Either(&[Kind::Off, Kind::Object(&BUDGET)]);
 const HEDGE_KIND: Kind = Kind::Either(&[Kind::Null, Kind::Off, Kind::Object(&HEDGE)]);
 
+/// The policy of these fields, whose retries are made `by` whoever the document says.
 pub(super) fn policy(
     fields: &Fields<'_, Retry>,
+    by: Result<RetriesBy, Reported>,
     errors: &mut Errors,
 ) -> Result<RetryPolicy, Reported> {
     let default = RetryPolicy::default();
@@ -226,8 +230,9 @@ pub(super) fn policy(
     let throttling_bounds = throttling_bounds(fields, bounds, errors)?;
     let function = function?;
     let backoff = backoff(fields, function.as_ref())?;
+    let by = by?;
     Ok(RetryPolicy {
-        by: default.by,
+        by,
         commit_on: default.commit_on,
         max_attempts: fields.get(&ATTEMPTS)?.unwrap_or(default.max_attempts),
         backoff: backoff.delays(bounds),
@@ -270,9 +275,10 @@ pub(super) fn policy(
             None => default.transports,
         },
         methods: fields.get(&METHODS)?.unwrap_or(default.methods),
-        max_request_bytes: fields
-            .get(&MAX_REQUEST_BYTES)?
-            .unwrap_or(default.max_request_bytes),
+        max_request_bytes: fields.get(&MAX_REQUEST_BYTES)?.unwrap_or(match by {
+            RetriesBy::Calls => default.max_request_bytes,
+            RetriesBy::Router => MAX_REQUEST_BYTES_BY_ROUTER,
+        }),
         immediate_failover: fields
             .get(&IMMEDIATE_FAILOVER)?
             .unwrap_or(default.immediate_failover),
@@ -366,6 +372,8 @@ fn max_cool_down(
     Ok(max.filter(|_| respected))
 }
 
+/// Envoy keeps the body, in its own buffers, so there can be more of it.
+const MAX_REQUEST_BYTES_BY_ROUTER: usize = 1 << 20;
 const DEFAULT_FACTOR: f64 = 2.0;
 const DEFAULT_RANGE: f64 = 0.1;
 

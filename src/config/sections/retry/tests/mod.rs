@@ -236,6 +236,17 @@ fn what_is_tried_again() {
 }
 
 #[test]
+fn envoy_keeps_larger_bodies_than_the_filter() {
+    let largest = |more: &str| pool(more).retry.max_request_bytes;
+    assert_eq!(largest(r#""retries": "calls""#), 65_536);
+    assert_eq!(largest(r#""retries": "router""#), 1_048_576);
+    let given = r#""retry_policy": {"max_request_bytes": 7}, "retries""#;
+    for by in ["calls", "router"] {
+        assert_eq!(largest(&format!(r#"{given}: "{by}""#)), 7);
+    }
+}
+
+#[test]
 fn hedges_are_off_unless_described() {
     for off in ["", r#""hedge": null"#, r#""hedge": false"#] {
         assert_eq!(retry(off).hedge, None, "{off}");
