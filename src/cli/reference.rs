@@ -50,6 +50,7 @@ fn introduction(name: &str) -> &'static str {
         "endpoint" => "an entry of `endpoints`, where it is not simply a name",
         "hash_on" => "`load_balancer.hash_on`, where it is an object",
         "condition" => "an entry of `retry_policy.retry_when`; at least one field",
+        "first_event" => "an entry of `retry_policy.retry_on_first_event`",
         "budget" | "hedge" => "in `retry_policy`",
         "action" => "an entry of `interceptors.request` and `interceptors.response`",
         "when" => "in an [action](#action)",

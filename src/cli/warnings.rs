@@ -12,6 +12,8 @@
 //! | cool-downs without a scope, in one tier | one client's 429 keeps an endpoint from all |
 //! | retries with one endpoint | there is no other endpoint to try |
 //! | weights that the strategy ignores; all drained | traffic does not follow the weights |
+//! | hedges where the router retries; statuses of gRPC where calls do | they go another way; nothing retries them |
+//! | first events that are failures, of POSTs that are not repeated | the client gets the failure |
 //! | hedge ≥ read; check timeout ≥ interval | it never happens; checks overlap |
 //! | a pool after one that takes everything | it never gets a request |
 //!
@@ -26,6 +28,8 @@ use steerage_policy::balance::Strategy;
 use steerage_policy::matching::Matcher;
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::backoff::Backoff as _;
+use steerage_policy::retry::by::RetriesBy;
+use steerage_policy::retry::first_message::{CommitOn, FirstMessage};
 use steerage_policy::retry::hedge::HedgeDelay;
 use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Jitter;
@@ -58,6 +62,7 @@ pub(crate) fn of(config: &Config, document: &Value) -> Vec<Warning> {
         }
         place.attempts(&configured.pool);
         place.retries(&configured.pool);
+        place.engine(&configured.pool);
         place.cool_downs(&configured.pool);
         place.endpoints(&configured.pool);
         place.checks(&configured.pool);
@@ -186,6 +191,34 @@ impl Place<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What depends on who makes the retries.
+    fn engine(&mut self, pool: &Pool) {
+        let retry = &pool.retry;
+        match retry.by {
+            RetriesBy::Calls if retry.max_attempts > 1 && !retry.grpc_statuses.is_empty() => {
+                let message = "no call repeats gRPC: these statuses only count as failures of the \
+                               endpoint, unless retries is router";
+                self.warn_first(&["retry_policy.retry_on_grpc_statuses"], message.into());
+            }
+            RetriesBy::Router if retry.hedge.is_some() => {
+                let message = "hedges are calls of the filter all the same: their answers do not \
+                               stream, and bypass the route and the other filters";
+                self.warn("retry_policy.hedge", message.into());
+            }
+            _ => {}
+        }
+        let CommitOn::FirstMessage(FirstMessage { rules, .. }) = &retry.commit_on else {
+            return;
+        };
+        let takes_posts = pool.matcher.methods.as_ref();
+        let takes_posts = takes_posts.is_none_or(|methods| repeats(methods, "POST"));
+        if !rules.is_empty() && takes_posts && !repeats(&retry.methods, "POST") {
+            let message = "no POST is repeated, unless it has an Idempotency-Key, and requests to \
+                           models are POSTs: list it in retry_methods if that does no harm";
+            self.warn("retry_policy.retry_on_first_event", message.into());
         }
     }
 
@@ -349,6 +382,47 @@ mod tests {
                 ("retry_policy.hedge", "no other endpoint"),
             ],
         );
+    }
+
+    #[test]
+    fn what_goes_another_way_than_it_seems() {
+        let statuses = r#""retry_policy": {"retry_on_grpc_statuses": ["UNAVAILABLE"]}"#;
+        check_pool(
+            statuses,
+            &[(
+                "retry_policy.retry_on_grpc_statuses",
+                "no call repeats gRPC",
+            )],
+        );
+        let router = r#""retries": "router""#;
+        check_pool(&format!("{router}, {statuses}"), &[]);
+        check_pool(r#""retry_policy": {"retry_on_grpc_statuses": []}"#, &[]);
+        check_pool(
+            &format!(r#"{router}, "retry_policy": {{"hedge": {{}}}}"#),
+            &[("retry_policy.hedge", "calls of the filter")],
+        );
+        check_pool(r#""retry_policy": {"hedge": {}}"#, &[]);
+    }
+
+    #[test]
+    fn first_events_of_requests_that_are_not_repeated() {
+        let check_with = |more: &str, expected: &[(&str, &str)]| {
+            let events =
+                r#""commit_on": "first_message", "retry_on_first_event": [{"event": "error"}]"#;
+            check_pool(
+                &format!(r#""retries": "router", "retry_policy": {{{events}{more}"#),
+                expected,
+            );
+        };
+        let no_post = [(
+            "retry_policy.retry_on_first_event",
+            "no POST is repeated, unless it has an Idempotency-Key",
+        )];
+        check_with("}", &no_post);
+        check_with(r#", "retry_methods": ["GET"]}"#, &no_post);
+        let repeated = [("retry_policy.retry_methods", "POST may be repeated")];
+        check_with(r#", "retry_methods": ["GET", "POST"]}"#, &repeated);
+        check_with(r#"}, "match": {"methods": ["GET"]}"#, &[]);
     }
 
     #[test]

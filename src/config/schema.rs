@@ -15,7 +15,9 @@ pub use crate::sections::interceptors::{ACTION, INTERCEPTORS, LOGGING, WHEN};
 pub use crate::sections::limit::CONNECTION_POOL;
 pub use crate::sections::matching::{HEADER_RULE, MATCH};
 pub use crate::sections::pool::POOL;
-pub use crate::sections::retry::{BUDGET, COOL_DOWN, HEDGE, RETRY_AFTER_SCOPE, RETRY_POLICY};
+pub use crate::sections::retry::{
+    BUDGET, COOL_DOWN, FIRST_EVENT, HEDGE, RETRY_AFTER_SCOPE, RETRY_POLICY,
+};
 pub use crate::sections::retry_when::CONDITION;
 pub use crate::sections::timeout::TIMEOUT;
 pub use crate::text_rule::{RESERVED_HEADERS, TextRule};

@@ -38,6 +38,9 @@ pub(crate) fn read(rule: TextRule, text: &str) -> Result<Value<'_>, Problem> {
         }
         TextRule::Template => false,
         TextRule::HeaderValue => !text.chars().any(char::is_control),
+        TextRule::Words => {
+            (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        }
         TextRule::Method => is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase()),
         TextRule::Path => is_path(text) && !text.contains('?'),
         TextRule::PathBelow => {

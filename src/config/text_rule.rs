@@ -22,6 +22,8 @@ pub enum TextRule {
     ChangeableHeader,
     /// Anything without control characters.
     HeaderValue,
+    /// What an answer is searched for: 1 to 256 characters, none of them a control character.
+    Words,
     /// A [`Template`](crate::interceptors::Template) without control characters.
     Template,
     /// A token without lower-case letters.
@@ -66,6 +68,7 @@ impl fmt::Display for TextRule {
                  that steers the filter or the router"
             }
             Self::HeaderValue | Self::Template => "text without control characters",
+            Self::Words => "text of 1 to 256 characters without control characters",
             Self::Method => "an HTTP method in upper case",
             Self::Path => "a path that begins with `/`, without query",
             Self::PathBelow => "a path below `/`, without query",

@@ -19,15 +19,16 @@ use std::ptr;
 
 use serde_json::{Map, Value, json};
 use steerage_config::schema::{
-    ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, COOL_DOWN, ENDPOINT, Field,
-    HASH_ON, HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind, LOAD_BALANCER, LOGGING, MATCH,
-    POOL, RETRY_AFTER_SCOPE, RETRY_POLICY, ROOT, Section, TIMEOUT, TextRule, WHEN,
+    ACTION, ADMIN, BUDGET, CIRCUIT_BREAKER, CONDITION, CONNECTION_POOL, COOL_DOWN, ENDPOINT,
+    FIRST_EVENT, Field, HASH_ON, HEADER_RULE, HEALTH_CHECK, HEDGE, INTERCEPTORS, Kind,
+    LOAD_BALANCER, LOGGING, MATCH, POOL, RETRY_AFTER_SCOPE, RETRY_POLICY, ROOT, Section, TIMEOUT,
+    TextRule, WHEN,
 };
 
 use part::{insert, number};
 
 /// The sections with names of their own, in the order of the documentation.
-pub(crate) const SECTIONS: [(&str, &Section); 21] = [
+pub(crate) const SECTIONS: [(&str, &Section); 22] = [
     ("pool", &POOL),
     ("match", &MATCH),
     ("header_rule", &HEADER_RULE),
@@ -38,6 +39,7 @@ pub(crate) const SECTIONS: [(&str, &Section); 21] = [
     ("retry_after_scope", &RETRY_AFTER_SCOPE),
     ("condition", &CONDITION),
     ("cool_down", &COOL_DOWN),
+    ("first_event", &FIRST_EVENT),
     ("budget", &BUDGET),
     ("hedge", &HEDGE),
     ("timeout", &TIMEOUT),

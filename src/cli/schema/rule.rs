@@ -24,6 +24,7 @@ pub(super) fn text(rule: TextRule) -> Value {
         TextRule::RoutingHeader => token_but(&RESERVED_HEADERS.map(any_case).join("|")),
         TextRule::ChangeableHeader => token_but(&unchangeable()),
         TextRule::HeaderValue => pattern(&format!("^[^{CONTROL}]*$")),
+        TextRule::Words => pattern(&format!("^[^{CONTROL}]{{1,256}}$")),
         TextRule::Template => pattern(&format!(
             "^(?:[^{{}}{CONTROL}]|\\{{\\{{|\\}}\\}}|\\{{(?:attempt|endpoint|pool|response_time)\\}})*$"
         )),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use steerage_policy::pool::Pool as PoolPolicy;
+use steerage_policy::pool::{Pool as PoolPolicy, Timeouts};
 use steerage_policy::retry::by::RetriesBy;
 
 use super::balance::{self, LoadBalancer};
@@ -155,8 +155,12 @@ pub(super) fn pool(
         None => Err(missing.unwrap_or_else(|| fields.refuse(errors, Problem::Required))),
     };
     let strategy = balance::strategy(&load_balancer, errors);
-    let retry = retry::policy(&fields.object(&RETRY), common.retries, errors);
     let timeouts = timeout::timeouts(&fields.object(&TIMEOUT), errors);
+    let total = timeouts
+        .as_ref()
+        .map(Timeouts::total)
+        .map_err(|reported| *reported);
+    let retry = retry::policy(&fields.object(&RETRY), common.retries, total, errors);
     let breaker = breaker::breaker(&fields.object(&BREAKER), &load_balancer, errors);
     let connections = fields.object(&CONNECTIONS);
     let limit = limit::limit(&connections, fields.get(&MAX_CONNECTIONS), errors);

@@ -14,8 +14,12 @@ pub(crate) fn documents(samples: &[String], count: usize) -> Vec<Value> {
         .iter()
         .map(|sample| serde_json::from_str(sample).expect("JSON"))
         .collect();
-    bases.push(complete());
-    bases.push(json!({"pools": [complete()], "admin": {"path": "/a", "token": "t"}}));
+    let mut alone = complete();
+    alone["retries"] = json!("router");
+    bases.push(alone);
+    bases.push(json!({
+        "pools": [complete()], "retries": "router", "admin": {"path": "/a", "token": "t"},
+    }));
     bases.push(json!({"role": "attempts"}));
     (0..count)
         .map(|_| {
@@ -31,13 +35,13 @@ pub(crate) fn documents(samples: &[String], count: usize) -> Vec<Value> {
 
 #[test]
 fn a_pool_with_every_field_is_good() {
-    let complete = complete().to_string();
+    let complete = json!({"pools": [complete()], "retries": "router"}).to_string();
     if let Err(errors) = steerage_config::parse(complete.as_bytes()) {
         panic!("{complete}\n{errors}");
     }
 }
 
-/// A pool with every field that goes together with the others.
+/// A pool with every field that goes together with the others, if the router makes the retries.
 fn complete() -> Value {
     let mut pool = sample_of(&POOL);
     let object = pool.as_object_mut().expect("an object");
@@ -56,6 +60,7 @@ fn complete() -> Value {
         .and_then(Value::as_object_mut)
     {
         retry.remove("custom_retry_function");
+        retry.insert("commit_on".into(), json!("first_message"));
     }
     // Conditions on answers are not for requests.
     if let Some(request) = pool.pointer_mut("/interceptors/request/0/when") {

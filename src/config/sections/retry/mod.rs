@@ -2,223 +2,52 @@
 
 mod backoff;
 mod budget;
+mod commit;
 mod cool_down;
+mod first_event;
 mod hedge;
+mod keys;
 mod scope;
 
 use core::time::Duration;
 
-use steerage_policy::outcome::{self, GrpcStatus};
-use steerage_policy::retry::backoff::{MAX_ATTEMPTS, MAX_RETRIES};
+use steerage_policy::retry::RetryPolicy;
 use steerage_policy::retry::by::RetriesBy;
-use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Bounds;
-use steerage_policy::retry::{RetryPolicy, Statuses};
 
 pub use budget::BUDGET;
 pub use cool_down::COOL_DOWN;
+pub use first_event::FIRST_EVENT;
 pub use hedge::HEDGE;
+pub use keys::RETRY_POLICY;
+pub(super) use keys::Retry;
 pub use scope::RETRY_AFTER_SCOPE;
 
-use scope::RetryAfterScope;
+use backoff::{Backoff, BackoffName, OwnDelays};
+use keys::{
+    ATTEMPTS, BASE_DELAY, BUDGET_OR_OFF, COOL_DOWNS, EXPONENTIAL_BASE, FUNCTION, GRPC_STATUSES,
+    HEDGE_OR_OFF, IMMEDIATE_FAILOVER, JITTER, JITTER_RANGE, MAX_DELAY, MAX_REQUEST_BYTES,
+    MAX_RETRY_AFTER, METHODS, RESPECT_RETRY_AFTER, RETRY_AFTER_STATUSES, RETRY_ON, RETRY_WHEN,
+    SCOPE, STATUSES, STOP_NESTED, STRATEGY, THROTTLING_BASE_DELAY,
+};
 
-use backoff::{Backoff, BackoffName, JitterName, OwnDelays, Spread};
-
-use super::retry_when::{self, CONDITION};
+use super::retry_when;
 use crate::error::Problem;
 use crate::fields::Fields;
-use crate::key::{Entries, Key, Nested};
-use crate::kind::{Kind, METHOD, SPAN_OR_ZERO, STATUS, any_number_of};
+use crate::key::Key;
 use crate::report::{Errors, Reported};
-use crate::text_rule::TextRule;
-use crate::value::{Choice, Value};
-use crate::{choice, section};
+use crate::value::Value;
 
-section! {
-    /// `retry_policy`.
-    pub static RETRY_POLICY: Retry;
-    STRATEGY: BackoffName = Key::choice(
-        "strategy",
-        "\"exponential\"",
-        "how the delay grows: base·b^(n−1), base·n, base·F(n), base, or a custom function",
-    );
-    ATTEMPTS: u8 = Key::whole(
-        "max_attempts",
-        1,
-        MAX_ATTEMPTS as u64,
-        "3",
-        "attempts in total, the first included",
-    );
-    BASE_DELAY: Duration = Key::span_or_zero(
-        "base_delay",
-        "0.025",
-        "the delay that the others are made of",
-    );
-    MAX_DELAY: Duration = Key::span(
-        "max_delay",
-        "60",
-        "cap of every delay, before and after jitter; at least base_delay",
-    );
-    EXPONENTIAL_BASE: f64 = Key::number(
-        "exponential_base",
-        false,
-        1_000.0,
-        "2",
-        "b of the exponential strategy",
-    );
-    FUNCTION: OwnDelays = Key::new(
-        "custom_retry_function",
-        Kind::Either(&[
-            Kind::Text(TextRule::Expression),
-            Kind::List {
-                of: &SPAN_OR_ZERO,
-                min: 1,
-                max: MAX_RETRIES,
-            },
-        ]),
-        "–",
-        "for the strategy custom: an expression in `attempt` that gives seconds, or a list of \
-         delays, the last repeated",
-    );
-    JITTER: Spread = Key::new(
-        "jitter",
-        Kind::Either(&[Kind::Flag, Kind::Choice(JitterName::NAMES)]),
-        "\"full\"",
-        "how delays are spread; true: by ± jitter_range, false: not at all",
-    );
-    JITTER_RANGE: f64 = Key::share_or_zero(
-        "jitter_range",
-        "0.1",
-        "the spread of jitter true, as a share of the delay",
-    );
-    STATUSES: Statuses = Key::new(
-        "retry_on_status_codes",
-        any_number_of(&STATUS),
-        "[429, 500, 502, 503, 504]",
-        "answers that are tried again: numbers, ranges \"500-504\" or classes \"5xx\"",
-    );
-    GRPC_STATUSES: Vec<GrpcStatus> = Key::new(
-        "retry_on_grpc_statuses",
-        any_number_of(&Kind::Either(&[
-            Kind::Choice(&GrpcStatus::FAILURES),
-            Kind::Whole { min: 1, max: 16 },
-        ])),
-        "[\"UNAVAILABLE\", \"RESOURCE_EXHAUSTED\"]",
-        "statuses of gRPC that are as bad as a failure, by name or number; a call cannot repeat \
-         them",
-    );
-    RETRY_ON: Vec<TransportFailure> = Key::new(
-        "retry_on",
-        any_number_of(&Kind::Choice(TransportFailure::NAMES)),
-        "[\"connect_failure\", \"reset\", \"timeout\"]",
-        "transport failures that are tried again",
-    );
-    METHODS: Methods = Key::new(
-        "retry_methods",
-        any_number_of(&METHOD),
-        "[\"GET\", \"HEAD\", \"OPTIONS\", \"TRACE\", \"PUT\", \"DELETE\"]",
-        "methods that may be repeated; any may be if nothing was sent, or with an Idempotency-Key",
-    );
-    RETRY_WHEN: Entries = Key::new(
-        "retry_when",
-        any_number_of(&CONDITION_KIND),
-        "[]",
-        "conditions that must all hold as well",
-    );
-    RESPECT_RETRY_AFTER: bool = Key::flag(
-        "respect_retry_after",
-        "true",
-        "whether an answer that says when to come back (Retry-After) starts a cool-down",
-    );
-    MAX_RETRY_AFTER: Duration = Key::span(
-        "max_retry_after",
-        "300",
-        "the longest cool-down that Retry-After starts",
-    );
-    RETRY_AFTER_STATUSES: Statuses = Key::new(
-        "retry_after_statuses",
-        any_number_of(&STATUS),
-        "[429, 503, 529]",
-        "the answers whose Retry-After is read",
-    );
-    SCOPE: Nested<RetryAfterScope> = Key::object(
-        "retry_after_scope",
-        "–",
-        "a cool-down holds only for requests with the same value of a header; otherwise for all",
-    );
-    COOL_DOWNS: Entries = Key::new(
-        "cool_down",
-        any_number_of(&COOL_DOWN_KIND),
-        "[]",
-        "cool-downs after answers that name no time; the first entry with the status counts",
-    );
-    THROTTLING_BASE_DELAY: Duration = Key::span_or_zero(
-        "throttling_base_delay",
-        "= base_delay",
-        "base_delay after 429, or 503 with Retry-After, when no cool-down says more",
-    );
-    IMMEDIATE_FAILOVER: bool = Key::flag(
-        "immediate_failover",
-        "true",
-        "whether an untried endpoint is tried without delay after a refused connection",
-    );
-    BUDGET_OR_OFF: bool = Key::new(
-        "budget",
-        BUDGET_KIND,
-        "{\"ratio\": 0.2, \"min_per_second\": 10, \"ttl\": 10}",
-        "how many retries there may be for so many requests; false: any number",
-    );
-    MAX_REQUEST_BYTES: usize = Key::whole(
-        "max_request_bytes",
-        0,
-        16_777_216,
-        "65536, or 1048576 with retries \"router\"",
-        "a larger request body streams through and is not retried; by the router it is Envoy that \
-         keeps it, so request_body_buffer_limit must not be less",
-    );
-    STOP_NESTED: bool = Key::flag(
-        "stop_nested",
-        "false",
-        "whether a request that is a retry already is not retried again here",
-    );
-    HEDGE_OR_OFF: bool = Key::new(
-        "hedge",
-        HEDGE_KIND,
-        "off",
-        "a second attempt elsewhere when the first has not answered by then",
-    );
-}
-
-/// A failure below HTTP.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TransportFailure(outcome::Kind);
-
-impl TransportFailure {
-    const ALL: [Self; 3] = [
-        Self(outcome::Kind::ConnectFailure),
-        Self(outcome::Kind::Reset),
-        Self(outcome::Kind::Timeout),
-    ];
-
-    const fn name(self) -> &'static str {
-        self.0.name()
-    }
-}
-
-choice!(TransportFailure);
-
-const COOL_DOWN_KIND: Kind = Kind::Object(&COOL_DOWN);
-const CONDITION_KIND: Kind = Kind::Object(&CONDITION);
-const BUDGET_KIND: Kind = Kind::Either(&[Kind::Off, Kind::Object(&BUDGET)]);
-const HEDGE_KIND: Kind = Kind::Either(&[Kind::Null, Kind::Off, Kind::Object(&HEDGE)]);
-
-/// The policy of these fields, whose retries are made `by` whoever the document says.
+/// The policy of these fields, whose retries are made `by` whoever the document says, in a pool
+/// whose answers begin within `total`.
 pub(super) fn policy(
     fields: &Fields<'_, Retry>,
     by: Result<RetriesBy, Reported>,
+    total: Result<Duration, Reported>,
     errors: &mut Errors,
 ) -> Result<RetryPolicy, Reported> {
     let default = RetryPolicy::default();
+    let commit_on = commit::commit_on(fields, by, total, errors);
     let function = function(fields, errors);
     let list = fields.entries(&RETRY_WHEN);
     let conditions =
@@ -233,7 +62,7 @@ pub(super) fn policy(
     let by = by?;
     Ok(RetryPolicy {
         by,
-        commit_on: default.commit_on,
+        commit_on: commit_on?,
         max_attempts: fields.get(&ATTEMPTS)?.unwrap_or(default.max_attempts),
         backoff: backoff.delays(bounds),
         throttling_backoff: backoff.delays(throttling_bounds),

@@ -1,9 +1,13 @@
 //! What each field of `retry_policy` becomes, and the error of each that is wrong.
 
+mod commit;
 mod delays;
 
+use steerage_policy::outcome;
+use steerage_policy::retry::Statuses;
 use steerage_policy::retry::budget::BudgetPolicy;
 use steerage_policy::retry::hedge::{HedgeDelay, HedgePolicy};
+use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Jitter;
 
 use super::*;
