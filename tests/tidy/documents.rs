@@ -1,4 +1,4 @@
-//! What `ARCHITECTURE.md` and the README name exists.
+//! What `ARCHITECTURE.md`, the README and the manual of retries by the router name exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ fn paths_in_documents_exist() {
         })
     };
     let mut missing = Vec::new();
-    for name in ["ARCHITECTURE.md", "README.md"] {
+    for name in ["ARCHITECTURE.md", "README.md", "docs/router-retries.md"] {
         let Ok(text) = fs::read_to_string(root().join(name)) else {
             missing.push(name.to_owned());
             continue;

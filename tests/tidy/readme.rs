@@ -1,4 +1,4 @@
-//! The README's samples and tables are those of the code.
+//! The README's samples and tables, and the manual's samples, are those of the code.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,19 @@ use crate::tree::{document, none};
 
 #[test]
 fn samples_in_the_readme_are_configurations() {
-    let readme = document("README.md");
-    let samples: Vec<_> = readme
+    check_samples("README.md");
+}
+
+#[test]
+fn samples_in_the_manual_of_retries_by_the_router_are_configurations() {
+    check_samples("docs/router-retries.md");
+}
+
+/// Asserts that there are samples of configurations, and that all of them are good.
+#[track_caller]
+fn check_samples(name: &str) {
+    let text = document(name);
+    let samples: Vec<_> = text
         .split("```json\n")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())

@@ -105,7 +105,7 @@ section! {
         0,
         67_108_864,
         "8388608",
-        "a longer answer of a retry is given up, and the client gets the best one before it",
+        "a longer answer of a call is given up, and the client gets the best one before it",
     );
     RESPONSE_HEADERS: bool = Key::flag(
         "response_headers",
