@@ -1,29 +1,29 @@
-//! Bodies that come in pieces, at a pace, or break off.
+//! Bodies that are sent: whole, at a pace, or as somebody hands them in.
 //!
-//! The same body serves an upstream that streams its answer and a client that dawdles over
-//! its request. Chunks come from an iterator and are made when hyper asks for the next one,
+//! Chunks come from an iterator and are made when hyper asks for the next one,
 //! so a body of a gigabyte takes no more memory than one chunk.
 
-use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::iter::Peekable;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 /// Any body the harness sends.
-pub(crate) type OutBody = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type OutBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// The whole body at once; hyper states its length.
 pub(crate) fn whole(bytes: Bytes) -> OutBody {
-    http_body_util::Full::new(bytes).boxed_unsync()
+    http_body_util::Full::new(bytes)
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// One chunk after another with a pause between two; hyper sends it chunked.
@@ -47,13 +47,9 @@ pub(crate) fn large(length: u64) -> OutBody {
     Paced::new(Box::new(chunks), Duration::ZERO, Some(length)).boxed_unsync()
 }
 
-/// Promises 1000 bytes, sends none, and asks for the connection to be cut.
-pub(crate) fn broken(cut: Arc<Notify>) -> OutBody {
-    Broken {
-        cut,
-        after: Box::pin(tokio::time::sleep(HEADERS_LEAVE)),
-    }
-    .boxed_unsync()
+/// What comes out of the channel, chunked, until its other side is dropped. `None` breaks it off.
+pub(crate) fn from_channel(channel: mpsc::UnboundedReceiver<Option<Bytes>>) -> OutBody {
+    FromChannel(channel).boxed_unsync()
 }
 
 struct Paced {
@@ -80,12 +76,12 @@ impl Paced {
 
 impl Body for Paced {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -117,30 +113,20 @@ impl fmt::Debug for Paced {
 }
 
 #[derive(Debug)]
-struct Broken {
-    cut: Arc<Notify>,
-    after: Pin<Box<Sleep>>,
-}
+struct FromChannel(mpsc::UnboundedReceiver<Option<Bytes>>);
 
-impl Body for Broken {
+impl Body for FromChannel {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        // While this body is pending hyper flushes the headers; only then is the line cut.
-        ready!(self.after.as_mut().poll(cx));
-        self.cut.notify_one();
-        Poll::Pending
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(1000)
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(match ready!(self.0.poll_recv(cx)) {
+            Some(Some(chunk)) => Some(Ok(Frame::data(chunk))),
+            Some(None) => Some(Err(io::ErrorKind::ConnectionAborted.into())),
+            None => None,
+        })
     }
 }
-
-/// Long enough for headers to be written and read before the connection is reset, because a
-/// reset may overtake what has not been read yet.
-const HEADERS_LEAVE: Duration = Duration::from_millis(20);

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::error::HarnessError;
 use crate::json::{address, merge_into};
+use crate::listener::{ANY_PORT, FILTER, Filter, Listeners, MAIN, string_value};
+use crate::router_retries::RouterRetries;
 
 /// An Envoy in the making; see [`crate::Envoy::builder`].
 #[derive(Clone, Debug)]
@@ -21,25 +23,12 @@ pub struct EnvoyBuilder {
     pub(crate) concurrency: u32,
     pub(crate) component_log_level: Option<String>,
     pub(crate) pinned_to: Option<String>,
-    pub(crate) wasm: PathBuf,
-    pub(crate) by_ecds: bool,
     /// Name and filter of each listener, the main one first.
     listeners: Vec<(String, Filter)>,
+    /// What all of them have in common.
+    pub(crate) common: Listeners,
     clusters: Vec<Cluster>,
-    manager: Value,
-    plugin: Value,
-    /// Fields of one listener's plugin only, by its name.
-    plugins: Vec<(String, Value)>,
     bootstrap: Value,
-}
-
-/// What stands before the router.
-#[derive(Clone, Debug)]
-enum Filter {
-    /// The filter, with this `configuration` field, or none.
-    Steerage(Option<Value>),
-    /// No filter; everything is routed to this cluster.
-    Absent { cluster: String },
 }
 
 impl EnvoyBuilder {
@@ -50,13 +39,17 @@ impl EnvoyBuilder {
             concurrency: 2,
             component_log_level: None,
             pinned_to: None,
-            wasm,
-            by_ecds: false,
             listeners: vec![(MAIN.to_owned(), Filter::Steerage(None))],
+            common: Listeners {
+                wasm,
+                by_ecds: false,
+                manager: json!({}),
+                route: json!({}),
+                plugin: json!({}),
+                plugins: Vec::new(),
+                router_retries: None,
+            },
             clusters: Vec::new(),
-            manager: json!({}),
-            plugin: json!({}),
-            plugins: Vec::new(),
             bootstrap: json!({}),
         }
     }
@@ -71,7 +64,7 @@ impl EnvoyBuilder {
     /// Loads this module instead of `$STEERAGE_WASM` or `target/steerage.wasm`.
     #[must_use]
     pub fn wasm(mut self, path: impl Into<PathBuf>) -> Self {
-        self.wasm = path.into();
+        self.common.wasm = path.into();
         self
     }
 
@@ -101,7 +94,7 @@ impl EnvoyBuilder {
     /// control planes do; [`crate::Envoy::update_filter_config`] then changes it while Envoy runs.
     #[must_use]
     pub fn by_ecds(mut self) -> Self {
-        self.by_ecds = true;
+        self.common.by_ecds = true;
         self
     }
 
@@ -141,21 +134,37 @@ impl EnvoyBuilder {
     /// merged, anything else (arrays, too) is replaced.
     #[must_use]
     pub fn merge_manager(mut self, more: Value) -> Self {
-        merge_into(&mut self.manager, more);
+        merge_into(&mut self.common.manager, more);
+        self
+    }
+
+    /// Merges more fields into the route's action (`RouteAction`) of every listener, such as
+    /// `prefix_rewrite`.
+    #[must_use]
+    pub fn merge_route(mut self, more: Value) -> Self {
+        merge_into(&mut self.common.route, more);
+        self
+    }
+
+    /// Has Envoy's router make the retries, as far as the filter's configuration wants it to. All
+    /// clusters may then have as many retries at a time as they are given.
+    #[must_use]
+    pub fn router_retries(mut self, retries: RouterRetries) -> Self {
+        self.common.router_retries = Some(retries);
         self
     }
 
     /// Merges more fields into the filter's `PluginConfig`, such as another `vm_id`.
     #[must_use]
     pub fn merge_plugin(mut self, more: Value) -> Self {
-        merge_into(&mut self.plugin, more);
+        merge_into(&mut self.common.plugin, more);
         self
     }
 
     /// The same for the filter of this listener only.
     #[must_use]
     pub fn merge_plugin_of(mut self, listener: impl Into<String>, more: Value) -> Self {
-        self.plugins.push((listener.into(), more));
+        self.common.plugins.push((listener.into(), more));
         self
     }
 
@@ -188,12 +197,14 @@ impl EnvoyBuilder {
 
     /// The bootstrap; `ecds` is the directory of the discovered configuration's file.
     pub(crate) fn to_json(&self, ecds: &Path) -> Value {
+        let names: Vec<_> = self.clusters.iter().map(Cluster::name).collect();
         let listeners: Vec<Value> = self
             .listeners
             .iter()
-            .map(|(name, filter)| self.listener_json(name, filter, ecds))
+            .map(|(name, filter)| self.common.listener(name, filter, ecds, &names))
             .collect();
-        let clusters: Vec<Value> = self.clusters.iter().map(Cluster::to_json).collect();
+        let cluster = |cluster: &Cluster| cluster.to_json(self.common.router_retries.is_some());
+        let clusters: Vec<Value> = self.clusters.iter().map(cluster).collect();
         let mut bootstrap = json!({
             // Discovery insists on a node.
             "node": {"id": "harness", "cluster": "harness"},
@@ -216,7 +227,7 @@ impl EnvoyBuilder {
             "resources": [{
                 "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                 "name": FILTER,
-                "typed_config": self.wasm_json(MAIN, configuration),
+                "typed_config": self.common.wasm(MAIN, configuration),
             }],
         })
     }
@@ -226,82 +237,6 @@ impl EnvoyBuilder {
             *main = filter;
         }
         self
-    }
-
-    fn listener_json(&self, name: &str, filter: &Filter, ecds: &Path) -> Value {
-        let mut route = json!({"timeout": "0s"});
-        let mut removed = Vec::new();
-        let mut filters = Vec::new();
-        match filter {
-            Filter::Absent { cluster } => merge_into(&mut route, json!({"cluster": cluster})),
-            Filter::Steerage(configuration) => {
-                merge_into(&mut route, json!({"cluster_header": "x-steerage-cluster"}));
-                removed.push("x-steerage-cluster");
-                filters.push(if self.by_ecds && name == MAIN {
-                    json!({"name": FILTER, "config_discovery": {
-                        "config_source": {
-                            "path_config_source": {
-                                "path": ecds.join(DISCOVERY_FILE),
-                                "watched_directory": {"path": ecds},
-                            },
-                            "resource_api_version": "V3",
-                        },
-                        "type_urls": [WASM_TYPE],
-                    }})
-                } else {
-                    json!({"name": FILTER, "typed_config": self.wasm_json(name, configuration.as_ref())})
-                });
-            }
-        }
-        filters.push(
-            json!({"name": "envoy.filters.http.router", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            }}),
-        );
-        let mut manager = json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": name,
-            "codec_type": "AUTO",
-            "route_config": {"name": name, "virtual_hosts": [{
-                "name": "all",
-                "domains": ["*"],
-                "routes": [{
-                    "match": {"prefix": "/"},
-                    "route": route,
-                    "request_headers_to_remove": removed,
-                }],
-            }]},
-            "http_filters": filters,
-        });
-        merge_into(&mut manager, self.manager.clone());
-        json!({
-            "name": name,
-            "address": address(ANY_PORT),
-            "filter_chains": [{"filters": [
-                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
-            ]}],
-        })
-    }
-
-    fn wasm_json(&self, listener: &str, configuration: Option<&Value>) -> Value {
-        let mut plugin = json!({
-            "name": FILTER,
-            "root_id": FILTER,
-            "failure_policy": "FAIL_RELOAD",
-            "vm_config": {
-                "vm_id": FILTER,
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": self.wasm}},
-            },
-        });
-        if let Some(configuration) = configuration {
-            merge_into(&mut plugin, json!({"configuration": configuration}));
-        }
-        merge_into(&mut plugin, self.plugin.clone());
-        for (_, more) in self.plugins.iter().filter(|(name, _)| name == listener) {
-            merge_into(&mut plugin, more.clone());
-        }
-        json!({"@type": WASM_TYPE, "config": plugin})
     }
 }
 
@@ -340,24 +275,6 @@ fn stats_tags() -> Vec<Value> {
     let file = include_str!("../../../envoy/envoy.yaml");
     file.lines().filter_map(tag).collect()
 }
-
-fn string_value(text: &str) -> Value {
-    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
-}
-
-/// The name of the listener that [`crate::Envoy::addr`] means.
-pub(crate) const MAIN: &str = "main";
-
-/// The filter's name, its root id and its VM id.
-pub(crate) const FILTER: &str = "steerage";
-
-/// The file, in a directory of its own, that a discovered configuration is read from.
-pub(crate) const DISCOVERY_FILE: &str = "filter.json";
-
-const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
-const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 #[cfg(test)]
 mod tests {

@@ -65,6 +65,28 @@ impl Cluster {
         self.threshold("max_requests", limit)
     }
 
+    /// Speaks HTTP/2 with its hosts.
+    #[must_use]
+    pub fn http2(self) -> Self {
+        self.merge(json!({"typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            },
+        }}))
+    }
+
+    /// Envoy's circuit breaker: at most so many retries at a time; 3 unless told otherwise.
+    #[must_use]
+    pub fn max_retries(self, limit: u32) -> Self {
+        self.threshold("max_retries", limit)
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Merges more fields of `envoy.config.cluster.v3.Cluster` in; objects are merged, anything
     /// else is replaced.
     #[must_use]
@@ -78,7 +100,8 @@ impl Cluster {
         self
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    /// The cluster, with room for any number of retries at a time unless it says otherwise.
+    pub(crate) fn to_json(&self, unlimited_retries: bool) -> Value {
         let hosts: Vec<Value> = self
             .addresses
             .iter()
@@ -90,10 +113,16 @@ impl Cluster {
             "connect_timeout": seconds(self.connect_timeout),
             "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": hosts}]},
         });
-        if !self.thresholds.is_empty() {
+        let mut thresholds = self.thresholds.clone();
+        if unlimited_retries {
+            thresholds
+                .entry("max_retries")
+                .or_insert_with(|| 1_000_000.into());
+        }
+        if !thresholds.is_empty() {
             merge_into(
                 &mut cluster,
-                json!({"circuit_breakers": {"thresholds": [self.thresholds]}}),
+                json!({"circuit_breakers": {"thresholds": [thresholds]}}),
             );
         }
         merge_into(&mut cluster, self.merge.clone());

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 
 use crate::admin;
-use crate::bootstrap::{DISCOVERY_FILE, EnvoyBuilder, FILTER, MAIN, adapted, repository};
+use crate::bootstrap::{EnvoyBuilder, adapted, repository};
 use crate::error::HarnessError;
+use crate::listener::{DISCOVERY_FILE, FILTER, MAIN};
 use crate::process::{Process, Scratch, found_by};
 use crate::wait::{POLL, eventually};
 
@@ -85,19 +86,20 @@ impl Envoy {
     pub(crate) async fn start(mut builder: EnvoyBuilder) -> Result<Self, HarnessError> {
         if builder.needs_wasm() {
             // Envoy runs elsewhere, so a relative path must be resolved here.
-            builder.wasm =
-                fs::canonicalize(&builder.wasm).map_err(|_| HarnessError::FilterMissing {
-                    path: builder.wasm.clone(),
-                })?;
+            builder.common.wasm = fs::canonicalize(&builder.common.wasm).map_err(|_| {
+                HarnessError::FilterMissing {
+                    path: builder.common.wasm.clone(),
+                }
+            })?;
         }
         let scratch = Scratch::new()?;
         let discovered = scratch.path().join("discovery");
         fs::create_dir(&discovered).map_err(HarnessError::io("create a directory"))?;
-        let discovery = builder.by_ecds.then(|| Discovery {
+        let discovery = builder.common.by_ecds.then(|| Discovery {
             builder: builder.clone(),
             version: Mutex::new(1),
         });
-        if builder.by_ecds {
+        if builder.common.by_ecds {
             let file = Path::new("discovery").join(DISCOVERY_FILE);
             scratch.write(
                 &file.to_string_lossy(),

@@ -27,11 +27,12 @@
 //! | where | what |
 //! |---|---|
 //! | `envoy.sh` | finds an Envoy, or installs one |
-//! | [`Envoy`], [`EnvoyBuilder`], [`Cluster`] | the proxy: what it is told, how it is watched |
+//! | [`Envoy`], [`EnvoyBuilder`], [`Cluster`], [`RouterRetries`] | the proxy: what it is told, how it is watched |
 //! | `prometheus.sh`, [`Prometheus`] | what scrapes it |
 //! | `chromium.sh`, [`Browser`] | what shows its pages |
 //! | [`Upstream`], [`Reply`], [`Received`] | the servers behind it |
 //! | [`get`], [`request`], [`raw`], [`Client`], [`Answer`] | one exchange in front of it |
+//! | [`Opened`], [`SentBody`], [`grpc`] | one that streams, in either direction or both |
 //! | [`Load`], [`LoadReport`] | many of them |
 //! | [`Process`], [`Scratch`] | any other program, and its files |
 //! | [`run`], [`eventually`] | a runtime for a test; waiting with a deadline |
@@ -53,14 +54,18 @@ mod browser;
 mod cluster;
 mod envoy;
 mod json;
+mod listener;
 mod process;
 mod prometheus;
+mod router_retries;
 
 mod received;
 mod reply;
+mod script;
 mod upstream;
 
 mod client;
+pub mod grpc;
 mod load;
 
 mod body;
@@ -69,7 +74,7 @@ mod wait;
 
 pub use bootstrap::{EnvoyBuilder, repository};
 pub use browser::Browser;
-pub use client::{Answer, Client, get, raw, request};
+pub use client::{Answer, Client, Opened, Outgoing, SentBody, get, raw, request};
 pub use cluster::Cluster;
 pub use envoy::{ConfigUpdate, Envoy, envoy_binary};
 pub use error::HarnessError;
@@ -78,6 +83,7 @@ pub use process::{Process, Scratch};
 pub use prometheus::{Prometheus, prometheus_binary};
 pub use received::{Received, body_hash};
 pub use reply::Reply;
+pub use router_retries::RouterRetries;
 pub use upstream::{Refusing, Upstream};
 pub use wait::{eventually, run};
 

@@ -4,19 +4,23 @@ use std::time::Instant;
 
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, Version};
 
 /// A request as an [`Upstream`](crate::Upstream) saw it.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// When its headers had arrived.
     pub at: Instant,
+    /// Its version: HTTP/1.1 or HTTP/2.
+    pub version: Version,
     /// Its method.
     pub method: Method,
     /// Its target as it was sent, with the query.
     pub path: String,
-    /// Its headers; values are the bytes that were sent, UTF-8 or not.
+    /// Its headers; values are the bytes that were sent, UTF-8 or not. In HTTP/2 the authority is
+    /// the header `host`.
     pub headers: HeaderMap,
     /// Its body. Empty when it was longer than [`Received::LONGEST_KEPT`]: then only the
     /// length and the hash tell of it.
@@ -43,11 +47,25 @@ impl Received {
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
-    pub(crate) fn head(parts: Parts, connection: u64, at: Instant) -> Self {
+    pub(crate) fn head(mut parts: Parts, connection: u64, at: Instant) -> Self {
+        let mut path = parts.uri.to_string();
+        if parts.version == Version::HTTP_2 {
+            path = parts
+                .uri
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            if let Some(authority) = parts.uri.authority()
+                && let Ok(host) = HeaderValue::try_from(authority.as_str())
+            {
+                parts.headers.entry(HOST).or_insert(host);
+            }
+        }
         Self {
             at,
+            version: parts.version,
             method: parts.method,
-            path: parts.uri.to_string(),
+            path,
             headers: parts.headers,
             body: Bytes::new(),
             body_length: 0,
