@@ -6,7 +6,8 @@ set -eu
 steerage=$1
 here=$(dirname "$0")
 to=$2
-mkdir -p "$to/istio/wasm-plugin" "$to/istio/traffic-extension" "$to/istio/cluster-header" "$to/gateway"
+mkdir -p "$to/istio/wasm-plugin" "$to/istio/traffic-extension" "$to/istio/cluster-header" \
+  "$to/istio/router-retries" "$to/gateway"
 
 # Where a release is; the checksum stands for the one that is published beside it.
 image=oci://registry.example.com/steerage:0.1.0
@@ -28,5 +29,8 @@ done
 istio cluster-header/gateway policy --host api.example.com --routing cluster-header
 istio cluster-header/sidecar policy --target sidecar --selector app=shop \
   --host api.default.svc.cluster.local --routing cluster-header
+istio router-retries/gateway policy --host api.example.com --retries router
+istio router-retries/sidecar policy --target sidecar --selector app=shop \
+  --host api.default.svc.cluster.local --retries router
 
 "$steerage" render gateway "$here/gateway/policy.json" --url "$image" --sha256 "$sha256" > "$to/gateway/steerage.yaml"

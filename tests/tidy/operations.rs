@@ -20,6 +20,7 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
         "envoy/hot-reload.yaml",
         "envoy/llm-gateway.yaml",
         "envoy/operations.yaml",
+        "envoy/router-retries.yaml",
         "src/cli/render/envoy.yaml",
     ] {
         assert_eq!(tags(path), expected, "{path}");

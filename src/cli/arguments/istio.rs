@@ -28,15 +28,19 @@ pub(crate) struct RenderIstio {
     /// The checksum of the module or of its image, in hexadecimal
     #[arg(long, value_parser = sha256)]
     pub(crate) sha256: Option<String>,
-    /// Which resource brings the module; TrafficExtension needs Istio 1.30
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) kind: IstioKind,
+    /// Which resource brings the module, by default a WasmPlugin; TrafficExtension needs Istio 1.30
+    #[arg(long, value_enum)]
+    kind: Option<IstioKind>,
     /// Which proxies run the filter
     #[arg(long, value_enum, default_value_t)]
     pub(crate) target: IstioTarget,
-    /// How a request gets to the cluster that the filter has chosen
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) routing: IstioRouting,
+    /// How a request gets to the cluster that the filter has chosen; by default by routes
+    #[arg(long, value_enum)]
+    routing: Option<IstioRouting>,
+    /// Who makes the retries, in place of what the configuration says; for the router the proxies
+    /// need Envoy 1.39, and an EnvoyFilter brings the module and changes the route
+    #[arg(long, value_enum)]
+    pub(crate) retries: Option<Retries>,
     /// What the resources are called
     #[arg(long, default_value = "steerage")]
     pub(crate) name: String,
@@ -64,6 +68,14 @@ pub(crate) struct RenderIstio {
 }
 
 impl RenderIstio {
+    pub(crate) fn kind(&self) -> IstioKind {
+        self.kind.unwrap_or_default()
+    }
+
+    pub(crate) fn routing(&self) -> IstioRouting {
+        self.routing.unwrap_or_default()
+    }
+
     pub(crate) fn namespace(&self) -> &str {
         let otherwise = match self.target {
             IstioTarget::Gateway => "istio-system",
@@ -105,10 +117,46 @@ impl RenderIstio {
             IstioTarget::Waypoint if !self.selector.is_empty() => {
                 Some("--selector: a waypoint is chosen with --target-ref")
             }
-            IstioTarget::Waypoint if self.routing == IstioRouting::ClusterHeader => {
+            IstioTarget::Waypoint if self.routing() == IstioRouting::ClusterHeader => {
                 Some("--routing: Istio does not patch the routes of a waypoint")
             }
             IstioTarget::Sidecar | IstioTarget::Waypoint => None,
+        }
+    }
+
+    /// What cannot be together with retries by the router.
+    pub(crate) fn contradiction_by_router(&self) -> Option<&'static str> {
+        if self.target == IstioTarget::Waypoint {
+            return Some(
+                "--target: Istio does not patch the routes of a waypoint, so its router cannot make the \
+                 retries: use --retries calls",
+            );
+        }
+        if self.kind.is_some() {
+            return Some("--kind: with retries by the router an EnvoyFilter brings the module");
+        }
+        if self.routing.is_some() {
+            return Some("--routing: with retries by the router an EnvoyFilter changes the route");
+        }
+        None
+    }
+}
+
+/// Who makes the retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Retries {
+    /// The filter, by calls of its own
+    Calls,
+    /// The proxy's router
+    Router,
+}
+
+impl Retries {
+    /// As the configuration has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Router => "router",
         }
     }
 }
@@ -193,6 +241,7 @@ Examples:
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
   steerage render istio policy.json --url https://example.com/steerage.wasm --kind traffic-extension
   steerage render istio policy.json --url file:///steerage.wasm --selector app=edge --gateway edge/edge
+  steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 --retries router
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 --target sidecar \
     --selector app=shop --host api.default.svc.cluster.local
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 --target waypoint \

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use istio::{IstioKind, IstioRouting, IstioTarget, RenderIstio};
+pub(crate) use istio::{IstioKind, IstioRouting, IstioTarget, RenderIstio, Retries};
 pub(crate) use values::Address;
 
 use values::{address, host_and_port, kubernetes_name, rate, sha256, span};

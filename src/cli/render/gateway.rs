@@ -14,7 +14,8 @@
 //! An endpoint's `authority` is written by its rule: written by the filter, it would choose another
 //! virtual host.
 //!
-//! Limits: a HTTPRoute has at most 16 rules, and a rule knows one host. The gateway has no
+//! Limits: retries are by calls: an EnvoyExtensionPolicy puts no module behind the router. A
+//! HTTPRoute has at most 16 rules, and a rule knows one host. The gateway has no
 //! `FAIL_RELOAD`. The policy is checked against its definition, and the routing on an Envoy that is
 //! configured in the same way, but not by an Envoy Gateway.
 //!
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 use steerage_config::Config;
 
 use super::authorities::Authorities;
+use super::by_router::ByRouter;
 use super::cluster::Cluster;
 use super::yaml::{self, envoy_span, printable, quoted};
 use crate::arguments::RenderGateway;
@@ -45,6 +47,9 @@ pub(super) fn documents(
     clusters: &[Cluster],
     policy: Value,
 ) -> Result<String, String> {
+    if ByRouter::of(config).is_some() {
+        return Err(BY_ROUTER.into());
+    }
     let authorities = Authorities::of(config);
     let hosts = clusters
         .iter()
@@ -88,6 +93,11 @@ pub(super) fn documents(
     documents.push_str(&limits(arguments, clusters));
     Ok(documents)
 }
+
+/// The gateway serves modules at addresses of its own, so that a patch (EnvoyPatchPolicy) can name
+/// none.
+const BY_ROUTER: &str = "retries: no resource of Envoy Gateway puts a module behind the router, and routes \
+                         there do not choose a cluster anew: use \"retries\": \"calls\"";
 
 const HEAD: &str =
     "# Steerage on Envoy Gateway, written by `steerage render gateway`. Apply all of it together:

@@ -6,6 +6,7 @@
 //! | `yaml` | what they have in common: the configuration as a block of YAML, names in quotes |
 //! | `cluster` | what the clusters of the endpoints need |
 //! | `authorities` | the hosts that routes write for endpoints |
+//! | `by_router`, `by_router.yaml` | what makes the router retry as the filter decides |
 //! | `envoy`, `envoy.yaml` | an Envoy with a listener, the filter and the clusters |
 //! | `istio`, `gateway` | resources for Istio and for Envoy Gateway |
 //!
@@ -16,6 +17,7 @@
 //! `--address`, or are ports of this machine to be replaced.
 
 mod authorities;
+mod by_router;
 mod cluster;
 mod envoy;
 mod gateway;
@@ -27,9 +29,10 @@ use std::path::Path;
 use serde_json::Value;
 use steerage_config::{Config, parse};
 
-use crate::arguments::{Address, RenderEnvoy, RenderGateway, RenderIstio, Target};
+use crate::arguments::{Address, RenderEnvoy, RenderGateway, RenderIstio, Retries, Target};
 use crate::finished::{Finished, REFUSED};
 use crate::source;
+use by_router::ByRouter;
 use cluster::Cluster;
 
 /// Carries out the command.
@@ -50,16 +53,29 @@ struct Policy {
     clusters: Vec<Cluster>,
 }
 
+impl Policy {
+    /// Reads it. `file`: where it is from.
+    fn of(bytes: &[u8], file: &Path) -> Result<Self, Finished> {
+        let config = parse(bytes).map_err(|errors| source::refused(file, &errors))?;
+        Ok(Self {
+            clusters: cluster::all(&config),
+            text: String::from_utf8_lossy(bytes).into_owned(),
+            document: source::document(bytes),
+            config,
+        })
+    }
+
+    /// The same with retries by these. The defaults of other fields depend on it.
+    fn with_retries(mut self, retries: Retries, file: &Path) -> Result<Self, Finished> {
+        if let Some(fields) = self.document.as_object_mut() {
+            fields.insert("retries".into(), retries.name().into());
+        }
+        Self::of(format!("{:#}", self.document).as_bytes(), file)
+    }
+}
+
 fn read(file: &Path) -> Result<Policy, Finished> {
-    let bytes = source::bytes(file)?;
-    let config = parse(&bytes).map_err(|errors| source::refused(file, &errors))?;
-    let document = source::document(&bytes);
-    Ok(Policy {
-        clusters: cluster::all(&config),
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        document,
-        config,
-    })
+    Policy::of(&source::bytes(file)?, file)
 }
 
 fn envoy(arguments: &RenderEnvoy) -> Result<String, Finished> {
@@ -78,8 +94,15 @@ fn istio(arguments: &RenderIstio) -> Result<String, Finished> {
     if let Some(contradiction) = arguments.contradiction() {
         return Err(Finished::failed(contradiction));
     }
-    let policy = read(&arguments.file)?;
+    let mut policy = read(&arguments.file)?;
+    if let Some(retries) = arguments.retries {
+        policy = policy.with_retries(retries, &arguments.file)?;
+    }
     needs_pools(&policy)?;
+    let by_router = ByRouter::of(&policy.config).is_some();
+    if let Some(contradiction) = arguments.contradiction_by_router().filter(|_| by_router) {
+        return Err(Finished::failed(contradiction));
+    }
     istio::documents(
         arguments,
         &policy.config,

@@ -1,4 +1,5 @@
-//! Parts of the YAML that is written: names in quotes, durations, the configuration as a block.
+//! Parts of the YAML that is written: templates, names in quotes, durations, the configuration as a
+//! block.
 //!
 //! Example: a quarter of a second is `0.250s`.
 
@@ -19,6 +20,25 @@ spec:
     )
 }
 
+/// A template with something in each of its places. What comes into one is not searched for others.
+pub(super) fn filled(template: &str, places: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some(position) = rest.find('@') {
+        let (before, from_here) = rest.split_at(position);
+        text.push_str(before);
+        let mut here = places.iter().filter_map(|(place, value)| {
+            let after = from_here.strip_prefix(place)?;
+            Some((*value, after))
+        });
+        let (value, after) = here.next().unwrap_or_else(|| from_here.split_at(1));
+        text.push_str(value);
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
 /// The text of a configuration as a block of YAML, each line indented.
 ///
 /// What is not printable in YAML can only be within strings of the JSON, where it may be escaped.
@@ -32,6 +52,14 @@ pub(super) fn block(json: &str, indent: usize) -> String {
         block.push('\n');
     }
     block
+}
+
+/// Each line of a text indented.
+pub(super) fn indented(text: &str, indent: usize) -> String {
+    let margin = " ".repeat(indent);
+    text.lines()
+        .map(|line| format!("{margin}{line}\n"))
+        .collect()
 }
 
 /// A duration as Envoy reads it, a millisecond at least: less would be none.
@@ -67,6 +95,15 @@ pub(super) fn printable(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_filled_in_is_no_place() {
+        let places = [("@A@\n", "@B@\n"), ("@B@", "b")];
+        assert_eq!(
+            filled("@A@\n@type @B@ @A@@\n", &places),
+            "@B@\n@type b @A@@\n"
+        );
+    }
 
     #[test]
     fn blocks_keep_their_layout() {

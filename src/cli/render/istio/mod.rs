@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `plugin` | WasmPlugin, or TrafficExtension | brings the module and its configuration |
 //! | `routing` | VirtualService, perhaps an EnvoyFilter | routes to the filter's cluster |
+//! | `by_router` | EnvoyFilter, in place of both | the same where the router makes the retries |
 //! | this | DestinationRule, one a host | the limits and timeouts of the clusters |
 //!
 //! There are three kinds of proxies. What differs:
@@ -25,6 +26,7 @@
 //! Example: for `outbound|80||api.default.svc.cluster.local` the VirtualService has a route with
 //! this value of `x-steerage-cluster` to port 80 of that host.
 
+mod by_router;
 mod plugin;
 mod rendering;
 mod routing;
@@ -35,9 +37,10 @@ use serde_json::Value;
 use steerage_config::Config;
 
 use super::authorities::Authorities;
+use super::by_router::{ByRouter, MAX_RETRIES};
 use super::cluster::Cluster;
 use super::yaml::{envoy_span, quoted};
-use crate::arguments::RenderIstio;
+use crate::arguments::{IstioRouting, RenderIstio};
 use rendering::{Destination, Rendering};
 
 /// All resources, one document each.
@@ -69,6 +72,7 @@ pub(super) fn documents(
         arguments,
         config,
         authorities: Authorities::of(config),
+        by_router: ByRouter::of(config),
         clusters: known,
     };
     rendering.names_its_hosts()?;
@@ -76,10 +80,16 @@ pub(super) fn documents(
     let mut policy = policy.clone();
     rendering.authorities.tell(&mut policy);
     let mut documents = HEAD.to_owned();
-    documents.push_str(&rendering.plugin(&policy));
+    if rendering.by_router.is_none() {
+        documents.push_str(&rendering.plugin(&policy));
+    }
     // Writing to a `String` cannot fail.
     let _ = rendering.routes(&mut documents);
-    documents.push_str(&rendering.patch());
+    match &rendering.by_router {
+        Some(by_router) => documents.push_str(&rendering.filter_by_router(by_router, &policy)),
+        None if rendering.routing() == IstioRouting::Routes => {}
+        None => documents.push_str(&rendering.patch()),
+    }
     let _ = rendering.limits(&mut documents);
     Ok(documents)
 }
@@ -124,9 +134,17 @@ impl Rendering<'_> {
                 documents,
                 "      tcp: {{maxConnections: {most}, connectTimeout: {connect}}}"
             )?;
+            let mut retries = String::new();
+            if self.by_router.is_some() {
+                documents.push_str(
+                    "      # Envoy counts every retry against the cluster of the first attempt. The pool's `budget` is the limit.
+",
+                );
+                retries = format!(", maxRetries: {MAX_RETRIES}");
+            }
             writeln!(
                 documents,
-                "      http: {{http1MaxPendingRequests: {most}, http2MaxRequests: {most}, idleTimeout: {expiry}}}"
+                "      http: {{http1MaxPendingRequests: {most}, http2MaxRequests: {most}{retries}, idleTimeout: {expiry}}}"
             )?;
         }
         Ok(())

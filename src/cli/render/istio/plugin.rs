@@ -17,7 +17,7 @@ impl Rendering<'_> {
     /// The resource.
     pub(super) fn plugin(&self, policy: &Value) -> String {
         let arguments = self.arguments;
-        let (kind, within) = match arguments.kind {
+        let (kind, within) = match arguments.kind() {
             IstioKind::WasmPlugin => ("WasmPlugin", ""),
             IstioKind::TrafficExtension => ("TrafficExtension", "  "),
         };
@@ -28,7 +28,7 @@ impl Rendering<'_> {
   # other filters have changed.
 ",
         );
-        if arguments.kind == IstioKind::TrafficExtension {
+        if arguments.kind() == IstioKind::TrafficExtension {
             plugin.push_str("  wasm:\n");
         }
         let mut line = |text: &str| plugin.push_str(&format!("{within}  {text}\n"));

@@ -6,6 +6,7 @@
 use steerage_config::Config;
 
 use super::super::authorities::Authorities;
+use super::super::by_router::ByRouter;
 use super::super::cluster::Cluster;
 use super::super::yaml;
 use crate::arguments::{IstioRouting, IstioTarget, RenderIstio};
@@ -51,13 +52,24 @@ pub(super) struct Rendering<'a> {
     pub(super) arguments: &'a RenderIstio,
     pub(super) config: &'a Config,
     pub(super) authorities: Authorities<'a>,
+    /// Given where the router makes the retries.
+    pub(super) by_router: Option<ByRouter<'a>>,
     pub(super) clusters: Vec<(&'a Cluster, Destination<'a>)>,
 }
 
 impl Rendering<'_> {
+    /// How a request gets to the cluster that the filter has chosen. Where the router makes the
+    /// retries there is one route, too.
+    pub(super) fn routing(&self) -> IstioRouting {
+        match self.by_router {
+            Some(_) => IstioRouting::ClusterHeader,
+            None => self.arguments.routing(),
+        }
+    }
+
     /// Whether a route for each cluster can tell which host is meant.
     pub(super) fn has_one_authority_each(&self) -> Result<(), String> {
-        if self.arguments.routing != IstioRouting::Routes {
+        if self.routing() != IstioRouting::Routes {
             return Ok(());
         }
         let mut clusters = self.clusters.iter().map(|(cluster, _)| &cluster.name);

@@ -4,8 +4,9 @@
 //! |---|---|---|
 //! | `routes` | a route for each cluster, chosen by the header's value | none |
 //! | `cluster-header` | one route, if the header is there | takes its cluster from the header |
+//! | none, because the router makes the retries | the same | that of `by_router` |
 //!
-//! Both end with a route without a condition on the header. A steered request does not need it:
+//! All end with a route without a condition on the header. A steered request does not need it:
 //! Envoy runs its filters even if it finds no route, and chooses the route again when a filter
 //! writes a header. A request that no pool takes needs it, or it would be answered 404.
 //!
@@ -54,7 +55,7 @@ impl Rendering<'_> {
   http:
 ",
         );
-        match arguments.routing {
+        match self.routing() {
             IstioRouting::Routes => {
                 for (cluster, destination) in &self.clusters {
                     let exact = quoted(&cluster.name);
@@ -70,10 +71,12 @@ impl Rendering<'_> {
             }
             IstioRouting::ClusterHeader => {
                 if let Some((_, first)) = self.clusters.first() {
-                    documents.push_str(
-                        "  # The EnvoyFilter below finds this route by its name, and takes its cluster from the header.
+                    documents.push_str(match self.by_router {
+                        Some(_) => "  # The EnvoyFilter below finds this route by its name, and gives it clusters and retries.
 ",
-                    );
+                        None => "  # The EnvoyFilter below finds this route by its name, and takes its cluster from the header.
+",
+                    });
                     writeln!(documents, "  - name: {}", quoted(&arguments.name))?;
                     writeln!(documents, "    match:")?;
                     writeln!(documents, "    - headers: {{{header}: {{}}}}")?;
@@ -102,7 +105,7 @@ impl Rendering<'_> {
     /// removed.
     fn hide_headers(&self, documents: &mut String) -> std::fmt::Result {
         let header = quoted(&self.config.cluster_header);
-        let is_static = self.arguments.routing == IstioRouting::Routes;
+        let is_static = self.routing() == IstioRouting::Routes;
         let authority = if is_static && self.authorities.are_rewritten() {
             ", x-steerage-authority"
         } else {
@@ -114,16 +117,17 @@ impl Rendering<'_> {
         )
     }
 
-    /// The EnvoyFilter, if the cluster is to be taken from the header.
-    pub(super) fn patch(&self) -> String {
-        let arguments = self.arguments;
-        let context = match arguments.target {
+    /// Which of a proxy's configuration an EnvoyFilter changes.
+    pub(super) fn context(&self) -> &'static str {
+        match self.arguments.target {
             IstioTarget::Gateway => "GATEWAY",
             IstioTarget::Sidecar | IstioTarget::Waypoint => "SIDECAR_OUTBOUND",
-        };
-        if arguments.routing == IstioRouting::Routes {
-            return String::new();
         }
+    }
+
+    /// The EnvoyFilter that takes the cluster from the header.
+    pub(super) fn patch(&self) -> String {
+        let arguments = self.arguments;
         let mut patch = self.metadata("networking.istio.io/v1alpha3", "EnvoyFilter", "");
         patch.push_str(&format!(
             "  workloadSelector: {{labels: {labels}}}
@@ -141,6 +145,7 @@ impl Rendering<'_> {
           timeout: 0s
 {rewrite}",
             labels = self.labels(),
+            context = self.context(),
             route = quoted(&arguments.name),
             header = quoted(&self.config.cluster_header),
             rewrite = if self.authorities.are_rewritten() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::definitions::yaml;
 use crate::steerage;
 
-const ARGUMENTS: [&str; 5] = [
+pub(crate) const ARGUMENTS: [&str; 5] = [
     "render",
     "istio",
     "-",
@@ -57,7 +57,7 @@ fn the_resources_say_what_the_configuration_says() {
 }
 
 /// A configuration for one host, as a sidecar wants it.
-fn for_one_host(endpoints: [&str; 2]) -> Value {
+pub(crate) fn for_one_host(endpoints: [&str; 2]) -> Value {
     json!({"match": {"hosts": ["api"]}, "endpoints": endpoints})
 }
 

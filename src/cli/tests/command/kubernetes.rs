@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::by_router::policy_of;
 use crate::definitions::{Complaint, Definitions, yaml};
 use crate::istio::rendered;
 use crate::mutation::documents;
@@ -58,12 +59,17 @@ fn policies() -> Vec<Value> {
 #[test]
 fn configurations_survive_being_yaml() {
     for mut policy in policies() {
-        let rendered = rendered(&policy, &[]).swap_remove(0);
+        let resources = rendered(&policy, &[]);
+        let filter = resources.iter().find(|it| it["kind"] == "EnvoyFilter");
+        let written = match filter {
+            Some(filter) => policy_of(filter),
+            None => resources[0]["spec"]["pluginConfig"].clone(),
+        };
         // The rendered routes rewrite the host.
         if policy.to_string().contains("\"authority\":") {
             policy["host_rewrite_header"] = json!(true);
         }
-        assert_eq!(rendered["spec"]["pluginConfig"], policy);
+        assert_eq!(written, policy);
     }
 }
 
@@ -101,6 +107,11 @@ fn the_resources_are_what_their_definitions_say() {
         ],
     ];
     for policy in policies() {
+        let by_router = rendered(&policy, &["--retries", "router"]);
+        by_router.iter().for_each(&mut check);
+        if policy["retries"] == "router" {
+            continue;
+        }
         for more in targets {
             rendered(&policy, more).iter().for_each(&mut check);
         }

@@ -5,6 +5,7 @@
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `istio`, `gateway` | what is rendered for Istio, and for Envoy Gateway |
+//! | `by_router` | what is rendered where the router makes the retries |
 //! | `kubernetes` | what is rendered for both, of configurations of all kinds |
 //! | `manifests` | the resources in `envoy/istio` and `envoy/gateway` |
 //! | `definitions` | whether Kubernetes would accept a resource |
@@ -19,6 +20,7 @@
 )]
 
 mod agreement;
+mod by_router;
 mod commands;
 mod definitions;
 mod documents;

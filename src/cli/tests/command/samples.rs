@@ -31,7 +31,13 @@ pub(crate) fn samples() -> Vec<String> {
         .filter(|sample| sample.contains("\"endpoints\"") || sample.contains("\"pools\""))
         .map(str::to_owned);
     let mut samples: Vec<_> = of_readme.collect();
-    for name in ["envoy", "operations", "demo", "llm-gateway"] {
+    for name in [
+        "envoy",
+        "operations",
+        "demo",
+        "llm-gateway",
+        "router-retries",
+    ] {
         let text = document(&format!("envoy/{name}.yaml"));
         let before = samples.len();
         for rest in text.split("value: |\n").skip(1) {

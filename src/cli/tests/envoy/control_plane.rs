@@ -6,7 +6,7 @@
 //! | WasmPlugin, TrafficExtension | a discovered filter `NAMESPACE.NAME` without a `vm_id` |
 //! | its `pluginConfig` | a string of JSON in which every number has been a double |
 //! | VirtualService | routes with `timeout: 0s`, and Istio's own retries unless they are off |
-//! | EnvoyFilter | the route of that name, with the value merged into it |
+//! | EnvoyFilter | see `envoy_filter` |
 //!
 //! Limits: this is written after their sources and was compared with none of them running. TLS
 //! between proxies, limits of clusters and the telemetry of Istio are left out: they touch neither
@@ -22,6 +22,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use steerage_harness::{Envoy, EnvoyBuilder};
 
+use crate::envoy_filter::{IN_ENVOY_FILTER, read_configuration};
 use crate::samples::root;
 
 /// The type of the filter.
@@ -48,7 +49,9 @@ impl Resources {
     /// Those of a file in `envoy/`.
     pub(crate) fn read(file: &str) -> Self {
         let text = fs::read_to_string(root().join("envoy").join(file)).expect("a file");
-        Self(of_yaml(&text))
+        let mut resources = Self(of_yaml(&text));
+        resources.0.iter_mut().for_each(read_configuration);
+        resources
     }
 
     /// The first of these kinds.
@@ -63,6 +66,7 @@ impl Resources {
             "/spec/pluginConfig",
             "/spec/wasm/pluginConfig",
             "/spec/wasm/0/config",
+            IN_ENVOY_FILTER,
         ];
         let mut all = self.0.iter_mut();
         all.find_map(|resource| {
@@ -93,7 +97,7 @@ impl Resources {
     }
 
     /// What Istio's agent hands to the proxy, the module fetched.
-    fn filter(&self, module: &str) -> Value {
+    pub(crate) fn filter(&self, module: &str) -> Value {
         let spec = &self.plugin()["spec"];
         let spec = spec.get("wasm").unwrap_or(spec);
         let strategy = spec["failStrategy"].as_str();
@@ -138,7 +142,12 @@ impl Resources {
             .collect();
         let routes = service["spec"]["http"].as_array().expect("routes");
         let routes: Vec<_> = routes.iter().map(|http| self.route(http, proxy)).collect();
-        json!({"name": host, "domains": domains, "routes": routes})
+        json!({
+            "name": host,
+            "domains": domains,
+            "routes": routes,
+            "include_request_attempt_count": true,
+        })
     }
 
     fn route(&self, http: &Value, proxy: Proxy) -> Value {
@@ -177,35 +186,8 @@ impl Resources {
             });
         }
         let mut route = json!({"name": part(&http["name"]), "match": matched, "route": action});
-        if let Some(filter) = self.of_kind(&["EnvoyFilter"]) {
-            let patch = &filter["spec"]["configPatches"][0];
-            let context = match proxy {
-                Proxy::Gateway => "GATEWAY",
-                Proxy::Sidecar => "SIDECAR_OUTBOUND",
-                Proxy::Waypoint => panic!("a waypoint's routes are not patched"),
-            };
-            assert_eq!(patch["match"]["context"], context);
-            let name = &patch["match"]["routeConfiguration"]["vhost"]["route"]["name"];
-            if *name == route["name"] {
-                merge(&mut route, &patch["patch"]["value"]);
-            }
-        }
+        self.patch_route(&mut route, proxy);
         route
-    }
-}
-
-/// Merges as protocol buffers do: of fields that exclude each other, the last one stays.
-fn merge(into: &mut Value, value: &Value) {
-    let (Some(fields), Some(more)) = (into.as_object_mut(), value.as_object()) else {
-        *into = value.clone();
-        return;
-    };
-    let exclusive = ["cluster", "cluster_header", "weighted_clusters"];
-    if more.keys().any(|name| exclusive.contains(&&**name)) {
-        fields.retain(|name, _| !exclusive.contains(&&**name));
-    }
-    for (name, value) in more {
-        merge(fields.entry(name).or_insert(Value::Null), value);
     }
 }
 
@@ -271,35 +253,42 @@ impl Discovery {
 
     /// Delivers the filter of these resources, in one step.
     pub(crate) fn deliver(&self, resources: &Resources) {
-        let name = resources.filter_name();
-        let document = json!({"resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": name,
-            "typed_config": resources.filter(self.module),
-        }]});
-        let new = self.folder.join("new");
-        fs::write(&new, document.to_string()).expect("the folder is there");
-        fs::rename(new, self.folder.join(name)).expect("the folder is there");
+        for mut filter in resources.discovered(self.module) {
+            let name = filter["name"].as_str().expect("a name").to_owned();
+            filter["@type"] =
+                json!("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig");
+            let document = json!({"resources": [filter]});
+            let new = self.folder.join("new");
+            fs::write(&new, document.to_string()).expect("the folder is there");
+            fs::rename(new, self.folder.join(name)).expect("the folder is there");
+        }
+    }
+
+    /// The place of a discovered filter among others.
+    pub(crate) fn place(&self, name: &str) -> Value {
+        json!({"name": name, "config_discovery": {
+            "config_source": {
+                "path_config_source": {
+                    "path": self.folder.join(name),
+                    "watched_directory": {"path": self.folder},
+                },
+                "resource_api_version": "V3",
+            },
+            "type_urls": [WASM],
+        }})
     }
 
     /// A proxy with the filters of all of these and their routes.
     pub(crate) fn proxy(&self, proxy: Proxy, all: &[&Resources]) -> EnvoyBuilder {
         let mut filters = Vec::new();
+        let mut last = router();
         for resources in all {
             self.deliver(resources);
-            let name = resources.filter_name();
-            filters.push(json!({"name": name, "config_discovery": {
-                "config_source": {
-                    "path_config_source": {
-                        "path": self.folder.join(&name),
-                        "watched_directory": {"path": self.folder},
-                    },
-                    "resource_api_version": "V3",
-                },
-                "type_urls": [WASM],
-            }}));
+            let (before, router) = resources.http_filters(self);
+            filters.extend(before);
+            last = router;
         }
-        filters.push(router());
+        filters.push(last);
         let hosts = all.iter().map(|resources| resources.virtual_host(proxy));
         // A sidecar has the other services of the mesh beside these.
         let other = (proxy == Proxy::Sidecar).then(|| {

@@ -3,7 +3,8 @@
 //! | file | what holds |
 //! |---|---|
 //! | this | an Envoy loads what `render envoy` writes of any configuration |
-//! | `manifests`, `control_plane` | the resources for Istio steer |
+//! | `manifests`, `control_plane`, `envoy_filter` | the resources for Istio steer |
+//! | `misspelt` | no field of an EnvoyFilter can be misspelt |
 //! | `gateway` | those for Envoy Gateway do |
 //!
 //! `--mode validate` loads the module and hands the configuration to it, so that a configuration
@@ -17,8 +18,10 @@
 )]
 
 mod control_plane;
+mod envoy_filter;
 mod gateway;
 mod manifests;
+mod misspelt;
 #[path = "../command/mutation.rs"]
 mod mutation;
 #[path = "../command/samples.rs"]
@@ -58,23 +61,30 @@ fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
     Some(format!("{}: {log}", rendered.display()))
 }
 
-/// Runs two Envoys at a time.
-fn check(policies: &[String], first_number: usize) {
-    let envoy: PathBuf = steerage_harness::envoy_binary().expect("an Envoy");
+/// Does something for each of so many numbers, with two Envoys at a time.
+pub(crate) fn two_at_a_time(count: usize, job: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(policy) = policies.get(index) else {
+                    if index >= count {
                         return;
-                    };
-                    if let Some(output) = refusal(&envoy, policy, first_number + index) {
-                        panic!("{policy}\n{output}");
                     }
+                    job(index);
                 }
             });
+        }
+    });
+}
+
+fn check(policies: &[String], first_number: usize) {
+    let envoy: PathBuf = steerage_harness::envoy_binary().expect("an Envoy");
+    two_at_a_time(policies.len(), |index| {
+        let policy = &policies[index];
+        if let Some(output) = refusal(&envoy, policy, first_number + index) {
+            panic!("{policy}\n{output}");
         }
     });
 }
@@ -100,6 +110,10 @@ fn envoy_takes_what_is_rendered_of_random_policies() {
     let step = policies.len() / wanted;
     let policies: Vec<_> = policies.into_iter().step_by(step).take(wanted).collect();
     assert_eq!(policies.len(), wanted);
+    let by_router = policies
+        .iter()
+        .filter(|policy| policy.contains("\"router\""));
+    assert!(by_router.count() > 0, "none whose router makes the retries");
     check(&policies, 1_000);
 }
 

@@ -130,6 +130,15 @@ fn istio_follows_the_filter_by_an_envoy_filter() {
     .expect("an Envoy");
 }
 
+#[test]
+fn istio_has_its_router_retry_by_an_envoy_filter() {
+    run(async {
+        moves_on("istio/router-retries/gateway.yaml").await?;
+        moves_on("istio/router-retries/sidecar.yaml").await
+    })
+    .expect("an Envoy");
+}
+
 /// No route matches until the filter has written the header. It sees the request all the same.
 #[test]
 fn a_request_without_a_route_reaches_the_filter_and_is_steered() {
