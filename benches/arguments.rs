@@ -23,7 +23,7 @@ Options:
   --seconds S           how long each contender is measured in a round, under each load [default: 3]
   --rate R              the fixed load, in requests a second [default: half of what bare Envoy can do]
   --contender A,B       only these: bare, native, native_one_cluster, noop, calls, lua, steerage,
-                        full, every, nginx, haproxy
+                        router, full, every, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
   --json FILE           all figures, also of single rounds
   --svg FILE            charts of `scale`

@@ -41,6 +41,7 @@ pub(crate) enum Kind {
     Calls,
     Lua,
     Steerage,
+    Router,
     Full,
     Every,
     Nginx,
@@ -48,7 +49,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Bare,
         Self::Native,
         Self::NativeOneCluster,
@@ -56,6 +57,7 @@ impl Kind {
         Self::Calls,
         Self::Lua,
         Self::Steerage,
+        Self::Router,
         Self::Full,
         Self::Every,
         Self::Nginx,
@@ -72,6 +74,7 @@ impl Kind {
             Self::Calls => "calls",
             Self::Lua => "lua",
             Self::Steerage => "steerage",
+            Self::Router => "router",
             Self::Full => "full",
             Self::Every => "every",
             Self::Nginx => "nginx",
@@ -88,6 +91,7 @@ impl Kind {
             Self::Calls => "filter that only makes calls (wasm)",
             Self::Lua => "Lua filter, round robin only",
             Self::Steerage => "Steerage, default",
+            Self::Router => "Steerage, retries by the router",
             Self::Full => "Steerage, everything on",
             Self::Every => "Steerage, every option",
             Self::Nginx => "nginx",
@@ -96,7 +100,10 @@ impl Kind {
     }
 
     fn is_steerage(self) -> bool {
-        matches!(self, Self::Steerage | Self::Full | Self::Every)
+        matches!(
+            self,
+            Self::Steerage | Self::Router | Self::Full | Self::Every
+        )
     }
 
     /// Its file in `contenders/`. Envoy tells YAML from JSON by its ending.

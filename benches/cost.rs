@@ -203,7 +203,7 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64, check: boo
         let mut pairs = contenders.iter().zip(figures);
         pairs.find_map(|(contender, figures)| (contender.kind == kind).then_some(figures))
     };
-    let (bare, noop) = (base(Kind::Bare), base(Kind::Noop));
+    let (bare, noop, steerage) = (base(Kind::Bare), base(Kind::Noop), base(Kind::Steerage));
     let mut busy = Table::new(
         "**What a request costs**: processor time of the proxy, with as much as goes through 16 connections. \
          Medians over the rounds, with the least and the most; ratios within a round.",
@@ -212,6 +212,7 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64, check: boo
             "µs a request",
             "of bare",
             "of no-op",
+            "of Steerage",
             "requests/s",
         ],
     );
@@ -249,6 +250,7 @@ fn findings(contenders: &[Contender], figures: &[Figures], rate: f64, check: boo
             shown(&figures.cpu, 1),
             ratio(bare),
             ratio(noop),
+            ratio(steerage),
             median(&figures.per_second),
         ]);
         steady.row(vec![

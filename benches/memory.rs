@@ -105,7 +105,7 @@ async fn warm_memory(
 /// What would keep requests from waiting is lifted.
 fn without_limits(contender: Contender) -> Contender {
     match contender.kind {
-        Kind::Steerage | Kind::Full => contender.replacing(
+        Kind::Steerage | Kind::Router | Kind::Full => contender.replacing(
             r#"["a", "b", "c", "d"]"#,
             r#"["a", "b", "c", "d"], "max_connections": 10000"#,
         ),
