@@ -30,7 +30,7 @@ const FLAGS: [(u64, Outcome); 11] = [
 const BROKEN: u64 = 0x10 | 0x40 | 0x80_0000;
 
 /// The host refused to send it.
-const OVERFLOW: Outcome = Outcome::Neutral(Neutral::Overflow);
+pub(crate) const OVERFLOW: Outcome = Outcome::Neutral(Neutral::Overflow);
 
 /// The router found no route: nothing was sent.
 pub(crate) const NOT_ROUTED: Outcome = Outcome::Neutral(Neutral::NotRouted);

@@ -19,7 +19,7 @@ use steerage_shared::agreement::Lost;
 use crate::answer::Answer;
 use crate::figures::PoolFigures;
 use crate::kept_bytes::Share;
-use crate::names::StreamId;
+use crate::names::{AttemptId, StreamId};
 use crate::request::Request;
 use crate::settings::PoolIndex;
 
@@ -43,6 +43,15 @@ pub enum Action {
     /// An attempt is made as a call. If the host refuses it, the shell says so with
     /// [`crate::Worker::call_refused`].
     Call(Box<Call>),
+    /// The router makes another attempt.
+    Retry(Retry),
+    /// An attempt that the router has begun is about to be sent: its request gets what differs from
+    /// the attempt before.
+    Send(Route),
+    /// The request of an attempt, which was held, goes on.
+    Release(AttemptId),
+    /// The answer of an attempt, which was held, goes on.
+    ReleaseAnswer(AttemptId),
     /// A health check is made as a call, under the same rule.
     Check(Check),
     /// The answer at hand goes on to the client.
@@ -85,14 +94,50 @@ pub struct Sending {
     pub is_trial: bool,
 }
 
-/// The first attempt.
+/// An attempt of the router's.
 #[derive(Debug)]
 pub struct Route {
     /// Which attempt it is.
     pub sending: Sending,
     /// The request, if more of it is needed than the host has at hand: its path has to be changed,
-    /// a client's control headers to be removed, or it is logged.
+    /// a client's control headers to be removed, or it is logged. Always there for a retry.
     pub request: Option<Arc<Request>>,
+    /// Which failures the router repeats; `None`: none, because calls do, or nothing may.
+    pub retries: Option<RouterRetries>,
+}
+
+/// What the router is told of the retries that it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouterRetries {
+    /// Whether nothing else may be repeated than a connection that was not made.
+    pub only_connecting: bool,
+    /// Whether connections that were not made are repeated.
+    pub connecting: bool,
+    /// Whether connections that broke, and attempts that took too long, are repeated. The host has
+    /// one word for both.
+    pub resets: bool,
+    /// Most retries: one less than the attempts of an exchange.
+    pub most: u8,
+}
+
+/// Another attempt of the router's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Which attempt it is.
+    pub sending: Sending,
+    /// How the router is asked for it.
+    pub mark: Mark,
+}
+
+/// How the router is asked for another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Not at all: it repeats what broke by itself.
+    None,
+    /// The answer at hand gets the mark.
+    AtHand,
+    /// The answer of this attempt, which is held, gets the mark and goes on.
+    Held(AttemptId),
 }
 
 /// An attempt that is a call.
@@ -273,6 +318,8 @@ pub enum Trouble {
     SharedData,
     /// All slots are taken: this worker counts for itself only.
     NoSlot,
+    /// The host sends retries of the router elsewhere than they are to go.
+    RetryElsewhere,
 }
 
 impl From<Lost> for Trouble {

@@ -32,6 +32,24 @@ impl Answer {
         }
     }
 
+    /// What the host would answer in place of a failure, in its own words.
+    #[must_use]
+    pub fn of_host(outcome: Outcome) -> Self {
+        let (status, words) = match outcome {
+            Outcome::Timeout => ("504", "upstream request timeout"),
+            _ => (
+                "503",
+                "upstream connect error or disconnect/reset before headers",
+            ),
+        };
+        let headers = [(":status", status), ("content-type", "text/plain")];
+        Self {
+            headers: Some(HeaderMap::of(&headers)),
+            body: words.into(),
+            ..Self::head(outcome)
+        }
+    }
+
     /// Whether an upstream has made it, and not the host.
     #[must_use]
     pub const fn is_upstreams(&self) -> bool {

@@ -17,15 +17,17 @@
 //! | file | what is in it |
 //! |---|---|
 //! | [`settings`] | the configuration of a worker, which never changes |
-//! | [`worker`] | [`Worker`]: the events |
+//! | [`worker`], `attempts` | [`Worker`]: the events; those of attempts that the router makes |
+//! | `succession` | what a new configuration takes over from an old one |
 //! | [`action`] | [`Action`]: what the shell is asked for |
 //! | `walk/` | one exchange: its phases, its attempts, its answer |
 //! | `pool` | a pool with what this worker knows of it |
 //! | `changes`, `signals` | how it changes what the workers agree on; what an answer requests |
 //! | `checks`, `sync` | health checks; the round in which workers publish and read |
 //! | `timers` | what is due when |
+//! | `kept_request` | the request of a stream, which actions share |
 //! | `kept_bytes` | how much of requests and answers is kept in memory |
-//! | [`request`], [`answer`], [`headers`] | the messages |
+//! | [`request`], [`answer`], [`headers`], `header_values` | the messages |
 //! | [`figures`] | what metrics are made of |
 //!
 //! ## What this crate does not do
@@ -67,11 +69,13 @@
 
 #![forbid(unsafe_code)]
 
+mod header_values;
 pub mod headers;
 mod kept_bytes;
 mod names;
 
 pub mod answer;
+mod kept_request;
 pub mod request;
 pub mod settings;
 
@@ -92,11 +96,13 @@ mod walk;
 mod checks;
 mod sync;
 
+mod attempts;
+mod succession;
 pub mod worker;
 
 pub use action::{Action, Actions, Flow};
 pub use kept_bytes::KeptBytes;
-pub use names::{StreamId, StreamKey};
+pub use names::{AttemptId, StreamId, StreamKey};
 pub use turn::Turn;
-pub use walk::End;
+pub use walk::{Destination, End, OpeningBody};
 pub use worker::Worker;

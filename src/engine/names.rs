@@ -6,6 +6,10 @@ use crate::settings::PoolIndex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
 
+/// The shell's name for an attempt that the router has begun, where the router makes the retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub u64);
+
 /// A stream that the worker keeps, from [`crate::Worker::request_head`] to
 /// [`crate::Worker::stream_closed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

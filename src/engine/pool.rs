@@ -25,8 +25,9 @@ use steerage_shared::scopes::Scopes;
 use crate::action::{Action, AttemptEnded};
 use crate::answer::Answer;
 use crate::debug_log;
+use crate::kept_request::Kept;
 use crate::names::StreamId;
-use crate::request::{Kept, Request};
+use crate::request::Request;
 use crate::settings::{PoolIndex, PoolSettings};
 use crate::turn::Turn;
 

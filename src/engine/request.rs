@@ -4,16 +4,16 @@
 //! reach the router, and whether the request can be sent a second time at all; the body is kept
 //! only in that case, and only up to the pool's limit.
 
-use core::mem;
-use core::ops::{Deref, DerefMut, Range};
+use core::ops::Range;
 use core::time::Duration;
-use std::sync::Arc;
 
 use steerage_policy::headers::{is_control, is_hop_by_hop};
 use steerage_policy::matching::RequestHead;
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::retry::reason::Denial;
 
+use crate::header_values::{grpc_timeout, is_grpc, number};
 use crate::headers::HeaderMap;
 use crate::kept_bytes::{KeptBody, KeptBytes};
 
@@ -36,6 +36,12 @@ pub struct Request {
     body: KeptBody,
     /// Most bytes of its body that are kept.
     most: usize,
+    /// How many bytes of its body have arrived.
+    size: usize,
+    /// Most bytes of a body that the router repeats.
+    most_by_router: usize,
+    /// Whether it is a retry of another proxy's, which is not retried here.
+    is_nested: bool,
     /// Why the request cannot be repeated, as far as its arrival has shown.
     obstacle: Option<Denial>,
     complete: bool,
@@ -78,6 +84,9 @@ impl Request {
             control: Vec::new(),
             body: KeptBody::default(),
             most: 0,
+            size: 0,
+            most_by_router: 0,
+            is_nested: false,
             obstacle: None,
             complete,
             headers: HeaderMap::default(),
@@ -130,11 +139,18 @@ impl Request {
 
     /// Holds it to its pool's rules for requests that may be repeated.
     pub(crate) fn belongs_to(&mut self, pool: &Pool) {
-        self.most = pool.retry.max_request_bytes;
+        let most = pool.retry.max_request_bytes;
+        self.most_by_router = most;
+        // The router keeps what it repeats. What it gives up on, a call repeats if it is small.
+        self.most = match pool.retry.by {
+            RetriesBy::Calls => most,
+            RetriesBy::Router => most.min(KEPT_FOR_CALLS),
+        };
         if self.content_length.is_some_and(|length| length > self.most) {
             self.give_up(Denial::BodyTooLarge);
         }
         if pool.retry.stop_nested && self.is_retry {
+            self.is_nested = true;
             self.give_up(Denial::Nested);
         }
     }
@@ -165,6 +181,11 @@ impl Request {
 
     /// Part of the body has arrived.
     pub(crate) fn body_arrived(&mut self, chunk: Chunk, budget: &KeptBytes) {
+        self.size = self.size.saturating_add(match &chunk {
+            Chunk::Bytes(bytes) => bytes.len(),
+            Chunk::Passed(size) => *size,
+            Chunk::Unreadable => 0,
+        });
         if self.obstacle.is_some() {
             return;
         }
@@ -225,6 +246,20 @@ impl Request {
         self.obstacle.or(incomplete)
     }
 
+    /// Why the router cannot send it again now; `None` when it can. It repeats what is still
+    /// arriving, and streams, as far as it keeps what has passed.
+    #[must_use]
+    pub fn obstacle_by_router(&self) -> Option<Denial> {
+        let size = self.content_length.unwrap_or_default().max(self.size);
+        if self.is_nested {
+            Some(Denial::Nested)
+        } else if size > self.most_by_router {
+            Some(Denial::BodyTooLarge)
+        } else {
+            None
+        }
+    }
+
     /// Whether the sender says that a repeat is recognised (`Idempotency-Key`).
     #[must_use]
     pub const fn has_idempotency_key(&self) -> bool {
@@ -269,8 +304,17 @@ impl Request {
         self.body.bytes()
     }
 
+    /// The same without what is kept only for a repeat.
+    pub(crate) fn without_content(&self) -> Self {
+        Self {
+            complete: self.complete,
+            kind: self.kind,
+            ..Self::arrived(HeaderMap::default(), "", true)
+        }
+    }
+
     /// Frees what is kept only for a repeat.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.headers = HeaderMap::default();
         self.body = KeptBody::default();
     }
@@ -311,90 +355,5 @@ impl RequestHead for Request {
     }
 }
 
-/// A stream's request. Actions share it without a copy; before the first that does, sharing costs
-/// nothing.
-#[derive(Debug)]
-pub(crate) enum Kept {
-    Own(Request),
-    Shared(Arc<Request>),
-}
-
-impl Kept {
-    /// The request for an action.
-    pub(crate) fn share(&mut self) -> Arc<Request> {
-        let shared = match self {
-            Self::Shared(shared) => Arc::clone(shared),
-            Self::Own(request) => {
-                let empty = Request::arrived(HeaderMap::default(), "", true);
-                Arc::new(mem::replace(request, empty))
-            }
-        };
-        *self = Self::Shared(Arc::clone(&shared));
-        shared
-    }
-
-    /// Frees what is kept only for a repeat. Actions keep what they share.
-    pub(crate) fn forget(&mut self) {
-        match self {
-            Self::Own(request) => request.forget(),
-            Self::Shared(shared) => {
-                let request = Request {
-                    complete: shared.complete,
-                    kind: shared.kind,
-                    ..Request::arrived(HeaderMap::default(), "", true)
-                };
-                *self = Self::Own(request);
-            }
-        }
-    }
-}
-
-impl Deref for Kept {
-    type Target = Request;
-
-    fn deref(&self) -> &Request {
-        match self {
-            Self::Own(request) => request,
-            Self::Shared(shared) => shared,
-        }
-    }
-}
-
-impl DerefMut for Kept {
-    fn deref_mut(&mut self) -> &mut Request {
-        match self {
-            Self::Own(request) => request,
-            // Copied only while an action that shares it waits to be performed.
-            Self::Shared(shared) => Arc::make_mut(shared),
-        }
-    }
-}
-
-/// Whether a content type is gRPC's: `application/grpc`, or that with a `+` and the encoding. Not
-/// gRPC-Web, whose trailers are part of the body.
-fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-}
-
-/// The number that a value is, if it is one.
-fn number(value: &[u8]) -> Option<u64> {
-    core::str::from_utf8(value).ok()?.parse().ok()
-}
-
-/// The time that a gRPC client gives its call: at most eight digits and a unit, e.g. `100m` for
-/// 100 ms. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-fn grpc_timeout(value: &[u8]) -> Option<Duration> {
-    let (unit, digits) = value.split_last()?;
-    let count = number(digits).filter(|_| digits.len() <= 8)?;
-    Some(match unit {
-        b'H' => Duration::from_secs(count * 3_600),
-        b'M' => Duration::from_secs(count * 60),
-        b'S' => Duration::from_secs(count),
-        b'm' => Duration::from_millis(count),
-        b'u' => Duration::from_micros(count),
-        b'n' => Duration::from_nanos(count),
-        _ => return None,
-    })
-}
+/// Most bytes of a body that are kept for what the router gives up on.
+const KEPT_FOR_CALLS: usize = 64 << 10;

@@ -23,7 +23,7 @@ use crate::kept_bytes::KeptBytes;
 use crate::names::{StreamId, StreamKey};
 use crate::pool::SteeredPool;
 use crate::request::{Chunk, Request};
-use crate::settings::{PoolIndex, PoolSettings, Settings};
+use crate::settings::{PoolIndex, Settings};
 use crate::timers::Timers;
 use crate::turn::Turn;
 use crate::walk::{self, Call, End, Stream, Walk};
@@ -40,6 +40,8 @@ pub struct Worker {
     /// When answers that stream for long were last looked for.
     judged: Instant,
     timers: Timers,
+    /// Whether the shell stands behind the router, too, so that it can make the retries.
+    pub(crate) router_retries: bool,
     /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
     pub(crate) rng: Xoshiro256PlusPlus,
 }
@@ -87,6 +89,7 @@ impl Worker {
                 .collect(),
             calls: Slab::new(),
             timers: Timers::new(settings.sync_interval),
+            router_retries: false,
             rng,
         }
     }
@@ -103,31 +106,6 @@ impl Worker {
         Self {
             slots: self.slots.in_vm(vm),
             ..self
-        }
-    }
-
-    /// Goes on in the turns of the worker of another configuration of its VM, for pools of the same
-    /// name, and counts the attempts that are under way there. Called before the first request.
-    pub fn resume(&mut self, before: &Self) {
-        for pool in &mut self.pools {
-            let PoolSettings { pool: new, .. } = &*pool.steered.settings;
-            let same = |old: &&PoolWorker| old.steered.pool().name == new.name;
-            if let Some(old) = before.pools.iter().find(same) {
-                let old = &old.steered;
-                pool.steered.state.resume(new, old.pool(), &old.state);
-                pool.steered.takes_over.rechecks = new.checks_otherwise_than(old.pool());
-            }
-        }
-    }
-
-    /// Checks what the worker of an older configuration of its VM would check: what that one asks
-    /// for is not in force any more.
-    pub fn checks_for(&self, before: &mut Self) {
-        let checking = self.pools.iter().map(|pool| pool.steered.pool());
-        for new in checking.filter(|pool| pool.checks.is_some()) {
-            for old in before.pools.iter_mut().map(|pool| &mut pool.steered) {
-                old.is_checked_elsewhere |= old.pool().name == new.name;
-            }
         }
     }
 
@@ -177,7 +155,7 @@ impl Worker {
             timers: &mut self.timers,
             rng: &mut self.rng,
         };
-        walk.route(turn);
+        walk.route(self.router_retries, turn);
         Some(key)
     }
 
@@ -371,7 +349,7 @@ impl Worker {
         }
     }
 
-    fn stream(&self, key: StreamKey) -> Option<&Stream> {
+    pub(crate) fn stream(&self, key: StreamKey) -> Option<&Stream> {
         let pool = self.pools.get(key.pool.position())?;
         pool.streams.get(key.position())
     }
@@ -382,7 +360,7 @@ impl Worker {
     }
 
     /// Takes a stream in hand.
-    fn walk(&mut self, key: StreamKey) -> Option<Walk<'_>> {
+    pub(crate) fn walk(&mut self, key: StreamKey) -> Option<Walk<'_>> {
         let pool = self.pools.get_mut(key.pool.position())?;
         Some(Walk {
             key,

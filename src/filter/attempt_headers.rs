@@ -6,12 +6,16 @@
 
 use std::borrow::Cow;
 
-use steerage_engine::action::{self, Check, Route, Sending};
+use steerage_engine::action::{self, Check, Route, RouterRetries, Sending};
 use steerage_engine::request::Request;
 use steerage_policy::endpoint::Endpoint;
 use steerage_policy::matching::RequestHead as _;
+use steerage_policy::retry::by::RetriesBy;
+use steerage_policy::retry::first_message::{CommitOn, FirstMessage};
 
+use super::contexts;
 use super::plugin::{Plugin, PoolShell};
+use super::stream_name;
 use crate::host::{self, Map, Refused, Token};
 use crate::interceptors::{AttemptInfo, Source};
 use crate::metrics::hostcall_refused;
@@ -21,19 +25,86 @@ pub(super) fn route(plugin: &Plugin, route: &Route) {
     let Some((pool, endpoint)) = target(plugin, &route.sending) else {
         return; // An attempt goes to an endpoint of its pool.
     };
+    // What the route follows comes first: a header that is written has it chosen anew.
+    if pool.pool().retry.by == RetriesBy::Router {
+        announce(endpoint, route);
+    }
     let written = write(plugin, pool, endpoint, route);
     if let Err(refused) = written {
         hostcall_refused("to steer a request", refused);
     }
+    edit(plugin, pool, route);
+}
+
+/// Lets the pool's interceptors see an attempt of the router's, and logs it.
+fn edit(plugin: &Plugin, pool: &PoolShell, route: &Route) {
+    let info = || info(pool, &route.sending);
     if !pool.chains.leaves_attempts_alone() {
-        let info = info(pool, &route.sending);
-        let edits = pool.chains.on_attempt(&info, Source::Host(Map::Request));
+        let edits = pool.chains.on_attempt(&info(), Source::Host(Map::Request));
         if let Err(refused) = edits.write(Map::Request) {
             hostcall_refused("to change a request's headers", refused);
         }
+        if pool.pool().retry.by == RetriesBy::Router {
+            plugin.remember_edits(route.sending.stream, edits);
+        }
     }
     if let (Some(log), Some(request)) = (&pool.chains.log, &route.request) {
-        log.sent(&info(pool, &route.sending), &**request);
+        log.sent(&info(), &**request);
+    }
+}
+
+/// Gives the attempt at hand, which the router makes again, what differs from the one before. Both
+/// are one request to the host.
+#[cold]
+pub(super) fn again(plugin: &Plugin, route: &Route) {
+    let (Some((pool, endpoint)), Some(request)) = (target(plugin, &route.sending), &route.request)
+    else {
+        return; // An attempt goes to an endpoint of its pool, and a retry has its request.
+    };
+    if let Some(edits) = plugin.take_edits(route.sending.stream)
+        && let Err(refused) = edits.undo(Map::Request, request.headers())
+    {
+        hostcall_refused("to restore a request's headers", refused);
+    }
+    let set = |name, value: &[u8]| {
+        if let Err(refused) = host::set_header(Map::Request, name, value) {
+            hostcall_refused("to change a retry's headers", refused);
+        }
+    };
+    let others = &pool.pool().endpoints;
+    if others.iter().any(|endpoint| endpoint.authority.is_some()) {
+        let authority = endpoint.authority.as_deref().map(str::as_bytes);
+        set(
+            ":authority",
+            authority.unwrap_or_else(|| request.authority()),
+        );
+    }
+    if others.iter().any(|endpoint| endpoint.path_prefix.is_some()) {
+        set(":path", &path(endpoint, request));
+    }
+    set(ATTEMPT_COUNT, attempts(route.sending.number).as_bytes());
+    set(TIME_LEFT, milliseconds(pool, &route.sending).as_bytes());
+    edit(plugin, pool, route);
+}
+
+/// The path that an endpoint is asked for.
+fn path(endpoint: &Endpoint, request: &Request) -> Vec<u8> {
+    let prefix = endpoint.path_prefix.as_deref().unwrap_or_default();
+    [prefix.as_bytes(), request.path()].concat()
+}
+
+/// Tells the router by what filters note where the first attempt goes, and its attempts which
+/// stream they are of if the router makes others.
+fn announce(endpoint: &Endpoint, route: &Route) {
+    let mut noted = host::set_filter_state(NEXT, endpoint.cluster.as_bytes());
+    if route.retries.is_some() {
+        let stream = contexts::id_of(route.sending.stream);
+        contexts::change_stream(stream, |stream| stream.is_by_router = true);
+        let named = stream_name::write(stream);
+        noted = noted.and(named);
+    }
+    if let Err(refused) = noted {
+        hostcall_refused("to note where a request goes", refused);
     }
 }
 
@@ -52,13 +123,16 @@ fn write(
             ":authority"
         },
         endpoint,
-        path: endpoint
-            .path_prefix
-            .as_deref()
-            .zip(request)
-            .map(|(prefix, request)| [prefix.as_bytes(), request.path()].concat()),
+        path: request
+            .filter(|_| endpoint.path_prefix.is_some())
+            .map(|request| path(endpoint, request)),
         number: attempts(route.sending.number),
-        timeout: milliseconds(pool, &route.sending),
+        timeout: try_timeout(pool, &route.sending),
+        retries: route.retries.map(|retries| Retries {
+            on: retry_on(retries),
+            most: attempts(retries.most),
+            mark: &plugin.retry_mark,
+        }),
     };
     if let Some(request) = request.filter(|request| has_many_control_headers(request)) {
         return write_all(request, &written);
@@ -85,6 +159,15 @@ struct Written<'a> {
     path: Option<Vec<u8>>,
     number: Cow<'static, str>,
     timeout: Cow<'a, str>,
+    /// `None`: the router makes none.
+    retries: Option<Retries<'a>>,
+}
+
+/// What the router is told of the retries that it makes.
+struct Retries<'a> {
+    on: &'static str,
+    most: Cow<'static, str>,
+    mark: &'a str,
 }
 
 impl Written<'_> {
@@ -99,6 +182,22 @@ impl Written<'_> {
         write(self.cluster_header, self.endpoint.cluster.as_bytes());
         write(ATTEMPT_COUNT, self.number.as_bytes());
         write(TRY_TIMEOUT, self.timeout.as_bytes());
+        if let Some(retries) = &self.retries {
+            write(RETRY_ON, retries.on.as_bytes());
+            write(MAX_RETRIES, retries.most.as_bytes());
+            write(RETRIABLE_NAMES, retries.mark.as_bytes());
+        }
+    }
+}
+
+/// What the router repeats, in its words: answers with the mark, and what breaks without an answer.
+const fn retry_on(retries: RouterRetries) -> &'static str {
+    match (retries.only_connecting, retries.connecting, retries.resets) {
+        (true, _, _) => "connect-failure",
+        (false, true, true) => "retriable-headers,connect-failure,reset",
+        (false, true, false) => "retriable-headers,connect-failure",
+        (false, false, true) => "retriable-headers,reset",
+        (false, false, false) => "retriable-headers",
     }
 }
 
@@ -128,8 +227,7 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
         return Err(Refused::NOT_FOUND); // An attempt goes to an endpoint of its pool.
     };
     let request = &*call.request;
-    let prefix = endpoint.path_prefix.as_deref().unwrap_or_default();
-    let path = [prefix.as_bytes(), request.path()].concat();
+    let path = path(endpoint, request);
     let authority = endpoint.authority.as_deref().map(str::as_bytes);
     let number = attempts(call.sending.number);
     let timeout = milliseconds(pool, &call.sending);
@@ -207,6 +305,18 @@ fn info<'a>(pool: &'a PoolShell, sending: &Sending) -> AttemptInfo<'a> {
     }
 }
 
+/// How long the router waits for an attempt's answer: for its head, or for its first message where
+/// the head is held until then. The engine watches the head then.
+fn try_timeout<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
+    match &pool.pool().retry.commit_on {
+        CommitOn::FirstMessage(FirstMessage {
+            timeout: Some(timeout),
+            ..
+        }) if *timeout > sending.timeout => Cow::Owned(host::milliseconds(*timeout).to_string()),
+        _ => milliseconds(pool, sending),
+    }
+}
+
 /// The attempt's timeout in whole milliseconds. Most often it is the one that is written down
 /// already.
 fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
@@ -221,6 +331,21 @@ fn milliseconds<'a>(pool: &'a PoolShell, sending: &Sending) -> Cow<'a, str> {
 /// header (`host_rewrite_header`). Writing `:authority` would have the router look for a virtual
 /// host of that name.
 pub(super) const AUTHORITY: &str = "x-steerage-authority";
+
+/// Where the router looks for the cluster of an attempt, retries included, as what filters note.
+pub(super) const NEXT: &str = "steerage.next";
+
+/// What the router repeats.
+const RETRY_ON: &str = "x-envoy-retry-on";
+
+/// How often.
+const MAX_RETRIES: &str = "x-envoy-max-retries";
+
+/// The header of an answer by which the router repeats it.
+const RETRIABLE_NAMES: &str = "x-envoy-retriable-header-names";
+
+/// Tells an upstream how long it has to begin its answer, in milliseconds.
+const TIME_LEFT: &str = "x-envoy-expected-rq-timeout-ms";
 
 /// Announces the attempt's number to the upstream, from 1.
 const ATTEMPT_COUNT: &str = "x-envoy-attempt-count";

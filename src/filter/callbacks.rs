@@ -2,7 +2,8 @@
 //!
 //! Only what is of use is exported. The host calls what it finds, and each call into the VM costs
 //! half a microsecond and more: a stream takes five of them here (create, request headers, response
-//! headers, log, delete) and none for each part of the answer's body. That, and that nothing here
+//! headers, log, delete) and one for each part of the answer's body, which is of use behind the
+//! router only. That, and that nothing here
 //! panics, is why the SDK's dispatcher is not used.
 //!
 //! Callbacks may nest: the host creates the context of a filter in front of an upstream while
@@ -14,7 +15,7 @@
 use steerage_engine::Flow;
 
 use super::contexts;
-use super::{roots, streams};
+use super::{attempts, first_message, roots, streams};
 use crate::host::{ContextId, Token};
 
 /// What becomes of the headers, the body or the trailers at hand, in the ABI's numbers.
@@ -38,7 +39,7 @@ extern "C" fn proxy_on_context_create(context: ContextId, root: ContextId) {
 /// A context is deleted. A stream was over before, with its log.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: ContextId) {
-    if !streams::over(context) {
+    if !streams::over(context) && !attempts::over(context) {
         roots::deleted(context);
     }
 }
@@ -101,6 +102,19 @@ extern "C" fn proxy_on_request_trailers(stream: ContextId, _count: usize) -> u32
 
 /// A response's headers are on their way to the client.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(stream: ContextId, _count: usize, _end: u32) -> u32 {
-    number(streams::response_headers(stream))
+extern "C" fn proxy_on_response_headers(stream: ContextId, _count: usize, end: u32) -> u32 {
+    number(streams::response_headers(stream, end != 0))
+}
+
+/// Part of a response's body has arrived. Only behind the router it matters, while the head is
+/// held.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(attempt: ContextId, size: usize, end: u32) -> u32 {
+    number(first_message::body(attempt, size, end != 0))
+}
+
+/// A response's trailers have arrived. The same holds for them.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_trailers(attempt: ContextId, _count: usize) -> u32 {
+    number(first_message::trailers(attempt))
 }

@@ -29,6 +29,20 @@ use crate::metrics::{InternalError, hostcall_refused};
 /// would get it. Only the status, or all of the headers if the pool wants to know what they say of
 /// health; who made the answer is asked only where it matters.
 pub(super) fn response(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>) {
+    read(shell, is_grpc, asked)
+}
+
+/// The same for the response to an attempt of the router's, where it comes from the upstream: there
+/// is no question of who made it.
+pub(super) fn attempt(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>) {
+    read(shell, is_grpc, |_, outcome| outcome)
+}
+
+fn read(
+    shell: &PoolShell,
+    is_grpc: bool,
+    who_made: fn(&PoolShell, Outcome) -> Outcome,
+) -> (Answer, Option<u16>) {
     let pool = shell.pool();
     let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
     let read = if weighs_health {
@@ -45,14 +59,14 @@ pub(super) fn response(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>
         }
     };
     let mut answer = Answer::head(Outcome::Answered(status));
-    if is_grpc && let Some(status) = grpc_status() {
+    if is_grpc && let Some(status) = grpc_status(Map::Response) {
         answer.outcome = Outcome::Grpc(status);
     }
     let is_covered = pool.retry.covers(answer.outcome);
     let may_cool_down = pool.retry.may_cool_down(answer.outcome);
     let may_be_hosts = answer.outcome.class() == Class::Failure || is_covered || may_cool_down;
     if may_be_hosts || status == NOT_FOUND {
-        answer.outcome = asked(shell, answer.outcome);
+        answer.outcome = who_made(shell, answer.outcome);
     }
     if answer.is_upstreams() {
         let matters = may_cool_down || (is_covered && pool.retry.conditions.reads_answer());
@@ -94,10 +108,10 @@ fn eight(bytes: &[u8]) -> [u8; 8] {
     bytes.try_into().unwrap_or_default()
 }
 
-/// The status of gRPC in the head of the response at hand, if it is there and not OK: then the
-/// answer is over.
-fn grpc_status() -> Option<GrpcStatus> {
-    let status = host::few_of_header(Map::Response, "grpc-status").ok()?;
+/// The status of gRPC in the head of the response at hand, or in its trailers, if it is there and
+/// not OK: in the head it says that the answer is over.
+pub(super) fn grpc_status(map: Map) -> Option<GrpcStatus> {
+    let status = host::few_of_header(map, "grpc-status").ok()?;
     let status = core::str::from_utf8(status.as_ref()).ok()?.parse().ok()?;
     (status != 0).then_some(GrpcStatus(status))
 }

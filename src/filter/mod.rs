@@ -6,9 +6,10 @@
 //! | [`callbacks`] | what the host calls |
 //! | [`contexts`] | the roots and streams that it numbers |
 //! | [`plugin`], [`timer`] | a configured root with its worker; the one timer of it |
-//! | [`roots`], [`streams`] | a callback becomes an event: read, handed over, performed |
+//! | [`roots`], [`streams`], [`attempts`], [`first_message`] | a callback becomes an event: read, handed over, performed |
 //! | [`classify`] | reads an answer, and who made it |
-//! | [`perform`], [`attempt_headers`] | actions become hostcalls; what an attempt is sent with |
+//! | [`perform`], [`attempt_headers`], [`notes`] | actions become hostcalls; what an attempt is sent with; what access logs print |
+//! | [`router`], [`stream_name`], [`held_heads`] | whether the router can make the retries; how its attempts find their stream; whether their heads can be held |
 //! | [`admin_requests`] | requests for the admin surface, which go past the engine |
 //!
 //! The engine has returned when its actions are performed, and nothing is borrowed then: a hostcall
@@ -24,15 +25,21 @@ mod sabotage;
 mod plugin;
 
 mod contexts;
+mod held_heads;
+mod stream_name;
 mod timer;
 
 mod attempt_headers;
 mod classify;
+mod notes;
+mod router;
 
 mod perform;
 
 mod admin_requests;
 
+mod attempts;
+mod first_message;
 mod roots;
 mod streams;
 

@@ -4,16 +4,18 @@
 //! counted, and the request goes on as if the filter were absent as far as that is possible. A call
 //! that is refused is an event in its turn.
 
-use steerage_engine::action::{Account, Action, Given, Reason, Refusal, Trouble};
-use steerage_engine::{Actions, StreamId, Turn, Worker};
+use steerage_engine::action::{Account, Action, Given, Mark, Refusal, Retry, Trouble};
+use steerage_engine::{Actions, AttemptId, StreamId, Turn, Worker};
 use steerage_policy::headers::is_hop_by_hop;
-use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
-use super::attempt_headers::{self, attempts};
+use super::attempt_headers::{self, NEXT, attempts};
 use super::classify;
 use super::contexts;
+use super::held_heads;
+use super::notes::{last_endpoint, note};
 use super::plugin::{PendingCall, Plugin, PoolShell};
+use super::router;
 use super::timer;
 use crate::host::{self, ContextId, Map, Refused, SharedData};
 use crate::interceptors::{AnswerInfo, AttemptInfo, Edits, Source};
@@ -24,6 +26,8 @@ pub(super) struct Performer<'a> {
     pub(super) plugin: &'a Plugin,
     /// The context whose callback is running.
     pub(super) context: ContextId,
+    /// Whether that context belongs to another root than the plugin.
+    pub(super) is_abroad: bool,
     pub(super) now: Instant,
     /// The status of the response at hand, if it was read.
     pub(super) status: Option<u16>,
@@ -65,7 +69,7 @@ impl Performer<'_> {
             Action::Route(route) => attempt_headers::route(plugin, &route),
             Action::Call(call) => {
                 let sent_body = !call.request.body().is_empty();
-                let sent = attempt_headers::call(plugin, &call);
+                let sent = self.at_home(|| attempt_headers::call(plugin, &call));
                 let most =
                     (plugin.pool(call.sending.pool)).map(|pool| pool.pool().max_response_bytes);
                 let pending = PendingCall {
@@ -75,8 +79,18 @@ impl Performer<'_> {
                 };
                 self.called(sent, pending, actions);
             }
+            Action::Retry(retry) => self.retry(&retry),
+            Action::Send(route) => attempt_headers::again(plugin, &route),
+            Action::Release(attempt) => {
+                let attempt = contexts::attempt_id(attempt);
+                // Only what lives may be resumed: the host remembers the others for a while.
+                if contexts::is_attempt(attempt) {
+                    self.in_context(attempt, host::resume_request);
+                }
+            }
+            Action::ReleaseAnswer(attempt) => self.release_answer(attempt, None),
             Action::Check(check) => {
-                let sent = attempt_headers::check(plugin, check);
+                let sent = self.at_home(|| attempt_headers::check(plugin, check));
                 let pending = PendingCall {
                     id: check.id,
                     sent_body: false,
@@ -99,7 +113,9 @@ impl Performer<'_> {
             Action::Refuse(refusal) => {
                 self.on_behalf_of(refusal.account.stream, || self.refuse(&refusal));
             }
-            Action::SetTimer(period) => timer::set_for_engine(plugin, period, self.now),
+            Action::SetTimer(period) => {
+                self.at_home(|| timer::set_for_engine(plugin, period, self.now));
+            }
             Action::Publish(figures) => plugin
                 .metrics
                 .publish(figures, |pool| plugin.pool(pool).map(PoolShell::pool)),
@@ -120,6 +136,7 @@ impl Performer<'_> {
                 }
             }
             Action::Debug(line) => log::debug!("{line}"),
+            Action::Trouble(Trouble::RetryElsewhere) => router::retried_elsewhere(plugin),
             Action::Trouble(trouble) => internal_error(trouble).count(),
         }
     }
@@ -138,12 +155,30 @@ impl Performer<'_> {
         }
     }
 
+    /// Does something that the host does for a root: calls, and the timer. An attempt of the
+    /// router's belongs to another root than its stream.
+    fn at_home<T>(&self, act: impl FnOnce() -> T) -> T {
+        if !self.is_abroad {
+            return act();
+        }
+        let chosen = host::on_behalf_of(self.plugin.root);
+        let done = act();
+        if let Err(refused) = chosen.and_then(|()| host::on_behalf_of(self.context)) {
+            hostcall_refused("to act for another root", refused);
+        }
+        done
+    }
+
     /// Does something for a stream, which need not be the one whose callback is running.
     fn on_behalf_of(&self, stream: StreamId, act: impl FnOnce() -> Result<(), Refused>) {
-        let stream = context_of(stream);
-        let is_other = stream != self.context;
+        self.in_context(contexts::id_of(stream), act);
+    }
+
+    /// Does something in a context, which need not be the one whose callback is running.
+    fn in_context(&self, context: ContextId, act: impl FnOnce() -> Result<(), Refused>) {
+        let is_other = context != self.context;
         let chosen = if is_other {
-            host::on_behalf_of(stream)
+            host::on_behalf_of(context)
         } else {
             Ok(())
         };
@@ -152,6 +187,44 @@ impl Performer<'_> {
         }
         if is_other && let Err(refused) = host::on_behalf_of(self.context) {
             hostcall_refused("to return to the context at hand", refused);
+        }
+    }
+
+    /// Has the router make another attempt, and says where it goes.
+    fn retry(&self, retry: &Retry) {
+        let sending = &retry.sending;
+        let pool = self.plugin.pool(sending.pool);
+        let Some(endpoint) = pool.and_then(|pool| pool.endpoint(sending.endpoint)) else {
+            return; // An attempt goes to an endpoint of its pool.
+        };
+        let mark = &*self.plugin.retry_mark;
+        let noted = || host::set_filter_state(NEXT, endpoint.cluster.as_bytes());
+        if let Mark::Held(attempt) = retry.mark {
+            self.in_context(contexts::attempt_id(attempt), noted);
+            return self.release_answer(attempt, Some(mark));
+        }
+        let next = noted();
+        let marked = match retry.mark {
+            Mark::AtHand => host::set_header(Map::Response, mark, b"1"),
+            _ => Ok(()),
+        };
+        if let Err(refused) = next.and(marked) {
+            hostcall_refused("to have the router try again", refused);
+        }
+    }
+
+    /// Lets the answer of an attempt go on to the router, which was held; with the `mark` by which
+    /// the router makes another.
+    fn release_answer(&self, attempt: AttemptId, mark: Option<&str>) {
+        let attempt = contexts::attempt_id(attempt);
+        if contexts::is_attempt(attempt) {
+            self.in_context(attempt, || {
+                let marked =
+                    mark.map_or(Ok(()), |mark| host::set_header(Map::Response, mark, b"1"));
+                let resumed = host::resume_response();
+                marked.and(resumed)
+            });
+            held_heads::released(attempt);
         }
     }
 
@@ -265,28 +338,6 @@ impl Performer<'_> {
     }
 }
 
-/// Sets what the access log can print: `%FILTER_STATE(wasm.steerage.endpoint:PLAIN)%` and so on.
-/// The reason is why the client did not get a better answer; most have none.
-fn note(pool: &PoolShell, account: &Account) {
-    let endpoint = last_endpoint(pool, account);
-    let denial = || account.denial.map(Denial::name);
-    let reason = account.reason.map(Reason::name).or_else(denial);
-    let noted = note_value("steerage.endpoint", endpoint)
-        .and_then(|()| note_value("steerage.attempts", &attempts(account.attempts)))
-        .and_then(|()| note_value("steerage.reason", reason.unwrap_or_default()));
-    if let Err(refused) = noted {
-        hostcall_refused("to note something for the access log", refused);
-    }
-}
-
-/// Notes a value, unless it is empty.
-fn note_value(name: &str, value: &str) -> Result<(), Refused> {
-    if value.is_empty() {
-        return Ok(());
-    }
-    host::set_filter_state(name, value.as_bytes())
-}
-
 /// What the chain changes about an answer of these headers.
 fn intercept(
     pool: &PoolShell,
@@ -312,20 +363,9 @@ fn answer_info<'a>(pool: &'a PoolShell, account: &Account, status: u16) -> Optio
     })
 }
 
-fn last_endpoint<'a>(pool: &'a PoolShell, account: &Account) -> &'a str {
-    account
-        .endpoint
-        .map_or("", |index| pool.endpoint_name(index))
-}
-
 /// The answer that comes by for this stream, if any does, is the filter's own.
 fn replied(stream: StreamId) {
-    contexts::change_stream(context_of(stream), |stream| stream.is_answered = true);
-}
-
-/// The host's number of a stream, which the engine was given as its name.
-fn context_of(stream: StreamId) -> ContextId {
-    ContextId::try_from(stream.0).unwrap_or_default()
+    contexts::change_stream(contexts::id_of(stream), |stream| stream.is_answered = true);
 }
 
 const fn internal_error(trouble: Trouble) -> InternalError {
@@ -334,6 +374,7 @@ const fn internal_error(trouble: Trouble) -> InternalError {
         Trouble::Contention => InternalError::Contention,
         Trouble::SharedData => InternalError::SharedData,
         Trouble::NoSlot => InternalError::NoSlot,
+        Trouble::RetryElsewhere => InternalError::NoAttemptsFilter,
     }
 }
 

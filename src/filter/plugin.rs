@@ -13,20 +13,25 @@ use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_engine::action::CallId;
 use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
-use steerage_engine::{Actions, KeptBytes, Worker};
+use steerage_engine::{Actions, KeptBytes, StreamId, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
 use crate::Extensions;
 use crate::host::{self, ContextId, Token};
-use crate::interceptors::Chains;
+use crate::interceptors::{Chains, Edits};
 use crate::metrics::Metrics;
 
 thread_local! {
     /// What all roots of this VM have in common: its number, drawn at random, and what they keep,
     /// out of one memory.
     static VM: (u32, KeptBytes) = (drawn(), KeptBytes::new(0));
+}
+
+/// The number of this VM.
+pub(super) fn vm() -> u32 {
+    VM.with(|(vm, _)| *vm)
 }
 
 /// The upper half of a random number.
@@ -49,6 +54,15 @@ pub(super) struct Plugin {
     /// An empty queue that was used before, for the next event.
     spare: Cell<Actions>,
     calls: RefCell<HashMap<Token, PendingCall, FxBuildHasher>>,
+    /// What interceptors have changed about the newest attempt of streams whose retries the router
+    /// makes: it is undone for the next.
+    edits: RefCell<HashMap<StreamId, Edits, FxBuildHasher>>,
+    /// The header of an answer by which the router makes another attempt. No upstream can know it.
+    pub(super) retry_mark: Box<str>,
+    /// Whether the host's configuration has been found to lack what retries by the router need.
+    pub(super) router_fails: Cell<bool>,
+    /// Whether it has been said why calls make the retries that the router was to make.
+    pub(super) has_warned_of_router: Cell<bool>,
     pub(super) timer: Cell<Timer>,
 }
 
@@ -132,6 +146,10 @@ impl Plugin {
             worker: Cell::new(Some(Box::new(worker))),
             spare: Cell::default(),
             calls: RefCell::default(),
+            edits: RefCell::default(),
+            retry_mark: format!("x-steerage-retry-{vm:08x}").into(),
+            router_fails: Cell::new(false),
+            has_warned_of_router: Cell::new(false),
             timer: Cell::default(),
         }
     }
@@ -162,6 +180,18 @@ impl Plugin {
     /// A call is answered.
     pub(super) fn remove_call(&self, token: Token) -> Option<PendingCall> {
         self.calls.borrow_mut().remove(&token)
+    }
+
+    /// What interceptors have changed about the newest attempt of a stream.
+    pub(super) fn remember_edits(&self, stream: StreamId, edits: Edits) {
+        if !edits.is_empty() {
+            self.edits.borrow_mut().insert(stream, edits);
+        }
+    }
+
+    /// The same, which is forgotten.
+    pub(super) fn take_edits(&self, stream: StreamId) -> Option<Edits> {
+        self.edits.borrow_mut().remove(&stream)
     }
 
     /// The pool at `index`.

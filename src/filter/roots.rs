@@ -13,6 +13,7 @@ use super::classify;
 use super::contexts;
 use super::perform::Performer;
 use super::plugin::Plugin;
+use super::router;
 use super::timer;
 use crate::host::{self, ContextId, Token};
 
@@ -22,7 +23,11 @@ pub(super) fn configure(root: ContextId) -> bool {
     let config = match steerage_config::parse_role(&host::configuration()) {
         Ok(Role::Filter(config)) => config,
         // A load in the router's upstream filters, which has no pools: its streams pass by.
-        Ok(Role::Attempts) => return true,
+        Ok(Role::Attempts) => {
+            contexts::see_attempts(root);
+            router::refresh();
+            return true;
+        }
         Err(errors) => {
             log::error!("the configuration is refused:\n{errors}");
             return false;
@@ -35,6 +40,7 @@ pub(super) fn configure(root: ContextId) -> bool {
         before.with_worker(|before| plugin.with_worker(|worker| worker.resume(before)));
     }
     contexts::configure(Rc::clone(&plugin));
+    router::refresh();
     let now = host::now();
     performer(&plugin, now).event(Worker::start);
     republish(now);
@@ -82,6 +88,8 @@ pub(super) fn deleted(root: ContextId) {
         plugin.metrics.retire(&orphans.unwrap_or_default());
         drop(plugin);
         republish(now);
+    } else {
+        router::refresh();
     }
 }
 
@@ -101,6 +109,7 @@ fn performer(plugin: &Plugin, now: Instant) -> Performer<'_> {
     Performer {
         plugin,
         context: plugin.root,
+        is_abroad: false,
         now,
         status: None,
     }

@@ -2,21 +2,25 @@
 
 use steerage_engine::request::{Chunk, Request};
 use steerage_engine::{Flow, StreamId};
+use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::time::Instant;
 
 use super::admin_requests;
 use super::attempt_headers::AUTHORITY;
+use super::attempts;
 use super::classify;
 use super::contexts;
 use super::perform::Performer;
 use super::plugin::Plugin;
+use super::router;
 use crate::host::{self, Body, ContextId, Map};
+use crate::local_replies::OVERFLOW;
 use crate::metrics::hostcall_refused;
 
 /// A request's head has arrived; `complete` says that no body follows.
 pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
     let Some((_, plugin)) = contexts::stream(id) else {
-        return Flow::Continue;
+        return attempts::request_headers(id);
     };
     let headers = match host::header_map(Map::Request) {
         Ok(headers) => headers,
@@ -113,10 +117,10 @@ pub(super) fn request_trailers(id: ContextId) -> Flow {
     Flow::Continue
 }
 
-/// A response's head is on its way to the client.
-pub(super) fn response_headers(id: ContextId) -> Flow {
+/// A response's head is on its way to the client; `complete` says that no body follows.
+pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
     let Some((stream, plugin)) = contexts::stream(id) else {
-        return Flow::Continue;
+        return attempts::response_headers(id, complete);
     };
     let Some(key) = stream.key else {
         return admin_requests::answered(id).unwrap_or(Flow::Continue);
@@ -126,7 +130,22 @@ pub(super) fn response_headers(id: ContextId) -> Flow {
         return Flow::Continue; // An answer of our own passes by.
     };
     let now = host::now();
-    let (answer, status) = classify::response(pool, stream.is_grpc);
+    if stream.is_by_router {
+        let event = performer(&plugin, id, now, None)
+            .event(|worker, turn| worker.answer_arrives(key, turn));
+        if let Some(flow) = event.flatten() {
+            return flow;
+        }
+    }
+    let (mut answer, status) = classify::response(pool, stream.is_grpc);
+    if stream.is_by_router {
+        if router::answered(&plugin, key) {
+            // The router was to repeat it, and has passed it on: the next attempt was not sent.
+            answer.outcome = OVERFLOW;
+        }
+    } else if pool.pool().retry.by == RetriesBy::Router {
+        router::passed_by(&plugin);
+    }
     let event = performer(&plugin, id, now, status)
         .event(|worker, turn| worker.response_head(key, answer, turn));
     event.unwrap_or(Flow::Continue)
@@ -140,6 +159,9 @@ pub(super) fn over(id: ContextId) -> bool {
     let Some((stream, plugin)) = removed else {
         return true;
     };
+    if stream.is_by_router {
+        plugin.take_edits(StreamId(id.into()));
+    }
     let Some(key) = stream.key else {
         admin_requests::forget(id);
         return true;
@@ -162,6 +184,7 @@ fn performer(
     Performer {
         plugin,
         context,
+        is_abroad: false,
         now,
         status,
     }

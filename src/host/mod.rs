@@ -38,6 +38,8 @@ pub(crate) enum Map {
     Request = 0,
     /// Of the response.
     Response = 2,
+    /// Trailers of the response.
+    ResponseTrailers = 3,
     /// Of a call's answer; readable only while the answer is being delivered.
     CallAnswer = 6,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Map {
 pub(crate) enum Body {
     /// The part of the request's body that has just arrived.
     Request = 0,
+    /// What is held of the response's body, the part that has just arrived included.
+    Response = 1,
     /// The whole body of a call's answer.
     CallAnswer = 4,
 }
@@ -108,7 +112,7 @@ pub(crate) fn random_seed() -> u64 {
 /// The plugin's configuration; empty if there is none.
 pub(crate) fn configuration() -> Vec<u8> {
     const PLUGIN_CONFIGURATION: u32 = 7;
-    buffer(PLUGIN_CONFIGURATION, usize::MAX).unwrap_or_default()
+    buffer(PLUGIN_CONFIGURATION, 0, usize::MAX).unwrap_or_default()
 }
 
 /// All headers of `map`.
@@ -180,7 +184,12 @@ pub(crate) fn body(body: Body, size: usize) -> Result<Vec<u8>, Refused> {
     if size == 0 {
         return Ok(Vec::new());
     }
-    buffer(body as u32, size)
+    buffer(body as u32, 0, size)
+}
+
+/// `size` bytes of what is held of the response's body, from position `start` on.
+pub(crate) fn response_body(start: usize, size: usize) -> Result<Vec<u8>, Refused> {
+    buffer(Body::Response as u32, start, size)
 }
 
 /// The property at `path`, e.g. `["response", "code_details"]`; empty if it has no value now.
@@ -338,11 +347,11 @@ pub(crate) fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(nanos(duration).div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
-fn buffer(buffer: u32, size: usize) -> Result<Vec<u8>, Refused> {
+fn buffer(buffer: u32, start: usize, size: usize) -> Result<Vec<u8>, Refused> {
     // SAFETY: the pointers are valid for the call.
     #[expect(unsafe_code, reason = "a hostcall")]
     returned(|data, returned_size| unsafe {
-        abi::proxy_get_buffer_bytes(buffer, 0, size, data, returned_size)
+        abi::proxy_get_buffer_bytes(buffer, start, size, data, returned_size)
     })
 }
 

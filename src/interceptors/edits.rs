@@ -159,6 +159,35 @@ impl Edits {
         done
     }
 
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives the headers that they have changed on a map of the host the values that they had
+    /// before, in `original`.
+    pub(crate) fn undo(&self, map: Map, original: &HeaderMap) -> Result<(), Refused> {
+        let mut done = Ok(());
+        for (at, edit) in self.0.iter().enumerate() {
+            let earlier = self.0.iter().take(at);
+            if earlier
+                .map(|edit| &edit.name)
+                .any(|name| *name == edit.name)
+            {
+                continue;
+            }
+            let removed = host::remove_header(map, edit.name.as_bytes());
+            done = done.and(removed);
+            for (name, value) in original.iter() {
+                if name == edit.name.as_bytes() {
+                    let added = host::add_header(map, &edit.name, value);
+                    done = done.and(added);
+                }
+            }
+        }
+        done
+    }
+
     /// Carries them out on a list.
     pub(crate) fn apply<'a>(&'a self, headers: &mut Vec<(&'a [u8], &'a [u8])>) {
         for edit in &self.0 {

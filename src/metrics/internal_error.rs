@@ -21,16 +21,22 @@ pub(crate) enum InternalError {
     /// What an endpoint changes about its requests, its `authority` above all, loses them the
     /// route.
     AuthorityBreaksRoute = 5,
+    /// The host's configuration lacks what retries by the router need, so calls make them.
+    NoAttemptsFilter = 6,
+    /// The first message of an answer was to be looked at, and its body is encoded.
+    UnreadFirstMessage = 7,
 }
 
 impl InternalError {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::UnreadableRecord,
         Self::Contention,
         Self::SharedData,
         Self::NoSlot,
         Self::Hostcall,
         Self::AuthorityBreaksRoute,
+        Self::NoAttemptsFilter,
+        Self::UnreadFirstMessage,
     ];
 
     const fn name(self) -> &'static str {
@@ -41,6 +47,8 @@ impl InternalError {
             Self::NoSlot => "no_slot",
             Self::Hostcall => "hostcall",
             Self::AuthorityBreaksRoute => "authority_breaks_route",
+            Self::NoAttemptsFilter => "no_attempts_filter",
+            Self::UnreadFirstMessage => "unread_first_message",
         }
     }
 

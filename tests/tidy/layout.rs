@@ -105,8 +105,9 @@ fn comments_fit_on_a_screen() {
 /// What translates between the host and the engine.
 const SHELL: [&str; 2] = ["src/filter/", "src/host/"];
 
-/// It has fewer lines than this, its tests not counted.
-const THICKEST: usize = 2_500;
+/// It has fewer lines than this, its tests not counted. It stands in two places: before the router
+/// and behind it.
+const THICKEST: usize = 3_400;
 
 /// Where comments are wrapped.
 const WRAPPED: [&str; 1] = ["src/"];

@@ -101,9 +101,10 @@ impl Walk<'_> {
                 .overtaken(first, &mut self.stream.request, turn);
         }
         let has_final = worth == Worth::Final || self.stream.has_final();
+        let obstacle = self.stream.obstacle();
         let exchange = &mut self.stream.exchange;
         let decision = if is_covered && !has_final {
-            exchange.repeatability.obstacle = self.stream.request.obstacle();
+            exchange.repeatability.obstacle = obstacle;
             let ended = Ended {
                 attempt: &attempt,
                 request: &self.stream.request,

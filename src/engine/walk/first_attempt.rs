@@ -12,18 +12,21 @@ use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::outcome::{Class, Neutral, Outcome};
 use steerage_policy::pool::Pool;
+use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::conclude::{Next, Walk};
 use super::phase::Phase;
+use super::routing::ByRouter;
 use super::stream::{LastAttempt, Stream, Via, Worth};
 use crate::action::{Account, Action, Flow, GRPC_DEADLINE_EXCEEDED, Reason, Refusal, Route};
 use crate::answer::Answer;
+use crate::kept_request::Kept;
 use crate::names::StreamId;
 use crate::pool::SteeredPool;
-use crate::request::{Kept, Request};
+use crate::request::Request;
 use crate::turn::Turn;
 
 /// A request has arrived: its stream with the first attempt begun, or `None` if it was refused.
@@ -62,6 +65,7 @@ pub(crate) fn arrive(
             request: Kept::Own(request),
             phase: Phase::Routed(attempt),
             best: None,
+            by_router: ByRouter::default(),
             is_answered: false,
             held: Worth::Hosts,
             overflowed: true,
@@ -111,7 +115,15 @@ fn refuse(
 
 impl Walk<'_> {
     /// Hands the first attempt, just begun, to the router.
-    pub(crate) fn route(&mut self, turn: &mut Turn<'_>) {
+    ///
+    /// `router_retries`: the shell stands behind the router, too, so that it can make the retries.
+    pub(crate) fn route(&mut self, router_retries: bool, turn: &mut Turn<'_>) {
+        let retries = if router_retries && self.steered.pool().retry.by == RetriesBy::Router {
+            self.router_retries()
+        } else {
+            None
+        };
+        self.stream.by_router.is_usable = retries.is_some();
         let Some(attempt) = self.stream.phase.routed() else {
             return; // It begins in this phase.
         };
@@ -123,6 +135,7 @@ impl Walk<'_> {
         turn.actions.push_back(Action::Route(Route {
             sending: self.sending(attempt),
             request: needs_request.then(|| self.stream.request.share()),
+            retries,
         }));
         self.await_first(turn);
     }
@@ -132,6 +145,7 @@ impl Walk<'_> {
         self.stream.request.completed();
         if let Phase::Routed(attempt) = &mut self.stream.phase {
             attempt.request_completed(turn.now);
+            self.stream.by_router.clock = turn.now;
             self.await_first(turn);
         }
     }
@@ -139,6 +153,13 @@ impl Walk<'_> {
     /// The answer's head is on its way to the client.
     pub(crate) fn first_answered(&mut self, answer: Answer, turn: &mut Turn<'_>) -> Flow {
         let was_answered = core::mem::replace(&mut self.stream.is_answered, true);
+        if self.stream.awaits_attempt() && !answer.is_upstreams() {
+            return self.router_gave_up(&answer, turn);
+        }
+        if let Some(veto) = self.stream.by_router.veto {
+            return self.router_agrees(veto, turn);
+        }
+        self.stream.by_router.is_usable = false;
         let Some(attempt) = self.stream.phase.first_ended() else {
             return if was_answered || self.stream.phase.is_answering() {
                 Flow::Continue // An answer of our own passes by.
@@ -147,10 +168,20 @@ impl Walk<'_> {
             };
         };
         let timed_out = answer.outcome == Outcome::Timeout;
-        match self.conclude(attempt, Via::Router, answer, turn) {
+        let next = self.conclude(attempt, Via::Router, answer, turn);
+        self.router_answered(next, timed_out, turn)
+    }
+
+    /// The answer of the router's attempt is on its way to the client, and this follows.
+    pub(super) fn router_answered(
+        &mut self,
+        next: Next,
+        timed_out: bool,
+        turn: &mut Turn<'_>,
+    ) -> Flow {
+        match next {
             Next::Others => {
-                let deadline = self.stream.exchange.deadline();
-                self.wait_until(Some(deadline), turn);
+                self.await_calls(turn);
                 Flow::Pause
             }
             Next::Again(delay) => {
@@ -193,12 +224,10 @@ impl Walk<'_> {
             self.give_up(first, Outcome::Timeout, turn);
             return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
         }
+        self.stream.by_router.is_usable = false;
         let silence = Answer::head(Outcome::Timeout);
         match self.conclude(first, Via::Call, silence, turn) {
-            Next::Others => {
-                let deadline = self.stream.exchange.deadline();
-                self.wait_until(Some(deadline), turn);
-            }
+            Next::Others => self.await_calls(turn),
             next => self.follow(next, turn),
         }
     }
@@ -238,7 +267,8 @@ impl Walk<'_> {
         let (pool, state) = (&self.steered.settings.pool, &self.steered.state);
         // A HEAD is not hedged: the host would not let the answer of a call keep its length without
         // a held answer to put it on.
-        if pool.retry.hedge.is_some() && request.method() != b"HEAD" {
+        let is_hedged = pool.retry.hedge.is_some() && attempt.number() == 1;
+        if is_hedged && request.method() != b"HEAD" {
             exchange.repeatability.obstacle = request.obstacle();
             self.stream.hedge_at = exchange.hedge_due(pool, state, attempt, turn.now);
         }
@@ -293,7 +323,7 @@ impl Walk<'_> {
     }
 
     /// Ends an attempt that will not be answered any more.
-    fn give_up(&mut self, attempt: Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn give_up(&mut self, attempt: Attempt, outcome: Outcome, turn: &mut Turn<'_>) {
         let request = Some(&mut self.stream.request);
         self.steered
             .record(self.stream.id, &attempt, request, outcome.into(), turn);
@@ -305,7 +335,15 @@ impl Walk<'_> {
 impl Stream {
     /// When something happens to the first attempt if it is not answered.
     pub(super) fn first_due(&self) -> Instant {
-        let due = self.first_deadline().min(self.silent_from());
+        if let Some(opening) = &self.by_router.opening {
+            return opening.until.min(self.exchange.deadline());
+        }
+        let mut due = self.first_deadline().min(self.silent_from());
+        if self.by_router.is_holding
+            && let Some(attempt) = self.phase.routed()
+        {
+            due = due.min(attempt.sent());
+        }
         self.hedge_at.map_or(due, |hedge| hedge.min(due))
     }
 

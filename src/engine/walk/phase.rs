@@ -9,6 +9,8 @@
 //!            └─ failed, hedges are under way ───────────────────────┘
 //! ```
 //!
+//! Where the router makes the retries, a failed attempt may also lead to `Routed` again.
+//!
 //! The phase owns the attempt that the router has. A transition that ends it hands it out, so that
 //! it is counted as ended exactly once.
 
@@ -20,8 +22,9 @@ use steerage_policy::time::Instant;
 /// The phase of one exchange.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The router has the first attempt, and hedges may be under way. Its answer moves the exchange
-    /// on, or a timer: a hedge, the write deadline, the deadline.
+    /// The router has an attempt, the first or one that it was asked to make, and hedges of the
+    /// first may be under way. Its answer moves the exchange on, or a timer: the end of its delay,
+    /// a hedge, the write deadline, the deadline.
     Routed(Attempt),
     /// The answer is held until a retry is due: a timer.
     Waiting,
@@ -50,7 +53,7 @@ pub(super) struct Pending {
 }
 
 impl Phase {
-    /// The first attempt, while the router has it.
+    /// The attempt that the router has.
     pub(super) const fn routed(&self) -> Option<&Attempt> {
         match self {
             Self::Routed(attempt) => Some(attempt),
@@ -67,6 +70,11 @@ impl Phase {
             return Some(attempt);
         }
         None
+    }
+
+    /// The router makes this attempt.
+    pub(super) fn route(&mut self, attempt: Attempt) {
+        *self = Self::Routed(attempt);
     }
 
     /// A retry will be due. Attempts have ended before.

@@ -30,30 +30,40 @@ impl Walk<'_> {
         self.stream.due = None;
         match &self.stream.phase {
             Phase::Waiting => self.retry(turn),
-            Phase::Routed(_) if turn.now < self.stream.first_deadline() => {
-                if turn.now < self.stream.silent_from() {
+            Phase::Routed(attempt) if turn.now < self.stream.first_deadline() => {
+                if self.stream.by_router.is_holding && turn.now >= attempt.sent() {
+                    self.release(turn);
+                } else if self.stream.by_router.opening.is_some() {
+                    self.opening_late(turn);
+                } else if turn.now < self.stream.silent_from() {
                     self.hedge(turn);
                 } else {
                     self.silent(turn);
                 }
             }
-            Phase::Routed(_) | Phase::Calling => self.time_is_up(turn),
+            Phase::Routed(_) => self.time_is_up(turn),
+            Phase::Calling => match self.stream.by_router.veto {
+                Some(veto) => self.enforce(veto, turn),
+                None => self.time_is_up(turn),
+            },
             Phase::Answering(_) => {}
         }
     }
 
     /// A retry is due.
     fn retry(&mut self, turn: &mut Turn<'_>) {
+        let obstacle = self.stream.request.obstacle();
         let exchange = &mut self.stream.exchange;
-        let denial = match self
-            .steered
-            .attempt(self.stream.id, exchange, self.rng, turn)
-        {
+        let attempt = match obstacle {
+            // The router could have made it.
+            Some(obstacle) => Err(obstacle),
+            None => (self.steered).attempt(self.stream.id, exchange, self.rng, turn),
+        };
+        let denial = match attempt {
             Ok(attempt) => {
-                let deadline = exchange.deadline();
                 self.stream.phase.call();
                 self.call(attempt, turn);
-                return self.wait_until(Some(deadline), turn);
+                return self.await_calls(turn);
             }
             Err(Denial::Deadline) => {
                 return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
@@ -93,7 +103,7 @@ impl Walk<'_> {
     }
 
     /// Makes the attempt a call.
-    fn call(&mut self, attempt: Attempt, turn: &mut Turn<'_>) {
+    pub(super) fn call(&mut self, attempt: Attempt, turn: &mut Turn<'_>) {
         self.stream.last = LastAttempt::sent(&attempt);
         let sending = self.sending(&attempt);
         let patience = self.stream.exchange.deadline().since(turn.now) + GRACE;
@@ -112,6 +122,12 @@ impl Walk<'_> {
             patience,
         };
         turn.actions.push_back(Action::Call(Box::new(call)));
+    }
+
+    /// Nothing is left to wait for but calls, and the deadline.
+    pub(super) fn await_calls(&mut self, turn: &mut Turn<'_>) {
+        let deadline = self.stream.exchange.deadline();
+        self.wait_until(Some(deadline), turn);
     }
 
     /// The host has not sent a call: its cluster is unknown, empty or full. The next attempt

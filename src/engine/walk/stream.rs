@@ -5,14 +5,16 @@ use core::time::Duration;
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::{Attempt, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
+use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
 
 use super::phase::Phase;
+use super::routing::ByRouter;
 use crate::action::CallId;
 use crate::answer::Answer;
 use crate::kept_bytes::{KeptBytes, Share};
+use crate::kept_request::Kept;
 use crate::names::{StreamId, StreamKey};
-use crate::request::Kept;
 use crate::settings::PoolIndex;
 
 /// What an answer is worth to the client, beside others to the same request.
@@ -42,9 +44,9 @@ impl Worth {
 /// How an attempt was made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
-    /// By the router: the first.
+    /// By the router, whose answer passes to the client or is held by the host.
     Router,
-    /// As a call: a retry or a hedge.
+    /// As a call: a retry or a hedge; or by the router, which has no answer to hold.
     Call,
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Stream {
     pub(super) is_answered: bool,
     /// What the answer that is held is worth.
     pub(super) held: Worth,
+    /// How the router stands with it, where that makes the retries.
+    pub(super) by_router: ByRouter,
     /// Whether the host itself has refused to send every attempt so far.
     pub(super) overflowed: bool,
     /// Its attempts that are calls and under way: a retry, or hedges beside the first attempt.
@@ -156,6 +160,15 @@ impl Stream {
         self.awaits_answer() && self.request.wants(size, budget)
     }
 
+    /// Why it cannot be sent again now, by whatever makes its next attempt.
+    pub(super) fn obstacle(&self) -> Option<Denial> {
+        if self.by_router.is_usable {
+            self.request.obstacle_by_router()
+        } else {
+            self.request.obstacle()
+        }
+    }
+
     /// Keeps `answer` if it is worth as much as what is kept, for then it is newer, or more. The
     /// router's answer is held by the host. One that the `budget` has no room for is dropped, and
     /// what is kept stays; `None`: it is given at once.
@@ -224,4 +237,4 @@ impl LastAttempt {
 }
 
 /// How early the host's timer may fire.
-const EARLY: Duration = Duration::from_millis(2);
+pub(super) const EARLY: Duration = Duration::from_millis(2);

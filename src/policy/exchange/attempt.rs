@@ -18,6 +18,8 @@ pub struct Attempt {
     pub(super) timeout: Duration,
     pub(super) tries_cool_down: bool,
     pub(super) scope: Option<Scope>,
+    /// Whether its endpoint had all the time for a first message, and has brought none.
+    pub(super) had_its_time: bool,
 }
 
 impl Attempt {
@@ -74,9 +76,24 @@ impl Attempt {
     /// attempt has failed by that. A call that is given up later had begun to answer: it is only
     /// longer than the exchange lasts.
     pub(crate) fn had_whole_read(&self, pool: &Pool, now: Instant) -> bool {
+        if self.had_its_time {
+            return true;
+        }
         let (read, took) = (pool.timeouts.read(), now.since(self.sent));
         let is_call = self.number > 1;
         self.timeout >= read && took + EARLY >= read && !(is_call && took > read + LATE)
+    }
+
+    /// The same, sent only at this time, which is before the exchange's `deadline`.
+    pub fn beginning(mut self, at: Instant, deadline: Instant) -> Self {
+        self.sent = self.sent.max(at);
+        self.timeout = self.timeout.min(deadline.since(self.sent));
+        self
+    }
+
+    /// Its answer has begun, and its endpoint had all the time that a first message may take.
+    pub const fn had_its_time(&mut self) {
+        self.had_its_time = true;
     }
 
     /// The client's request is complete only now: the endpoint's time starts here.

@@ -220,6 +220,7 @@ impl Exchange {
             timeout: pool.timeouts.read().min(self.deadline.since(now)),
             tries_cool_down: false,
             scope: self.scope,
+            had_its_time: false,
         }
     }
 

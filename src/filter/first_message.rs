@@ -1,0 +1,66 @@
+//! Callbacks of an attempt whose answer's head is held until its first message is there.
+
+use steerage_engine::Flow;
+
+use super::attempts::{attempt, performer};
+use super::classify;
+use super::contexts::{self, Head};
+use super::held_heads;
+use crate::host::{self, ContextId, Map};
+use crate::metrics::hostcall_refused;
+
+/// Part of a response's body has come: `size` bytes of it are held, or none was and these go on.
+pub(super) fn body(id: ContextId, size: usize, end: bool) -> Flow {
+    if !held_heads::any() {
+        return Flow::Continue;
+    }
+    match contexts::head(id) {
+        None | Some(Head::Free) => Flow::Continue,
+        Some(Head::Held(read)) => held_body(id, read, size, end),
+        Some(Head::Released(at)) => {
+            held_heads::body_follows(id, at);
+            Flow::Continue
+        }
+    }
+}
+
+fn held_body(id: ContextId, read: usize, size: usize, end: bool) -> Flow {
+    held_heads::body_came_by();
+    let Some((_, stream, plugin)) = contexts::stream_of(id) else {
+        return Flow::Continue;
+    };
+    let Some(key) = stream.key else {
+        return Flow::Continue;
+    };
+    let new = host::response_body(read, size.saturating_sub(read)).unwrap_or_else(|refused| {
+        hostcall_refused("to read an answer's body", refused);
+        Vec::new()
+    });
+    contexts::set_head(id, Head::Held(size));
+    let event = performer(&plugin, id, None)
+        .event(|worker, turn| worker.attempt_body(key, attempt(id), &new, end, turn));
+    released_unless(id, event.unwrap_or(Flow::Continue))
+}
+
+/// The trailers of a response have come.
+pub(super) fn trailers(id: ContextId) -> Flow {
+    if !held_heads::any() || !matches!(contexts::head(id), Some(Head::Held(_))) {
+        return Flow::Continue;
+    }
+    if let Some((_, stream, plugin)) = contexts::stream_of(id)
+        && let Some(key) = stream.key
+    {
+        let status = classify::grpc_status(Map::ResponseTrailers);
+        performer(&plugin, id, None)
+            .event(|worker, turn| worker.attempt_trailers(key, attempt(id), status, turn));
+    }
+    released_unless(id, Flow::Continue)
+}
+
+/// The head goes on, unless it is still held.
+fn released_unless(id: ContextId, flow: Flow) -> Flow {
+    if flow == Flow::Continue {
+        contexts::set_head(id, Head::Free);
+    }
+    flow
+}
