@@ -82,6 +82,14 @@ async fn moves_on(file: &str) -> Result<(), HarnessError> {
     }
     assert!(moved > 0, "{file}");
     assert_eq!((east.count(), west.count()), (moved, 6), "{file}");
+    let retries = envoy.stats(r"upstream_rq_retry$").await?;
+    let by_router: u64 = retries.values().sum();
+    let expected = if file.contains("router") { moved } else { 0 };
+    assert_eq!(
+        usize::try_from(by_router),
+        Ok(expected),
+        "{file}: {retries:?}"
+    );
 
     // A request of no pool goes by the last route, once, and the client's header has no effect.
     let answer = ask(&envoy, host, "/other").await?;
