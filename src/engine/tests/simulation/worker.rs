@@ -233,10 +233,15 @@ impl Worker {
                         log.changes += 1;
                         log.lost += 1;
                     }
-                    Trouble::NoSlot => {}
+                    Trouble::NoSlot | Trouble::RetryElsewhere => {}
                 }
             }
-            Action::Publish(_)
+            // Calls make the retries here.
+            Action::Retry(_)
+            | Action::Send(_)
+            | Action::Release(_)
+            | Action::ReleaseAnswer(_)
+            | Action::Publish(_)
             | Action::Durations(..)
             | Action::AttemptEnded(_)
             | Action::Debug(_) => {}

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use steerage_engine::action::{Account, CallId};
+use steerage_engine::action::{Account, CallId, Mark, RouterRetries, Sending};
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::request::Request;
@@ -207,11 +207,35 @@ impl Driver {
                 let sending = route.sending;
                 let to = self.name(sending.endpoint);
                 format!(
-                    "route {} to {to}, {} ms",
+                    "route {} to {to}, {} ms{}",
                     sending.stream.0,
-                    sending.timeout.as_millis()
+                    sending.timeout.as_millis(),
+                    route.retries.map(allowed).unwrap_or_default()
                 )
             }
+            Action::Retry(retry) => {
+                let Sending {
+                    endpoint, number, ..
+                } = retry.sending;
+                let how = match retry.mark {
+                    Mark::None => String::new(),
+                    Mark::AtHand => ", marked".to_owned(),
+                    Mark::Held(id) => format!(", marked and released {}", id.0),
+                };
+                format!("retry to {}, attempt {number}{how}", self.name(endpoint))
+            }
+            Action::Send(route) => {
+                let sending = route.sending;
+                assert!(route.request.is_some(), "a retry's headers are made anew");
+                format!(
+                    "send to {}, {} ms, attempt {}",
+                    self.name(sending.endpoint),
+                    sending.timeout.as_millis(),
+                    sending.number
+                )
+            }
+            Action::Release(id) => format!("release {}", id.0),
+            Action::ReleaseAnswer(id) => format!("release answer {}", id.0),
             Action::Call(call) => {
                 let sending = call.sending;
                 self.calls.push(call.id);
@@ -245,6 +269,24 @@ impl Driver {
         let pool = &self.settings.pool(only_pool()).unwrap().pool;
         &pool.endpoint(endpoint).unwrap().name
     }
+}
+
+/// What the router is told of its retries.
+fn allowed(retries: RouterRetries) -> String {
+    let RouterRetries {
+        only_connecting,
+        connecting,
+        resets,
+        most,
+    } = retries;
+    let kinds = [
+        (!only_connecting, "marked"),
+        (connecting, "refused"),
+        (resets && !only_connecting, "broken"),
+    ];
+    let kinds = kinds.into_iter().filter(|(is_one, _)| *is_one);
+    let kinds: Vec<_> = kinds.map(|(_, kind)| kind).collect();
+    format!(", {most} retries of {}", kinds.join(" "))
 }
 
 /// What a client is told: the stream, the number of attempts, and why it gets no more.

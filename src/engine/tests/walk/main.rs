@@ -10,6 +10,7 @@
 //! | [`bodies`] | requests with bodies and trailers |
 //! | [`keeping`] | how much of bodies and answers is kept |
 //! | [`silence`] | the host does not end an attempt whose time is over |
+//! | [`by_router`] | the router makes the retries, and the shell stands behind it, too |
 //! | [`seeds`] | the same seed gives the same actions |
 
 #![expect(
@@ -20,6 +21,7 @@
 
 mod attempts;
 mod bodies;
+mod by_router;
 mod keeping;
 mod leaving;
 mod seeds;
