@@ -29,7 +29,13 @@ for version in "$@"; do
     export ENVOY
     # Envoy compiles the module and configures the filter, which is most of its start.
     took=$({ time "$ENVOY" --mode validate -c envoy/envoy.yaml >"$log" 2>&1; } 2>&1) || { cat "$log" >&2; exit 1; }
-    if ! cargo test --locked --test e2e -- "${only[@]}" >"$log" 2>&1; then
+    arguments=("${only[@]}")
+    # Envoy's router moves a retry to another cluster from 1.39 on.
+    if [[ "$(printf '%s\n' 1.39 "$version" | sort -V | head -n 1)" != 1.39 ]]; then
+        mapfile -t arguments < <(printf '%s\n' "${only[@]}" | grep -v -e "^router::" -e "^router_sample::")
+        [[ ${#only[@]} -gt 0 ]] || arguments=(--skip router:: --skip router_sample::)
+    fi
+    if ! cargo test --locked --test e2e -- "${arguments[@]}" >"$log" 2>&1; then
         failed=1
         cat "$log" >&2
     fi

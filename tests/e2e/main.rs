@@ -53,6 +53,7 @@ mod quickstart;
 mod reload;
 mod restraint;
 mod retry_rules;
+mod router;
 mod router_sample;
 mod shares;
 mod sharing;

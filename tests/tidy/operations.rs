@@ -190,8 +190,8 @@ fn smoke_tests_are_tests() {
         .collect();
     assert!(!names.is_empty());
     let unknown = names.iter().filter(|name| {
-        let (module, test) = name.split_once("::").unwrap();
-        let text = document(&format!("tests/e2e/{module}.rs"));
+        let (module, test) = name.rsplit_once("::").unwrap();
+        let text = document(&format!("tests/e2e/{}.rs", module.replace("::", "/")));
         !text.contains(&format!("#[test]\nfn {test}() {{"))
     });
     none(
