@@ -48,6 +48,9 @@ pub enum Action {
     /// An attempt that the router has begun is about to be sent: its request gets what differs from
     /// the attempt before.
     Send(Route),
+    /// The next attempt of the router goes there, if there is one: said with the request of the one
+    /// that is about to be sent, because the route reads it there.
+    Plan(PoolIndex, EndpointIndex),
     /// The request of an attempt, which was held, goes on.
     Release(AttemptId),
     /// The answer of an attempt, which was held, goes on.
@@ -200,6 +203,8 @@ pub struct Given {
     pub answer: Answer,
     /// Whether the client has asked for the head only.
     pub is_head: bool,
+    /// Whether an answer is held that this replaces; otherwise none has come.
+    pub is_held: bool,
     /// The answer's part of the worker's budget, until it is given.
     #[expect(dead_code, reason = "it ends with the answer")]
     pub(crate) share: Option<Share>,

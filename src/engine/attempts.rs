@@ -10,6 +10,7 @@ use steerage_policy::outcome::GrpcStatus;
 use crate::action::Flow;
 use crate::answer::Answer;
 use crate::names::{AttemptId, StreamKey};
+use crate::settings::RouterRetry;
 use crate::turn::Turn;
 use crate::walk::{Destination, OpeningBody, Stream};
 use crate::worker::Worker;
@@ -18,8 +19,8 @@ impl Worker {
     /// Says whether the shell stands behind the router, so that it can make the retries of pools
     /// that want it to. At first it does not, and all retries are calls. Requests under way stay as
     /// they are.
-    pub const fn let_router_retry(&mut self, ready: bool) {
-        self.router_retries = ready;
+    pub const fn let_router_retry(&mut self, how: RouterRetry) {
+        self.router_retry = how;
     }
 
     /// Where the router is to send the attempt that it begins next, if that is a retry.

@@ -75,6 +75,18 @@ impl PoolSettings {
     }
 }
 
+/// Whether the router can make retries, and how it learns where they go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouterRetry {
+    /// It cannot: calls make them.
+    #[default]
+    No,
+    /// It is told when the attempt before has failed.
+    Told,
+    /// It has to be told before the attempt before is sent.
+    Planned,
+}
+
 /// Position of a pool in the settings, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PoolIndex(u16);

@@ -23,7 +23,7 @@ use crate::kept_bytes::KeptBytes;
 use crate::names::{StreamId, StreamKey};
 use crate::pool::SteeredPool;
 use crate::request::{Chunk, Request};
-use crate::settings::{PoolIndex, Settings};
+use crate::settings::{PoolIndex, RouterRetry, Settings};
 use crate::timers::Timers;
 use crate::turn::Turn;
 use crate::walk::{self, Call, End, Stream, Walk};
@@ -41,7 +41,7 @@ pub struct Worker {
     judged: Instant,
     timers: Timers,
     /// Whether the shell stands behind the router, too, so that it can make the retries.
-    pub(crate) router_retries: bool,
+    pub(crate) router_retry: RouterRetry,
     /// Not `SmallRng`, which is another generator natively: the same seed decides alike everywhere.
     pub(crate) rng: Xoshiro256PlusPlus,
 }
@@ -89,7 +89,7 @@ impl Worker {
                 .collect(),
             calls: Slab::new(),
             timers: Timers::new(settings.sync_interval),
-            router_retries: false,
+            router_retry: RouterRetry::No,
             rng,
         }
     }
@@ -155,7 +155,7 @@ impl Worker {
             timers: &mut self.timers,
             rng: &mut self.rng,
         };
-        walk.route(self.router_retries, turn);
+        walk.route(self.router_retry, turn);
         Some(key)
     }
 

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use steerage_engine::action::{self, Check, Route, RouterRetries, Sending};
 use steerage_engine::request::Request;
-use steerage_policy::endpoint::Endpoint;
+use steerage_engine::settings::PoolIndex;
+use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::matching::RequestHead as _;
 use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::retry::first_message::{CommitOn, FirstMessage};
@@ -85,6 +86,17 @@ pub(super) fn again(plugin: &Plugin, route: &Route) {
     set(ATTEMPT_COUNT, attempts(route.sending.number).as_bytes());
     set(TIME_LEFT, milliseconds(pool, &route.sending).as_bytes());
     edit(plugin, pool, route);
+}
+
+/// Tells the route where the attempt after the one at hand goes, if there is one.
+pub(super) fn plan(plugin: &Plugin, pool: PoolIndex, endpoint: EndpointIndex) {
+    let endpoint = plugin.pool(pool).and_then(|pool| pool.endpoint(endpoint));
+    if let Some(endpoint) = endpoint {
+        let (name, cluster) = (&plugin.settings.cluster_header, &endpoint.cluster);
+        if let Err(refused) = host::set_header(Map::Request, name, cluster.as_bytes()) {
+            hostcall_refused("to say where a retry goes", refused);
+        }
+    }
 }
 
 /// The path that an endpoint is asked for.

@@ -10,6 +10,7 @@ use super::contexts::{self, Head};
 use super::held_heads;
 use super::perform::Performer;
 use super::plugin::Plugin;
+use super::router;
 use super::stream_name;
 use crate::host::{self, ContextId};
 
@@ -33,7 +34,7 @@ pub(super) fn request_headers(id: ContextId) -> Flow {
         .flatten();
     let planned = planned.and_then(|endpoint| plugin.pool(key.pool())?.endpoint(endpoint));
     let destination = match planned {
-        Some(endpoint) if host::property(&CLUSTER) != endpoint.cluster.as_bytes() => {
+        Some(endpoint) if host::property(&router::CLUSTER) != endpoint.cluster.as_bytes() => {
             Destination::Elsewhere
         }
         _ => Destination::AsPlanned,
@@ -101,9 +102,6 @@ pub(super) fn performer(plugin: &Plugin, context: ContextId, status: Option<u16>
         status,
     }
 }
-
-/// The cluster that the router has chosen.
-const CLUSTER: [&str; 2] = ["xds", "cluster_name"];
 
 /// The address that an attempt's connection was made from.
 const LOCAL_ADDRESS: [&str; 2] = ["upstream", "local_address"];

@@ -26,6 +26,10 @@ fn number(flow: Flow) -> u32 {
     }
 }
 
+/// The head is held, and the host keeps what follows to itself: behind the router, where heads of
+/// answers are held otherwise, a body that goes on would let its head go on.
+const HOLD_ALL: u32 = 4;
+
 /// The version of the ABI that this module speaks: its name says it.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
@@ -85,7 +89,11 @@ extern "C" fn proxy_on_http_call_response(
 extern "C" fn proxy_on_request_headers(stream: ContextId, _count: usize, end: u32) -> u32 {
     #[cfg(feature = "sabotage")]
     super::sabotage::obey();
-    number(streams::request_headers(stream, end != 0))
+    let flow = streams::request_headers(stream, end != 0);
+    if flow == Flow::Pause && contexts::is_attempt(stream) {
+        return HOLD_ALL;
+    }
+    number(flow)
 }
 
 /// Part of a request's body has arrived.

@@ -192,18 +192,23 @@ pub(super) fn stream_of(attempt: ContextId) -> Option<(ContextId, Stream, Rc<Plu
     })
 }
 
-/// What is known of the head of an attempt's answer; `None`: there is no such attempt.
-pub(super) fn head(attempt: ContextId) -> Option<Head> {
-    CONTEXTS.with_borrow(|contexts| Some(contexts.attempts.get(&attempt)?.head))
+/// What is known of an attempt; `None`: there is none of that number.
+pub(super) fn attempt(id: ContextId) -> Option<Attempt> {
+    CONTEXTS.with_borrow(|contexts| contexts.attempts.get(&id).copied())
+}
+
+/// Changes what is known of an attempt.
+pub(super) fn change_attempt(id: ContextId, change: impl FnOnce(&mut Attempt)) {
+    CONTEXTS.with_borrow_mut(|contexts| {
+        if let Some(attempt) = contexts.attempts.get_mut(&id) {
+            change(attempt);
+        }
+    });
 }
 
 /// Changes what is known of the head of an attempt's answer.
 pub(super) fn set_head(attempt: ContextId, head: Head) {
-    CONTEXTS.with_borrow_mut(|contexts| {
-        if let Some(attempt) = contexts.attempts.get_mut(&attempt) {
-            attempt.head = head;
-        }
-    });
+    change_attempt(attempt, |attempt| attempt.head = head);
 }
 
 /// Forgets an attempt. `false`: there is none of that number.

@@ -14,7 +14,7 @@ pub(super) fn body(id: ContextId, size: usize, end: bool) -> Flow {
     if !held_heads::any() {
         return Flow::Continue;
     }
-    match contexts::head(id) {
+    match contexts::attempt(id).map(|attempt| attempt.head) {
         None | Some(Head::Free) => Flow::Continue,
         Some(Head::Held(read)) => held_body(id, read, size, end),
         Some(Head::Released(at)) => {
@@ -44,7 +44,7 @@ fn held_body(id: ContextId, read: usize, size: usize, end: bool) -> Flow {
 
 /// The trailers of a response have come.
 pub(super) fn trailers(id: ContextId) -> Flow {
-    if !held_heads::any() || !matches!(contexts::head(id), Some(Head::Held(_))) {
+    if !held_heads::any() || !is_held(id) {
         return Flow::Continue;
     }
     if let Some((_, stream, plugin)) = contexts::stream_of(id)
@@ -63,4 +63,9 @@ fn released_unless(id: ContextId, flow: Flow) -> Flow {
         contexts::set_head(id, Head::Free);
     }
     flow
+}
+
+fn is_held(id: ContextId) -> bool {
+    let attempt = contexts::attempt(id);
+    attempt.is_some_and(|attempt| matches!(attempt.head, Head::Held(_)))
 }

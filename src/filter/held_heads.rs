@@ -80,7 +80,7 @@ pub(super) fn body_follows(id: ContextId, released: Instant) {
 
 /// A head that was held is released by the timer.
 pub(super) fn released(id: ContextId) {
-    if let Some(Head::Held(0)) = contexts::head(id) {
+    if let Some(Head::Held(0)) = contexts::attempt(id).map(|attempt| attempt.head) {
         contexts::set_head(id, Head::Released(host::now()));
     } else {
         contexts::set_head(id, Head::Free);

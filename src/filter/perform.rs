@@ -81,6 +81,7 @@ impl Performer<'_> {
             }
             Action::Retry(retry) => self.retry(&retry),
             Action::Send(route) => attempt_headers::again(plugin, &route),
+            Action::Plan(pool, endpoint) => attempt_headers::plan(plugin, pool, endpoint),
             Action::Release(attempt) => {
                 let attempt = contexts::attempt_id(attempt);
                 // Only what lives may be resumed: the host remembers the others for a while.
@@ -105,6 +106,9 @@ impl Performer<'_> {
             }),
             Action::Give(given) => self.on_behalf_of(given.account.stream, || {
                 self.give(&given).or_else(|refused| {
+                    if !given.is_held {
+                        return Err(refused);
+                    }
                     hostcall_refused("to answer a client", refused);
                     // The answer that is held is better than none.
                     host::resume_response()
@@ -295,7 +299,7 @@ impl Performer<'_> {
         }
         let edits = intercept(pool, account, status, &headers);
         edits.apply(&mut headers);
-        if given.is_head {
+        if given.is_head && given.is_held {
             // The host would take the length of a body that is not there off a reply of ours. The
             // answer that is held has no body either, so it can take on the new head as it is.
             let status = status.to_string();

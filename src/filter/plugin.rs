@@ -12,7 +12,7 @@ use rustc_hash::FxBuildHasher;
 use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_engine::action::CallId;
-use steerage_engine::settings::{PoolIndex, PoolSettings, Settings};
+use steerage_engine::settings::{PoolIndex, PoolSettings, RouterRetry, Settings};
 use steerage_engine::{Actions, KeptBytes, StreamId, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::pool::Pool;
@@ -59,8 +59,8 @@ pub(super) struct Plugin {
     edits: RefCell<HashMap<StreamId, Edits, FxBuildHasher>>,
     /// The header of an answer by which the router makes another attempt. No upstream can know it.
     pub(super) retry_mark: Box<str>,
-    /// Whether the host's configuration has been found to lack what retries by the router need.
-    pub(super) router_fails: Cell<bool>,
+    /// What is known of how the router can make retries, if it can.
+    pub(super) router_retry: Cell<RouterRetry>,
     /// Whether it has been said why calls make the retries that the router was to make.
     pub(super) has_warned_of_router: Cell<bool>,
     pub(super) timer: Cell<Timer>,
@@ -148,7 +148,7 @@ impl Plugin {
             calls: RefCell::default(),
             edits: RefCell::default(),
             retry_mark: format!("x-steerage-retry-{vm:08x}").into(),
-            router_fails: Cell::new(false),
+            router_retry: Cell::new(RouterRetry::Told),
             has_warned_of_router: Cell::new(false),
             timer: Cell::default(),
         }

@@ -7,6 +7,7 @@
 //! retry. In both cases the request goes on by calls, and so do all that follow.
 
 use steerage_engine::StreamKey;
+use steerage_engine::settings::RouterRetry;
 
 use super::contexts;
 use super::plugin::Plugin;
@@ -15,10 +16,14 @@ use crate::metrics::{InternalError, hostcall_refused};
 
 /// Roots have come or gone: tells all workers whether the router can make the retries.
 pub(super) fn refresh() {
-    let ready = contexts::stands_behind_router();
+    let stands_there = contexts::stands_behind_router();
     for plugin in contexts::plugins() {
-        let ready = ready && !plugin.router_fails.get();
-        plugin.with_worker(|worker| worker.let_router_retry(ready));
+        let how = if stands_there {
+            plugin.router_retry.get()
+        } else {
+            RouterRetry::No
+        };
+        plugin.with_worker(|worker| worker.let_router_retry(how));
     }
 }
 
@@ -33,9 +38,14 @@ pub(super) fn answered(plugin: &Plugin, key: StreamKey) -> bool {
     {
         hostcall_refused("to remove the mark of a retry", refused);
     }
+    let retry = plugin.with_worker(|worker| worker.retry_goes_to(key));
+    if retry.flatten().is_some() && host::property(&CLUSTER).is_empty() {
+        retried_nowhere(plugin);
+    }
     let lacks = plugin.with_worker(|worker| worker.lacks_attempt(key));
     if lacks == Some(true) && host::property(&["response", "code_details"]) == b"via_upstream" {
-        give_up(plugin, NO_ATTEMPTS);
+        leave_to(RouterRetry::No, plugin);
+        warn(plugin, NO_ATTEMPTS);
     }
     is_marked
 }
@@ -48,16 +58,26 @@ pub(super) fn passed_by(plugin: &Plugin) {
     }
 }
 
-/// The host sends retries elsewhere than they are to go.
-pub(super) fn retried_elsewhere(plugin: &Plugin) {
-    give_up(plugin, NO_REFRESH);
+/// The host has no cluster for a retry: it reads the routing header for each attempt, and that has
+/// been removed. It can be written again before an attempt is sent, and not after, so retries are
+/// planned ahead from now on.
+fn retried_nowhere(plugin: &Plugin) {
+    if plugin.router_retry.get() == RouterRetry::Told {
+        leave_to(RouterRetry::Planned, plugin);
+    } else {
+        retried_elsewhere(plugin);
+    }
 }
 
-/// Leaves all retries to calls from now on, and says why.
-fn give_up(plugin: &Plugin, lacks: &str) {
-    plugin.router_fails.set(true);
-    plugin.with_worker(|worker| worker.let_router_retry(false));
-    warn(plugin, lacks);
+/// The host sends a retry elsewhere than it is to go: where it went before.
+pub(super) fn retried_elsewhere(plugin: &Plugin) {
+    leave_to(RouterRetry::No, plugin);
+    warn(plugin, NO_REFRESH);
+}
+
+fn leave_to(how: RouterRetry, plugin: &Plugin) {
+    plugin.router_retry.set(how);
+    plugin.with_worker(|worker| worker.let_router_retry(how));
 }
 
 fn warn(plugin: &Plugin, lacks: &str) {
@@ -73,4 +93,7 @@ const NO_ATTEMPTS: &str = "the `attempts` filter is missing: load the module a s
 
 const NO_REFRESH: &str = "a retry went to another cluster than it was to: give the route's retry_policy \
      refresh_cluster_on_retry: true (Envoy 1.39 and later), and a cluster specifier that follows the filter state \
-     wasm.steerage.next and lists every endpoint";
+     wasm.steerage.next and lists every endpoint, or one that follows the routing header";
+
+/// The cluster that the router has chosen.
+pub(super) const CLUSTER: [&str; 2] = ["xds", "cluster_name"];

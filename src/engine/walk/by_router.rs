@@ -30,16 +30,14 @@
 use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::exchange::Attempt;
-use steerage_policy::outcome::{Class, Neutral, Outcome};
-use steerage_policy::retry::reason::Denial;
+use steerage_policy::outcome::Outcome;
 
 use super::conclude::{Next, Walk};
 use super::first_message::OpeningBody;
 use super::phase::Phase;
 use super::routing::{Arriving, Destination, Veto};
 use super::stream::{EARLY, LastAttempt, Stream, Via, Worth};
-use crate::action::{Action, Flow, Mark, Retry, Route, RouterRetries, Trouble};
+use crate::action::{Action, Flow, Mark, Retry, Route, RouterRetries};
 use crate::answer::Answer;
 use crate::names::AttemptId;
 use crate::turn::Turn;
@@ -87,6 +85,7 @@ impl Walk<'_> {
         by_router.clock = turn.now;
         if !is_retry {
             by_router.current = Some(id);
+            self.plan(turn);
             return Flow::Continue;
         }
         if destination == Destination::Elsewhere {
@@ -101,6 +100,7 @@ impl Walk<'_> {
             request: Some(self.stream.request.share()),
             retries: None,
         }));
+        self.plan(turn);
         self.await_first(turn);
         if is_holding {
             Flow::Pause
@@ -109,61 +109,17 @@ impl Walk<'_> {
         }
     }
 
-    /// The host does not send retries where they are to go, or has none for them: the attempt that
-    /// is due becomes a call.
-    fn stay_by_calls(&mut self, turn: &mut Turn<'_>) -> Flow {
-        turn.actions
-            .push_back(Action::Trouble(Trouble::RetryElsewhere));
-        if !self.call_instead(turn) {
-            let outcome = Outcome::ConnectFailure;
-            let answer = Answer::of_host(outcome);
-            self.stream
-                .keep_better(Via::Call, answer, Worth::Hosts, None);
-            self.stream.phase.call();
-            self.stream.by_router.veto = Some(Veto {
-                outcome,
-                expired: false,
-            });
-            self.wait_until(Some(turn.now), turn);
+    /// Settles where the attempt after the one that begins would go, if the router has to know now.
+    fn plan(&mut self, turn: &mut Turn<'_>) {
+        if !self.stream.by_router.is_planned {
+            return;
         }
-        Flow::Pause
-    }
-
-    /// The attempt that the router was to make next has not been sent and is not going to be: it
-    /// becomes a call, if its request can be one. `false`: it cannot, and has ended.
-    fn call_instead(&mut self, turn: &mut Turn<'_>) -> bool {
-        self.stream.by_router.is_usable = false;
-        let Some(attempt) = self.stream.phase.first_ended() else {
-            return false; // It is called while the router has the attempt.
-        };
-        let obstacle = self.stream.request.obstacle();
-        if let Some(denial) = obstacle {
-            self.not_sent(attempt, denial, turn);
-            return false;
-        }
-        if turn.now < attempt.sent() {
-            self.stream.phase.route(attempt);
-            self.stream.by_router.is_holding = true;
-            self.await_first(turn);
-        } else {
-            self.call_now(attempt, turn);
-        }
-        true
-    }
-
-    /// Makes an attempt that has begun already a call.
-    fn call_now(&mut self, attempt: Attempt, turn: &mut Turn<'_>) {
-        self.call(attempt, turn);
-        self.await_calls(turn);
-    }
-
-    /// An attempt that was decided on cannot be made.
-    fn not_sent(&mut self, attempt: Attempt, denial: Denial, turn: &mut Turn<'_>) {
-        self.give_up(attempt, Outcome::Neutral(Neutral::Overflow), turn);
+        let (pool, state) = (&self.steered.settings.pool, &mut self.steered.state);
         let exchange = &mut self.stream.exchange;
-        exchange.deny(&mut self.steered.state, denial);
-        exchange.answered(&mut self.steered.state, Class::Failure, turn.now);
-        self.stream.phase.answer(None);
+        if let Some(endpoint) = exchange.plan(pool, state, turn.now, self.rng) {
+            turn.actions
+                .push_back(Action::Plan(self.steered.index, endpoint));
+        }
     }
 
     /// The answer to an attempt of the router's has begun. It goes on to the router, marked if that
@@ -277,15 +233,20 @@ impl Walk<'_> {
     /// Has the router make the next attempt, after this delay. `false`: it is left to a call.
     fn retry_by_router(&mut self, delay: Duration, mark: Mark, turn: &mut Turn<'_>) -> bool {
         let stream = &mut *self.stream;
+        let (by_router, exchange) = (&mut stream.by_router, &mut stream.exchange);
         let is_long = delay > self.steered.pool().timeouts.read() / 4;
-        if !stream.by_router.is_usable || (is_long && stream.request.obstacle().is_none()) {
-            stream.by_router.is_usable = false;
-            return false;
-        }
-        let exchange = &mut stream.exchange;
-        let Ok(attempt) = self.steered.attempt(stream.id, exchange, self.rng, turn) else {
+        let can_wait = !is_long || stream.request.obstacle().is_some();
+        let knows_where = exchange.has_plan() || !by_router.is_planned;
+        let attempt = if by_router.is_usable && can_wait && knows_where {
+            let attempt = self.steered.attempt(stream.id, exchange, self.rng, turn);
+            attempt.ok()
+        } else {
+            None
+        };
+        exchange.drop_plan();
+        let Some(attempt) = attempt else {
             // What becomes available meanwhile a call may still reach.
-            stream.by_router.is_usable = false;
+            by_router.is_usable = false;
             return false;
         };
         let attempt = attempt.beginning(turn.now + delay, exchange.deadline());
@@ -354,19 +315,6 @@ impl Walk<'_> {
             expired: veto.expired,
         };
         self.router_answered(next, veto.outcome == Outcome::Timeout, turn)
-    }
-
-    /// The router answers the client in place of the attempt that it was to make: a limit of its
-    /// own is reached. `answer` is its word, or the answer before, which then goes on.
-    pub(super) fn router_gave_up(&mut self, answer: &Answer, turn: &mut Turn<'_>) -> Flow {
-        self.stream.held = Worth::of(answer, true);
-        if self.call_instead(turn) {
-            return Flow::Pause;
-        }
-        let account = self.account(None, turn.now);
-        turn.actions.push_back(Action::Pass(account));
-        self.answered(turn);
-        Flow::Continue
     }
 }
 

@@ -29,6 +29,7 @@ impl Walk<'_> {
                 answer: *best.answer,
                 share: best.share,
                 is_head: self.stream.request.method() == b"HEAD",
+                is_held: self.stream.is_answered,
             })),
         });
         self.answered(turn);

@@ -27,6 +27,7 @@ use crate::kept_request::Kept;
 use crate::names::StreamId;
 use crate::pool::SteeredPool;
 use crate::request::Request;
+use crate::settings::RouterRetry;
 use crate::turn::Turn;
 
 /// A request has arrived: its stream with the first attempt begun, or `None` if it was refused.
@@ -116,14 +117,16 @@ fn refuse(
 impl Walk<'_> {
     /// Hands the first attempt, just begun, to the router.
     ///
-    /// `router_retries`: the shell stands behind the router, too, so that it can make the retries.
-    pub(crate) fn route(&mut self, router_retries: bool, turn: &mut Turn<'_>) {
-        let retries = if router_retries && self.steered.pool().retry.by == RetriesBy::Router {
+    /// `router_retry`: whether the router can make the retries.
+    pub(crate) fn route(&mut self, router_retry: RouterRetry, turn: &mut Turn<'_>) {
+        let can_retry = router_retry != RouterRetry::No;
+        let retries = if can_retry && self.steered.pool().retry.by == RetriesBy::Router {
             self.router_retries()
         } else {
             None
         };
         self.stream.by_router.is_usable = retries.is_some();
+        self.stream.by_router.is_planned = router_retry == RouterRetry::Planned;
         let Some(attempt) = self.stream.phase.routed() else {
             return; // It begins in this phase.
         };

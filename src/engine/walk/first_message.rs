@@ -65,7 +65,7 @@ impl Walk<'_> {
             scanner: body.kind.map(|kind| Scanner::new(kind, &first.rules)),
             until,
             latest: turn.now + most,
-            fails_late: body.is_seen,
+            fails_late: body.is_seen || most <= UNPROVEN,
         });
         self.wait_until(Some(until.min(self.stream.exchange.deadline())), turn);
         Flow::Pause

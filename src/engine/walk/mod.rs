@@ -4,7 +4,8 @@
 //! is the one place where an attempt ends; [`first_attempt`] is what happens while the router has
 //! the first attempt, [`retries`] what happens when others are due or answered, [`by_router`] what
 //! happens where the router makes them, with what [`routing`] keeps of it and [`first_message`]
-//! waits for; [`closing`] how the client is answered, [`ending`] what the end of its answer says.
+//! waits for, and [`fallback`] for what the router does not do; [`closing`] how the client is
+//! answered, [`ending`] what the end of its answer says.
 
 mod phase;
 mod routing;
@@ -16,6 +17,7 @@ mod conclude;
 
 mod closing;
 mod ending;
+mod fallback;
 mod first_attempt;
 mod first_message;
 mod retries;

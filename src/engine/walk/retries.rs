@@ -54,6 +54,7 @@ impl Walk<'_> {
     fn retry(&mut self, turn: &mut Turn<'_>) {
         let obstacle = self.stream.request.obstacle();
         let exchange = &mut self.stream.exchange;
+        exchange.drop_plan();
         let attempt = match obstacle {
             // The router could have made it.
             Some(obstacle) => Err(obstacle),

@@ -12,6 +12,8 @@ use crate::names::AttemptId;
 pub(super) struct ByRouter {
     /// Whether it may make the next attempt. Once it may not, calls go on to the end.
     pub(super) is_usable: bool,
+    /// Whether it has to be told where an attempt goes before the one before is sent.
+    pub(super) is_planned: bool,
     /// The attempt that it has begun and that has not been answered.
     pub(super) current: Option<AttemptId>,
     /// When the router began it, or had the whole request, if that is later: its own clock.
@@ -31,6 +33,7 @@ impl Default for ByRouter {
     fn default() -> Self {
         Self {
             is_usable: false,
+            is_planned: false,
             current: None,
             clock: Instant::ORIGIN,
             is_holding: false,

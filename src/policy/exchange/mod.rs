@@ -19,6 +19,7 @@
 
 pub(crate) mod attempt;
 mod failures;
+mod plan;
 pub(crate) mod tried;
 
 use core::time::Duration;
@@ -57,6 +58,8 @@ pub struct Exchange {
     tried: Tried,
     failures: Failures,
     attempts: u8,
+    /// Where the next attempt has to go, if that had to be settled before.
+    planned: Option<EndpointIndex>,
     /// The delay before the newest attempt.
     waited: Duration,
     /// Why the next attempt is made, if there is one.
@@ -93,6 +96,7 @@ impl Exchange {
             tried: Tried::default(),
             failures: Failures::default(),
             attempts: 0,
+            planned: None,
             waited: Duration::ZERO,
             trigger: Trigger::Status,
             denial: None,
@@ -172,7 +176,10 @@ impl Exchange {
             None
         };
         let endpoint = trial
-            .or_else(|| balance::choose(balancer, &candidates, self.key, now, rng))
+            .or_else(|| match self.planned {
+                Some(planned) => candidates.contains(planned).then_some(planned),
+                None => balance::choose(balancer, &candidates, self.key, now, rng),
+            })
             .ok_or_else(|| {
                 if candidates.overloaded() {
                     Denial::Overloaded

@@ -238,6 +238,7 @@ impl Worker {
             }
             // Calls make the retries here.
             Action::Retry(_)
+            | Action::Plan(..)
             | Action::Send(_)
             | Action::Release(_)
             | Action::ReleaseAnswer(_)

@@ -235,6 +235,7 @@ impl Driver {
                 )
             }
             Action::Release(id) => format!("release {}", id.0),
+            Action::Plan(_, endpoint) => format!("plan {}", endpoint.position()),
             Action::ReleaseAnswer(id) => format!("release answer {}", id.0),
             Action::Call(call) => {
                 let sending = call.sending;

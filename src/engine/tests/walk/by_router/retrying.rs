@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use steerage_engine::Flow;
+use steerage_engine::settings::RouterRetry;
 use steerage_policy::outcome::{GrpcStatus, Kind, Outcome};
 use steerage_policy::retry::backoff::Delays;
 use steerage_policy::retry::idempotency::Methods;
 
-use super::router::{OK, UNAVAILABLE, by_router, driver, grpc, posting, routed};
+use super::router::{OK, UNAVAILABLE, by_router, driver, grpc, posting, routed, seeded_as};
 use crate::driver::{Driver, NOTHING, SEED, get, pool, request};
 
 /// What goes on, and nothing to be done.
@@ -242,4 +243,21 @@ fn an_attempt_that_was_given_up_changes_nothing_any_more() {
     driver.answered(110, key, 2, OK);
     assert_eq!(driver.arrives(110, key).1, ["pass 7 after 2"]);
     driver.over(120, key);
+}
+
+#[test]
+fn a_retry_that_has_to_be_planned_goes_where_it_was_to_go_or_to_a_call() {
+    let mut driver = seeded_as(by_router(), SEED, RouterRetry::Planned);
+    let key = driver.request(0, 1, get()).0.unwrap();
+    let (flow, lines) = driver.begins(0, key, 1);
+    assert_eq!(
+        (flow, &*lines),
+        (Flow::Continue, &["plan 1".to_owned()][..])
+    );
+    let (flow, lines) = driver.answered(5, key, 1, UNAVAILABLE);
+    assert_eq!(flow, Flow::Continue);
+    assert!(
+        lines.iter().any(|line| line.starts_with("retry to b")),
+        "{lines:?}"
+    );
 }

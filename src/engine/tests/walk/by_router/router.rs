@@ -5,6 +5,7 @@ use core::time::Duration;
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_engine::request::Request;
+use steerage_engine::settings::RouterRetry;
 use steerage_engine::{AttemptId, Destination, Flow, OpeningBody, StreamKey};
 use steerage_policy::outcome::{GrpcStatus, Outcome};
 use steerage_policy::pool::Pool;
@@ -57,8 +58,13 @@ pub(super) fn driver(pool: Pool) -> Driver {
 
 /// The same with this seed.
 pub(super) fn seeded(pool: Pool, seed: u64) -> Driver {
+    seeded_as(pool, seed, RouterRetry::Told)
+}
+
+/// The same of a router that learns in this way where retries go.
+pub(super) fn seeded_as(pool: Pool, seed: u64, how: RouterRetry) -> Driver {
     let mut driver = Driver::new(pool, seed);
-    driver.worker.let_router_retry(true);
+    driver.worker.let_router_retry(how);
     driver
 }
 
