@@ -260,10 +260,10 @@ pub(super) fn remove_stream(id: ContextId) -> Option<Option<(Stream, Rc<Plugin>)
     })
 }
 
-/// Forgets a root, and gives its plugin.
-pub(super) fn remove_root(id: ContextId) -> Option<Rc<Plugin>> {
+/// Forgets a root, and gives its plugin. The outer `None`: there is none of that number.
+pub(super) fn remove_root(id: ContextId) -> Option<Option<Rc<Plugin>>> {
     CONTEXTS.with_borrow_mut(|contexts| {
         let position = contexts.roots.iter().position(|root| root.id == id)?;
-        contexts.roots.swap_remove(position).plugin
+        Some(contexts.roots.swap_remove(position).plugin)
     })
 }

@@ -82,15 +82,17 @@ pub(super) fn call_answered(root: ContextId, token: Token, headers: usize, body_
 
 /// The configuration has been replaced and the last of its streams has ended.
 pub(super) fn deleted(root: ContextId) {
-    if let Some(plugin) = contexts::remove_root(root) {
-        let now = host::now();
-        let orphans = performer(&plugin, now).event(Worker::retire);
-        plugin.metrics.retire(&orphans.unwrap_or_default());
-        drop(plugin);
-        republish(now);
-    } else {
-        router::refresh();
-    }
+    let Some(removed) = contexts::remove_root(root) else {
+        return; // A stream's, which was over before.
+    };
+    let Some(plugin) = removed else {
+        return router::refresh();
+    };
+    let now = host::now();
+    let orphans = performer(&plugin, now).event(Worker::retire);
+    plugin.metrics.retire(&orphans.unwrap_or_default());
+    drop(plugin);
+    republish(now);
 }
 
 /// A root has begun or ended: the others may have something else to tell of what is under way, and

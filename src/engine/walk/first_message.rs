@@ -60,13 +60,13 @@ impl Walk<'_> {
             most.min(UNPROVEN)
         };
         let until = turn.now + patience;
-        self.stream.by_router.opening = Some(Opening {
+        self.stream.by_router.opening = Some(Box::new(Opening {
             answer,
             scanner: body.kind.map(|kind| Scanner::new(kind, &first.rules)),
             until,
             latest: turn.now + most,
             fails_late: body.is_seen || most <= UNPROVEN,
-        });
+        }));
         self.wait_until(Some(until.min(self.stream.exchange.deadline())), turn);
         Flow::Pause
     }
@@ -161,7 +161,7 @@ impl Walk<'_> {
     fn opening_of(&mut self, id: AttemptId) -> Option<&mut Opening> {
         let by_router = &mut self.stream.by_router;
         let is_current = by_router.current == Some(id);
-        by_router.opening.as_mut().filter(|_| is_current)
+        by_router.opening.as_deref_mut().filter(|_| is_current)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct ByRouter {
     /// Whether the request of that attempt is held until its delay is over.
     pub(super) is_holding: bool,
     /// The head of its answer, which is held until the first message is there.
-    pub(super) opening: Option<Opening>,
+    pub(super) opening: Option<Box<Opening>>,
     /// There is to be no other attempt after one that broke off, and the client has no answer.
     pub(super) veto: Option<Veto>,
     /// What becomes of an answer that is on its way to the client's side.
