@@ -76,7 +76,12 @@ impl Walk<'_> {
                 // Not here: the router is not done with beginning it.
                 self.wait_until(Some(turn.now), turn);
             }
-            return Flow::Pause; // The exchange goes on by calls, or is over.
+            // The exchange goes on by calls, or is over. But if its answer has been let through to the
+            // router, that repeats it by a rule of its own, and the client waits for what comes.
+            return match self.stream.by_router.arriving {
+                Some(Arriving::Answer { .. }) => Flow::Continue,
+                _ => Flow::Pause,
+            };
         };
         let is_retry = attempt.number() > 1;
         if by_router.current.is_some() || (is_retry && !by_router.is_usable) {

@@ -5,7 +5,8 @@
 //! is looked at until its first message is there. What goes wrong before that is tried again
 //! elsewhere, and the client has seen nothing.
 //!
-//! Only answers to requests that have arrived whole are held: the host does not survive a held
+//! Only answers to requests that have arrived whole are held, and none of an upgrade, whose two
+//! sides wait for each other: the host does not survive a held
 //! answer while it still sends the request. And only for so long (`commit_timeout`): after that the
 //! answer has failed like one that did not come, and is the client's all the same if there is no
 //! other attempt.
@@ -43,6 +44,7 @@ impl Walk<'_> {
         matches!(retry.commit_on, CommitOn::FirstMessage(_))
             && self.stream.by_router.is_usable
             && self.stream.request.is_complete()
+            && !self.stream.request.is_upgrade()
             && answer.outcome.class() == Class::Success
             && !retry.covers(answer.outcome)
     }

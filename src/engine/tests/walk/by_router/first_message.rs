@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use steerage_engine::{AttemptId, Flow, OpeningBody, StreamKey};
-use steerage_policy::outcome::{GrpcStatus, Kind};
+use steerage_policy::outcome::{GrpcStatus, Kind, Outcome};
 use steerage_policy::pool::Timeouts;
 use steerage_policy::retry::first_message::{CommitOn, FirstMessage};
 
@@ -233,4 +233,16 @@ fn where_no_body_is_known_to_come_by_a_head_is_held_for_a_second_and_has_not_fai
     assert_eq!(driver.ticks(1_020), ["release answer 1"]);
     passes(&mut driver, 1_021, key, "1");
     driver.over(1_030, key);
+}
+
+#[test]
+fn an_upgrade_is_not_held() {
+    let mut driver = driver(opening());
+    let upgrade = request("GET", &[("upgrade", "websocket")], true);
+    let key = driver.begun(0, 7, upgrade);
+    let switching = Outcome::Answered(101);
+    let (flow, nothing) = driver.opened(5, key, 1, switching, EVENTS);
+    assert_eq!((flow, &*nothing), (Flow::Continue, &[][..]));
+    assert_eq!(driver.arrives(5, key).0, Some(Flow::Continue));
+    driver.over(10, key);
 }

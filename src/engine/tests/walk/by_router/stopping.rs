@@ -40,6 +40,22 @@ fn an_answer_after_which_nothing_is_to_follow_passes_without_a_mark() {
 }
 
 #[test]
+fn what_the_router_repeats_by_a_rule_of_its_own_goes_on() {
+    let mut driver = driver(without_budget());
+    let key = driver.begun(0, 7, get());
+    let passes = (Flow::Continue, Vec::new());
+    assert_eq!(driver.answered(5, key, 1, UNAVAILABLE), passes);
+    assert_eq!(
+        driver.begins(6, key, 2),
+        passes,
+        "the client would wait for ever"
+    );
+    assert_eq!(driver.answered(9, key, 2, OK), passes);
+    assert_eq!(driver.arrives(9, key).0, Some(Flow::Continue));
+    driver.over(10, key);
+}
+
+#[test]
 fn an_attempt_that_is_not_to_be_made_is_held_and_the_client_is_answered() {
     let mut driver = driver(without_budget());
     let key = driver.begun(0, 7, get());
