@@ -271,10 +271,12 @@ impl Walk<'_> {
         // A HEAD is not hedged: the host would not let the answer of a call keep its length without
         // a held answer to put it on.
         let is_hedged = pool.retry.hedge.is_some() && attempt.number() == 1;
-        if is_hedged && request.method() != b"HEAD" {
+        self.stream.hedge_at = if is_hedged && request.method() != b"HEAD" {
             exchange.repeatability.obstacle = request.obstacle();
-            self.stream.hedge_at = exchange.hedge_due(pool, state, attempt, turn.now);
-        }
+            exchange.hedge_due(pool, state, attempt, turn.now)
+        } else {
+            None
+        };
         let due = self.stream.first_due();
         self.wait_until(Some(due), turn);
     }

@@ -17,6 +17,9 @@ use steerage_policy::outcome::{Kind, Neutral, Outcome};
 use steerage_policy::pool::{Pool, Timeouts};
 use steerage_policy::retry::backoff::Delays;
 use steerage_policy::retry::budget::BudgetPolicy;
+use steerage_policy::retry::by::RetriesBy;
+use steerage_policy::retry::first_message::{CommitOn, EventRule, FirstMessage};
+use steerage_policy::retry::hedge::{HedgeDelay, HedgePolicy};
 use steerage_policy::retry::idempotency::Repeatability;
 use steerage_policy::retry::jitter::{Bounds, Jitter};
 use steerage_policy::retry::reason::Denial;
@@ -337,4 +340,45 @@ pub(crate) fn guarded() -> impl Generator<Value = Case> {
                 }
             },
         )
+}
+
+/// A worker whose retries the router makes, with or without hedges and heads that wait for their
+/// first message. Breakers open or do not.
+pub(crate) fn routed() -> impl Generator<Value = Case> {
+    let usual = || (0_u64..2_000).prop_map(Duration::from_millis);
+    let first_message = (usual(), any::<bool>()).prop_map(|(timeout, is_bounded)| {
+        CommitOn::FirstMessage(FirstMessage {
+            timeout: is_bounded.then_some(timeout),
+            rules: [EventRule::Event("error".into())].into(),
+        })
+    });
+    let hedge = usual().prop_map(|delay| HedgePolicy {
+        delay: HedgeDelay::Fixed(delay),
+        max: 1,
+        ratio: 1.0,
+    });
+    (
+        prop_oneof![
+            pool(closed_for_good().boxed(), usual().boxed()),
+            pool(touchy().boxed(), usual().boxed()),
+            pool(closed_for_good().boxed(), duration().boxed()),
+        ],
+        requests(usual(), usual(), 10, 5),
+        prop_oneof![2 => Just(CommitOn::Headers), 1 => first_message],
+        prop_oneof![2 => Just(None), 1 => hedge.prop_map(Some)],
+        any::<u64>(),
+    )
+        .prop_map(|((mut pool, statuses), requests, commit_on, hedge, seed)| {
+            pool.retry.by = RetriesBy::Router;
+            pool.retry.commit_on = commit_on;
+            pool.retry.hedge = hedge;
+            Case {
+                pool,
+                statuses,
+                requests,
+                checks: Vec::new(),
+                workers: 1,
+                seed,
+            }
+        })
 }

@@ -6,13 +6,16 @@
 //! one promise. The rules are stated anew here, from the contract.
 //!
 //! The promises here hold with and without breakers that open; those about breakers are in
-//! `breakers.rs`, those about the budget in `budgets.rs`.
+//! `breakers.rs`, those about the budget in `budgets.rs`. Where the router makes the retries, more
+//! may happen in more orders: that is `by_router.rs`, with a player of its own.
 
 mod breakers;
 mod budgets;
+mod by_router;
 mod cases;
 mod playing;
 mod records;
+mod routing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

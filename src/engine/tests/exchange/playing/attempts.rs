@@ -220,7 +220,7 @@ impl World<'_> {
 }
 
 /// A request as it arrives, of which this is known.
-fn request(request: &cases::Request) -> Request {
+pub(crate) fn request(request: &cases::Request) -> Request {
     let Repeatability { allowed, obstacle } = request.repeatability;
     let path = request
         .key

@@ -38,6 +38,8 @@ use steerage_shared::memory::Memory;
 use crate::cases::{Case, Fate};
 use crate::records::{Beginning, Records};
 
+pub(crate) use attempts::request;
+
 /// After so long a worker has read what the others did.
 pub(crate) const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -149,3 +149,16 @@ fn what_the_router_begins_anew_beside_a_hedge_is_held() {
     assert_eq!(given, ["give Answered(200) to 7 after 3"]);
     driver.over(190, key);
 }
+
+#[test]
+fn only_the_first_attempt_is_hedged() {
+    let mut driver = driver(routed(hedged(1)));
+    let key = driver.begun(0, 7, get());
+    assert_eq!(driver.broke(30, key, 1, true), ["retry to b, attempt 2"]);
+    assert_eq!(driver.ticks(50), NOTHING, "the hedge would have been due");
+    assert_eq!(driver.begins(51, key, 2).0, Flow::Pause);
+    assert_eq!(driver.ticks(130), ["release 2"]);
+    driver.answered(190, key, 2, OK);
+    assert_eq!(driver.arrives(190, key).1, ["pass 7 after 2"]);
+    driver.over(200, key);
+}
