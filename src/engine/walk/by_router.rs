@@ -77,7 +77,8 @@ impl Walk<'_> {
                 self.wait_until(Some(turn.now), turn);
             }
             // The exchange goes on by calls, or is over. But if its answer has been let through to
-            // the router, that repeats it by a rule of its own, and the client waits for what comes.
+            // the router, that repeats it by a rule of its own, and the client waits for what
+            // comes.
             return match self.stream.by_router.arriving {
                 Some(Arriving::Answer { .. }) => Flow::Continue,
                 _ => Flow::Pause,
