@@ -139,6 +139,7 @@ impl Host<'_> {
             worker.attempt_begins(key, attempt, destination, turn)
         });
         match flow {
+            Flow::Continue if self.clients[id].is_repeated_unasked => self.unasked(id, now),
             Flow::Continue => self.attempt_sent(id, now),
             Flow::Pause if self.one_in(6) => {
                 // Its connection fails meanwhile.
@@ -162,6 +163,16 @@ impl Host<'_> {
     /// The request of the router's attempt goes on.
     pub(super) fn attempt_sent(&mut self, id: usize, now: Instant) {
         self.sends(id, now);
+        let fate = self.fate(id);
+        let live = self.clients[id].live.as_mut().unwrap();
+        live.is_sent = true;
+        live.fate = fate;
+        let event = Event::Ends(id, live.id);
+        self.at(now + fate.took, event);
+    }
+
+    /// An attempt goes on that nobody has decided on.
+    fn unasked(&mut self, id: usize, now: Instant) {
         let fate = self.fate(id);
         let live = self.clients[id].live.as_mut().unwrap();
         live.is_sent = true;
@@ -259,7 +270,14 @@ impl Host<'_> {
 
     /// The router passes an answer on to the client's side.
     pub(super) fn passes_on(&mut self, id: usize, now: Instant) {
-        if let Some(live) = self.clients[id].live.take() {
+        let Some(live) = self.clients[id].live.take() else {
+            return;
+        };
+        if self.one_in(20) {
+            // By a rule of the route's own, which nobody has told the filter.
+            self.clients[id].is_repeated_unasked = true;
+            self.repeats(id, true, live.fate.outcome, now);
+        } else {
             self.at(now, Event::Answers(id, live.fate.outcome));
         }
     }

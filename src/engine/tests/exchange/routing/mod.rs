@@ -86,15 +86,27 @@ struct Client {
     /// When the client was answered.
     answered: Vec<Instant>,
     has_left: bool,
+    /// Whether the router has repeated an answer that had no mark.
+    is_repeated_unasked: bool,
     is_over: bool,
+}
+
+/// How a request fared.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fared {
+    /// When its attempts were sent that were decided on.
+    pub(crate) sent: Vec<Instant>,
+    /// When it was answered; `None`: its client has left.
+    pub(crate) answered: Option<Vec<Instant>>,
+    /// Whether the router has repeated an answer that had no mark.
+    pub(crate) is_repeated_unasked: bool,
 }
 
 /// What a case came to.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Outcomes {
-    /// Of each request: when its attempts were sent, and when it was answered; `None`: its client
-    /// has left.
-    pub(crate) requests: Vec<(Vec<Instant>, Option<Vec<Instant>>)>,
+    /// Of each request.
+    pub(crate) requests: Vec<Fared>,
     /// What is active in the end.
     pub(crate) active: u32,
     /// What was done against a rule on the way.
@@ -306,9 +318,10 @@ impl<'a> Host<'a> {
 
     fn end(self) -> Outcomes {
         let pool = self.worker.pool_state(PoolIndex::new(0).unwrap()).unwrap();
-        let requests = self.clients.into_iter().map(|client| {
-            let answered = (!client.has_left).then_some(client.answered);
-            (client.sent, answered)
+        let requests = self.clients.into_iter().map(|client| Fared {
+            sent: client.sent,
+            answered: (!client.has_left).then_some(client.answered),
+            is_repeated_unasked: client.is_repeated_unasked,
         });
         Outcomes {
             active: pool.endpoints().map(|(_, state)| state.active()).sum(),
