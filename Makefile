@@ -48,7 +48,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(WASM_RUSTFLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help build custom-filter cli docs manifests demo quickstart test test-native test-core test-e2e \
-	matrix matrix-oldest bench bench-scale bench-check render-check screenshot prometheus-check image push dist \
+	matrix matrix-oldest soak bench bench-scale bench-check render-check screenshot prometheus-check image push dist \
 	image-check lint ci clean
 
 help: ## list the targets
@@ -124,6 +124,17 @@ test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy agai
 
 matrix: build $(SABOTAGE) $(CUSTOM) ## the tests of tests/e2e/smoke.txt on every supported version of Envoy
 	tests/matrix.sh $(ENVOYS)
+
+# The random faults of tests/e2e/router/stress.rs, for so many seconds on each of the versions that it is for.
+SOAK        ?= 3600
+
+soak: build ## an hour of random faults for retries by the router, on 1.39 and 1.40 (SOAK=seconds)
+	cargo test --locked --test e2e --no-run
+	for version in 1.39.3 1.40.0; do \
+		ENVOY="$$(tests/harness/envoy.sh $$version)" STEERAGE_SOAK=$(SOAK) \
+			cargo test --locked --test e2e -- --exact --nocapture \
+			router::stress::nothing_crashes_and_nothing_is_left_whatever_goes_wrong || exit 1; \
+	done
 
 matrix-oldest: build $(SABOTAGE) $(CUSTOM) ## the same on the oldest of them only
 	tests/matrix.sh $(firstword $(ENVOYS))

@@ -41,7 +41,7 @@ const PIECE: Duration = Duration::from_millis(5);
 
 #[test]
 fn a_stream_of_events_that_fails_at_its_first_is_retried_elsewhere() {
-    let failures: [(&str, MakeReply); 7] = [
+    let failures: [(&str, MakeReply); 9] = [
         ("event", || {
             events().send("event: error\ndata: {}\n\n").silence()
         }),
@@ -59,6 +59,8 @@ fn a_stream_of_events_that_fails_at_its_first_is_retried_elsewhere() {
         }),
         ("break", || events().break_off()),
         ("break-in-an-event", || events().send("data: 1").break_off()),
+        ("silence", || events().silence()),
+        ("keep-alives", || events().send(": hello\n\n").silence()),
     ];
     run(async move {
         for protocol in [Http1, Http2] {

@@ -10,5 +10,6 @@ mod leaving;
 mod missing_pieces;
 mod stage;
 mod streams;
+mod stress;
 mod times;
 mod unnoticed;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use steerage_harness::{Received, Reply, Upstream, get, run};
 
 use super::stage::{Http1, MakeReply, assert_all_by_router, envoy};
-use crate::support::{assert_unharmed, median};
+use crate::support::{assert_unharmed, median, request_of};
 
 #[test]
 fn gaps_between_attempts_are_those_of_fibonacci() {
@@ -125,6 +125,25 @@ fn an_attempt_that_is_not_to_be_made_reaches_no_upstream() {
                 }
                 assert_eq!((sick.count(), other.count()), (3, 0), "{by}, {failure}");
             }
+        }
+        assert_unharmed(&envoy).await;
+    });
+}
+
+#[test]
+fn a_head_that_is_refused_and_not_to_be_repeated_is_answered() {
+    run(async {
+        let refusing = Upstream::refusing().unwrap();
+        let clusters = [("a", refusing.addr()), ("b", refusing.addr())];
+        let config = r#"{"endpoints": ["a", "b"],
+            "retry_policy": {"budget": {"ratio": 0, "min_per_second": 0}},
+            "timeout": {"connect": 0.1, "read": 0.25, "total": 0.6}}"#;
+        let envoy = envoy(Http1, &clusters, config).await;
+        for _ in 0..10 {
+            let head = request_of("HEAD", "/", &[], "");
+            let answer = Http1.client().request(envoy.addr(), head).await.unwrap();
+            assert_eq!(answer.status, 503, "{answer:?}");
+            assert!(answer.body.is_empty(), "{answer:?}");
         }
         assert_unharmed(&envoy).await;
     });

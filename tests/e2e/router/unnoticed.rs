@@ -1,5 +1,5 @@
 //! Attempts of three upstreams fail three times in ten, in every way, and no client notices:
-//! whole answers, uploads, events and downloads.
+//! whole answers, uploads, gRPC of every kind, events and downloads.
 
 use std::time::Duration;
 
@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use steerage_harness::tokio::sync::Semaphore;
 use steerage_harness::tokio::task::JoinSet;
-use steerage_harness::{Bytes, Client, Envoy, Received, Reply, Request, Upstream, body_hash, run};
+use steerage_harness::{
+    Bytes, Client, Envoy, Received, Reply, Request, SentBody, Upstream, body_hash, grpc, run,
+};
 
 use super::stage::{Http1, Http2, Protocol, assert_all_by_router, envoy};
 use crate::support::request_of;
@@ -15,25 +17,35 @@ use crate::support::request_of;
 /// With three failures in ten, ten attempts are as good as never in vain.
 const POLICY: &str = r#"{"endpoints": ["a", "b", "c"],
     "retry_policy": {"max_attempts": 10, "strategy": "fixed", "base_delay": 0.002,
-        "retry_methods": ["GET", "PUT"]}}"#;
+        "retry_methods": ["GET", "PUT", "POST"]}}"#;
 
 /// What a failing attempt does: each third in another way.
-fn failing(number: usize) -> Option<Reply> {
+fn failing(received: &Received, number: usize) -> Option<Reply> {
+    let of_grpc = received.header("content-type").as_deref() == Some("application/grpc");
     match number % 10 {
         1 => Some(Reply::status(503).body("no")),
         4 => Some(Reply::reset()),
+        7 if of_grpc => Some(grpc::failure(14)),
         7 => Some(Reply::status(502)),
         _ => None,
     }
 }
 
 /// Three upstreams of which each behaves like this when it does not fail, and their Envoy.
-async fn stage(protocol: Protocol, good: fn(&Received) -> Reply) -> (Vec<Upstream>, Envoy) {
+async fn stage(
+    protocol: Protocol,
+    early: bool,
+    good: fn(&Received) -> Reply,
+) -> (Vec<Upstream>, Envoy) {
     let mut upstreams = Vec::new();
     for _ in 0..3 {
-        let reply =
-            move |received: &Received, number| failing(number).unwrap_or_else(|| good(received));
+        let reply = move |received: &Received, number| {
+            failing(received, number).unwrap_or_else(|| good(received))
+        };
         let upstream = Upstream::start(reply).await.unwrap();
+        if early {
+            upstream.set_early(reply);
+        }
         upstreams.push(upstream);
     }
     let clusters: Vec<_> = ["a", "b", "c"]
@@ -79,7 +91,7 @@ async fn expect(client: Client, addr: SocketAddr, request: Request<Bytes>, text:
 fn gets_of_which_three_in_ten_attempts_fail() {
     run(async {
         for protocol in [Http1, Http2] {
-            let (_upstreams, envoy) = stage(protocol, |_| Reply::ok().body("well")).await;
+            let (_upstreams, envoy) = stage(protocol, false, |_| Reply::ok().body("well")).await;
             all_well(&envoy, requests(100), move |addr| {
                 expect(
                     protocol.client(),
@@ -98,7 +110,7 @@ fn uploads_of_900_kib_are_sent_again_whole() {
     run(async {
         let hash = |received: &Received| Reply::ok().body(received.body_hash.to_string());
         for protocol in [Http1, Http2] {
-            let (_upstreams, envoy) = stage(protocol, hash).await;
+            let (_upstreams, envoy) = stage(protocol, false, hash).await;
             let body = Bytes::from("0123456789abcdef".repeat(900 * 64));
             let hash = body_hash(&body).to_string();
             all_well(&envoy, requests(20), move |addr| {
@@ -114,6 +126,62 @@ fn uploads_of_900_kib_are_sent_again_whole() {
 }
 
 #[test]
+fn calls_of_grpc_and_their_streams() {
+    run(async {
+        let good = |received: &Received| match &*received.path {
+            "/unary" => grpc::reply("one"),
+            _ => grpc::end(
+                grpc::stream().stream(
+                    ["one", "two", "three"].map(grpc::message),
+                    Duration::from_millis(3),
+                ),
+                0,
+            ),
+        };
+        let (_upstreams, envoy) = stage(Http2, false, good).await;
+        for (path, expected) in [
+            ("/unary", &["one"][..]),
+            ("/stream", &["one", "two", "three"]),
+        ] {
+            all_well(&envoy, requests(50), move |addr| async move {
+                let call = grpc::call(path, "hello");
+                let answer = Http2.client().request(addr, call).await.unwrap();
+                assert_eq!(grpc::status(&answer), Some(0), "{answer:?}");
+                assert_eq!(grpc::messages(&answer.body), expected);
+            })
+            .await;
+        }
+    });
+}
+
+#[test]
+fn conversations_of_grpc_that_fail_before_their_first_message() {
+    run(async {
+        let (_upstreams, envoy) = stage(Http2, true, |_| grpc::end(grpc::stream().echo(), 0)).await;
+        all_well(&envoy, requests(50), |addr| async move {
+            let (outgoing, body) = SentBody::piecewise();
+            outgoing.send(grpc::message("one"));
+            let call = grpc::head("/talk").map(|()| body);
+            let mut opened = Http2.client().open(addr, call).await.unwrap();
+            for said in ["one", "two", "three"] {
+                let heard = opened.chunk().await.unwrap();
+                let heard = heard.unwrap_or_else(|| panic!("it ended: {opened:?}"));
+                assert_eq!(grpc::messages(&heard), [said]);
+                if said == "one" {
+                    outgoing.send(grpc::message("two"));
+                } else {
+                    outgoing.send(grpc::message("three"));
+                }
+            }
+            drop(outgoing);
+            let rest = opened.rest().await.unwrap();
+            assert_eq!(grpc::status(&rest), Some(0), "{rest:?}");
+        })
+        .await;
+    });
+}
+
+#[test]
 fn events_and_downloads() {
     run(async {
         let good = |received: &Received| match &*received.path {
@@ -123,7 +191,7 @@ fn events_and_downloads() {
             _ => Reply::ok().large(40 << 20),
         };
         for protocol in [Http1, Http2] {
-            let (_upstreams, envoy) = stage(protocol, good).await;
+            let (_upstreams, envoy) = stage(protocol, false, good).await;
             all_well(&envoy, requests(40), move |addr| {
                 let events = request_of("GET", "/events", &[], "");
                 expect(protocol.client(), addr, events, "data: 1\n\ndata: 2\n\n")
