@@ -8,6 +8,7 @@ mod first_message;
 mod headers;
 mod leaving;
 mod missing_pieces;
+mod mixed;
 mod stage;
 mod streams;
 mod stress;
