@@ -45,7 +45,8 @@ fn edit(plugin: &Plugin, pool: &PoolShell, route: &Route) {
         if let Err(refused) = edits.write(Map::Request) {
             hostcall_refused("to change a request's headers", refused);
         }
-        if pool.pool().retry.by == RetriesBy::Router {
+        // Only of a stream that the router may repeat: its end forgets them.
+        if route.retries.is_some() || route.sending.number > 1 {
             plugin.remember_edits(route.sending.stream, edits);
         }
     }
