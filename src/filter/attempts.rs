@@ -23,10 +23,7 @@ pub(super) fn request_headers(id: ContextId) -> Flow {
         return Flow::Continue; // Not steered, or by a filter of another VM.
     };
     contexts::attempt_of(id, stream);
-    let Some((_, stream, plugin)) = contexts::stream_of(id) else {
-        return Flow::Continue;
-    };
-    let Some(key) = stream.key else {
+    let Some((key, _, plugin)) = contexts::stream_of(id) else {
         return Flow::Continue;
     };
     let planned = plugin
@@ -46,14 +43,11 @@ pub(super) fn request_headers(id: ContextId) -> Flow {
 
 /// The head of an attempt's answer has come; `complete` says that no body follows.
 pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
-    let Some((_, stream, plugin)) = contexts::stream_of(id) else {
+    let Some((key, stream, plugin)) = contexts::stream_of(id) else {
         return Flow::Continue;
     };
-    let Some((key, pool)) = stream
-        .key
-        .and_then(|key| Some((key, plugin.pool(key.pool())?)))
-    else {
-        return Flow::Continue;
+    let Some(pool) = plugin.pool(key.pool()) else {
+        return Flow::Continue; // A stream belongs to a pool.
     };
     let (answer, status) = classify::attempt(pool, stream.is_grpc);
     let body = if complete {
@@ -76,8 +70,7 @@ pub(super) fn over(id: ContextId) -> bool {
     if !contexts::remove_attempt(id) {
         return false;
     }
-    if let Some((_, stream, plugin)) = stream
-        && let Some(key) = stream.key
+    if let Some((key, _, plugin)) = stream
         && plugin.with_worker(|worker| worker.awaits_answer_of(key, attempt(id))) == Some(true)
     {
         // Without a connection there is no address of this end.

@@ -183,12 +183,12 @@ pub(super) fn is_attempt(id: ContextId) -> bool {
     CONTEXTS.with_borrow(|contexts| contexts.attempts.contains_key(&id))
 }
 
-/// The stream that an attempt is of, while both are there.
-pub(super) fn stream_of(attempt: ContextId) -> Option<(ContextId, Stream, Rc<Plugin>)> {
+/// The steered stream that an attempt is of, with its name in the engine, while both are there.
+pub(super) fn stream_of(attempt: ContextId) -> Option<(StreamKey, Stream, Rc<Plugin>)> {
     CONTEXTS.with_borrow(|contexts| {
         let id = contexts.attempts.get(&attempt)?.stream?;
         let stream = *contexts.streams.get(&id)?;
-        Some((id, stream, contexts.plugin(stream.root)?))
+        Some((stream.key?, stream, contexts.plugin(stream.root)?))
     })
 }
 

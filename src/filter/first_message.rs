@@ -26,10 +26,7 @@ pub(super) fn body(id: ContextId, size: usize, end: bool) -> Flow {
 
 fn held_body(id: ContextId, read: usize, size: usize, end: bool) -> Flow {
     held_heads::body_came_by();
-    let Some((_, stream, plugin)) = contexts::stream_of(id) else {
-        return Flow::Continue;
-    };
-    let Some(key) = stream.key else {
+    let Some((key, _, plugin)) = contexts::stream_of(id) else {
         return Flow::Continue;
     };
     let new = host::response_body(read, size.saturating_sub(read)).unwrap_or_else(|refused| {
@@ -47,9 +44,7 @@ pub(super) fn trailers(id: ContextId) -> Flow {
     if !held_heads::any() || !is_held(id) {
         return Flow::Continue;
     }
-    if let Some((_, stream, plugin)) = contexts::stream_of(id)
-        && let Some(key) = stream.key
-    {
+    if let Some((key, _, plugin)) = contexts::stream_of(id) {
         let status = classify::grpc_status(Map::ResponseTrailers);
         performer(&plugin, id, None)
             .event(|worker, turn| worker.attempt_trailers(key, attempt(id), status, turn));

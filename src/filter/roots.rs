@@ -22,7 +22,7 @@ use crate::host::{self, ContextId, Token};
 pub(super) fn configure(root: ContextId) -> bool {
     let config = match steerage_config::parse_role(&host::configuration()) {
         Ok(Role::Filter(config)) => config,
-        // A load in the router's upstream filters, which has no pools: its streams pass by.
+        // A load in the router's upstream filters: its streams are attempts of other roots'.
         Ok(Role::Attempts) => {
             contexts::see_attempts(root);
             router::refresh();

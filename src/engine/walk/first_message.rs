@@ -5,11 +5,10 @@
 //! is looked at until its first message is there. What goes wrong before that is tried again
 //! elsewhere, and the client has seen nothing.
 //!
-//! Only answers to requests that have arrived whole are held, and none of an upgrade, whose two
-//! sides wait for each other: the host does not survive a held
-//! answer while it still sends the request. And only for so long (`commit_timeout`): after that the
-//! answer has failed like one that did not come, and is the client's all the same if there is no
-//! other attempt.
+//! Only answers to requests that have arrived whole are held, because the host does not survive a
+//! held answer while it still sends the request; and none of an upgrade, whose two sides wait for
+//! each other. And only for so long (`commit_timeout`): after that the answer has failed like one
+//! that did not come, and is the client's all the same if there is no other attempt.
 //!
 //! Example: an answer of `text/event-stream`. Its head comes after 20 ms and is held. A comment (`:
 //! wait`) changes nothing. At 300 ms `event: error` and a blank line follow, and the policy says

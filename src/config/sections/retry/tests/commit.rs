@@ -16,14 +16,7 @@ fn by_router(fields: &str) -> CommitOn {
 
 #[track_caller]
 fn check_by_router(fields: &str, expected: &[&str]) {
-    let json =
-        format!(r#"{{"endpoints": ["a"], "retries": "router", "retry_policy": {{{fields}}}}}"#);
-    let expected: Vec<_> = expected
-        .iter()
-        .map(|line| format!("retry_policy.{line}"))
-        .collect();
-    let expected: Vec<_> = expected.iter().map(String::as_str).collect();
-    check(&json, &expected);
+    check_retry_beside(r#""retries": "router","#, fields, expected);
 }
 
 #[test]

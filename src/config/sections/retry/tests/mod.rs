@@ -20,7 +20,13 @@ fn retry(fields: &str) -> RetryPolicy {
 
 #[track_caller]
 fn check_retry(fields: &str, expected: &[&str]) {
-    let json = format!(r#"{{"endpoints": ["a"], "retry_policy": {{{fields}}}}}"#);
+    check_retry_beside("", fields, expected);
+}
+
+/// The same with other fields before the policy, each with its comma.
+#[track_caller]
+fn check_retry_beside(others: &str, fields: &str, expected: &[&str]) {
+    let json = format!(r#"{{"endpoints": ["a"], {others} "retry_policy": {{{fields}}}}}"#);
     let expected: Vec<_> = expected
         .iter()
         .map(|line| format!("retry_policy.{line}"))
