@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
             (errors.iter().map(place).collect(), Vec::new(), None)
         }
     };
+    let (errors, warnings) = (sorted(errors), sorted(warnings));
     let name = source::name(&arguments.file);
     let output = match arguments.format {
         Format::Text => for_people(&name, &errors, &warnings, role.as_ref(), colour),
@@ -58,6 +59,15 @@ pub(crate) fn run(arguments: &Check, colour: bool) -> Finished {
         status: if good { 0 } else { REFUSED },
         ..Finished::default()
     }
+}
+
+/// In the order of the text; what is found later is not less important.
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(|diagnostic| {
+        let place = diagnostic.position;
+        place.map(|Position { line, column }| (line, column))
+    });
+    diagnostics
 }
 
 fn warned(warning: Warning, positions: Option<&Positions<'_>>) -> Diagnostic {

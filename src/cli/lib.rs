@@ -11,6 +11,7 @@
 //! | `size` | `size`: connections by Little's law |
 //! | `render` | `render`: what deploys a configuration |
 //! | `schema`, `reference` | `schema`: JSON Schema and reference, from the parser's own table |
+//! | `manual` | `man`: manual pages, of the arguments' help |
 //! | `source`, `text` | reading files, writing numbers and colours |
 //! | `finished` | the result of a command and its exit code |
 //!
@@ -37,6 +38,7 @@ mod arguments;
 mod check;
 mod delays;
 mod finished;
+mod manual;
 mod position;
 mod reference;
 mod render;
@@ -72,6 +74,7 @@ pub fn run<T: Into<OsString> + Clone>(
             SchemaFormat::Json => text::json(&schema::document()),
             SchemaFormat::Markdown => reference::document(),
         }),
+        Command::Man { folder } => manual::run(folder.as_deref()),
         Command::Completions { shell } => Finished::with(arguments::completions(shell)),
     }
 }

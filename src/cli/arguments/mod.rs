@@ -40,6 +40,12 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the manual page, or write one for each command
+    #[command(after_help = MAN)]
+    Man {
+        /// Where the pages go; without it the program's own is printed
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Find all errors of a configuration, and what is likely to be a mistake
@@ -249,3 +255,8 @@ const COMPLETIONS: &str = "\
 Examples:
   steerage completions bash > /etc/bash_completion.d/steerage
   steerage completions fish > ~/.config/fish/completions/steerage.fish";
+
+const MAN: &str = "\
+Examples:
+  steerage man | man -l -
+  steerage man /usr/local/share/man/man1";

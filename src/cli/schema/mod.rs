@@ -127,7 +127,7 @@ fn root_forms() -> Value {
         {"required": ["pools"], "not": {"anyOf": [no_pool, role]}},
         {"required": ["endpoints"], "not": {"anyOf": [pools, role]}},
         {"required": ["admin"], "not": {"anyOf": [pools, no_pool, role]}},
-        {"required": ["role"], "maxProperties": 1},
+        {"required": ["role"], "propertyNames": {"enum": ["role", "$schema"]}},
     ])
 }
 

@@ -29,10 +29,10 @@ fn check_shows_every_error_with_its_place() {
         &["check", "-"],
         "{\n  \"endpoints\": [\"a\", \"a\"],\n  \"timeout\": {\"raed\": 1, \"read\": 0}\n}",
         1,
-        "standard input:3:15: error: timeout.raed: unknown field, did you mean `read`?\n\
+        "standard input:2:22: error: endpoints[1]: must be unique, is the same as endpoints[0], got \"a\"\n\
+         standard input:3:15: error: timeout.raed: unknown field, did you mean `read`?\n\
          standard input:3:34: error: timeout.read: must be a duration above 0 and at most 24 h: \
          seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0\n\
-         standard input:2:22: error: endpoints[1]: must be unique, is the same as endpoints[0], got \"a\"\n\
          standard input: refused, 3 errors\n",
     );
     check_output(
@@ -262,6 +262,7 @@ fn help_has_examples_and_exit_codes() {
         &["render", "gateway", "--help"],
         &["schema", "--help"],
         &["completions", "--help"],
+        &["man", "--help"],
     ] {
         let run = steerage(command, b"");
         assert_eq!(run.status, 0);
@@ -284,6 +285,27 @@ fn completions_know_the_commands() {
             assert!(run.output.contains(word), "{shell} {word}");
         }
     }
+}
+
+#[test]
+fn manual_pages_know_the_commands() {
+    let run = steerage(&["man"], b"");
+    assert_eq!((run.status, &*run.complaint), (0, ""));
+    assert!(run.output.contains(".TH steerage 1"), "{}", run.output);
+    let folder = std::env::temp_dir().join(format!("steerage-man-{}", std::process::id()));
+    let run = steerage(&["man", &folder.display().to_string()], b"");
+    assert_eq!((run.status, &*run.complaint), (0, ""));
+    for name in ["steerage", "steerage-check", "steerage-render-istio"] {
+        let page = std::fs::read_to_string(folder.join(format!("{name}.1"))).expect("a page");
+        assert!(page.contains("steerage"), "{name}");
+    }
+    std::fs::remove_dir_all(&folder).expect("it was written");
+    check_failure(
+        &["man", "/dev/null/x"],
+        "",
+        2,
+        "cannot write into /dev/null/x",
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::pool::{self, Common, POOL, Pool};
 use crate::config::{Config, ConfiguredPool, Role};
 use crate::error::{ConfigError, Problem};
 use crate::fields::Fields;
-use crate::key::{Entries, Key, Nested};
+use crate::key::{Entries, Key, Nested, Unread};
 use crate::kind::{Kind, some};
 use crate::place::{item, member};
 use crate::report::{Errors, Reported};
@@ -72,11 +72,17 @@ section! {
         "who makes the attempts after the first: the filter, by calls of its own, or Envoy's router, \
          which needs Envoy 1.39 and a second load of the module in the router's upstream filters",
     );
+    SCHEMA: Unread = Key::new(
+        "$schema",
+        Kind::Text(TextRule::HeaderValue),
+        "–",
+        "the JSON Schema by which an editor checks the document; the filter ignores it",
+    );
     ROLE: RoleName = Key::choice(
         "role",
         "–",
         "\"attempts\": this is the second load, in the router's upstream filters; excludes every \
-         other field",
+         other field but `$schema`",
     );
 }
 
@@ -161,7 +167,8 @@ fn config(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Config, Report
 
 /// Reports whatever is given beside `role`: it would be ignored.
 fn refuse_fields_beside_role(root: &Fields<'_, Root>, errors: &mut Errors) {
-    for field in ROOT.all().filter(|field| field.name != ROLE.field.name) {
+    let allowed = [ROLE.field.name, SCHEMA.field.name];
+    for field in ROOT.all().filter(|field| !allowed.contains(&field.name)) {
         if root.members().json(field.name).is_some() {
             let path = member("", field.name);
             errors.report(ConfigError::new(path, Problem::BesideRole));

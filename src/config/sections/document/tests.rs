@@ -317,10 +317,13 @@ fn timeouts_leave_room_for_one_attempt() {
     assert_eq!(timeouts.total(), milliseconds(1_750));
     let total = "timeout.total: must be at least connect + read";
     for (timeout, expected) in [
-        (r#"{"total": 34}"#, format!("{total} = 35 s, got 34")),
         (
-            r#"{"connect": 31}"#,
-            format!("{total} = 61 s, got 60 (the default)"),
+            r#"{"total": 34, "connect": 5, "read": 30}"#,
+            format!("{total} = 35 s, got 34"),
+        ),
+        (
+            r#"{"connect": 61}"#,
+            format!("{total} = 91 s, got 60 (the default)"),
         ),
     ] {
         check(
@@ -470,5 +473,16 @@ fn what_minds_the_pool_as_a_whole_has_its_range() {
     check(
         r#"{"endpoints": ["a"], "load_balancer": {"panic_threshold": true}}"#,
         &["load_balancer.panic_threshold: must be a number from 0 to 1, or false, got true"],
+    );
+}
+
+#[test]
+fn the_schema_of_an_editor_is_ignored() {
+    crate::parse(br#"{"$schema": "https://example.com/schema.json", "endpoints": ["a"]}"#).unwrap();
+    let second = crate::parse_role(br#"{"role": "attempts", "$schema": "schema.json"}"#);
+    assert!(matches!(second, Ok(Role::Attempts)));
+    check(
+        r#"{"$schema": 1, "endpoints": ["a"]}"#,
+        &["[\"$schema\"]: must be text without control characters, got 1"],
     );
 }
