@@ -42,14 +42,14 @@ impl Worker {
         })
     }
 
-    /// The head of an attempt's answer has come. `body`: what is known of what follows, where the
-    /// pool waits for a first message and something does follow.
+    /// The head of an attempt's answer has come. Where it could be held, `body` says what is known
+    /// of what follows; `None`: nothing does, or no head can be held.
     pub fn attempt_answered(
         &mut self,
         key: StreamKey,
         id: AttemptId,
         answer: Answer,
-        body: Option<OpeningBody>,
+        body: impl FnOnce() -> Option<OpeningBody>,
         turn: &mut Turn<'_>,
     ) -> Flow {
         self.walk(key).map_or(Flow::Continue, |mut walk| {

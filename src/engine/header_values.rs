@@ -2,14 +2,6 @@
 
 use core::time::Duration;
 
-/// Whether a content type is gRPC's: `application/grpc`, or that with a `+` and the encoding. Not
-/// gRPC-Web, whose trailers are part of the body.
-pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-}
-
 /// The number that a value is, if it is one.
 pub(crate) fn number(value: &[u8]) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()

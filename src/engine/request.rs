@@ -11,9 +11,10 @@ use steerage_policy::headers::{is_control, is_hop_by_hop};
 use steerage_policy::matching::RequestHead;
 use steerage_policy::pool::Pool;
 use steerage_policy::retry::by::RetriesBy;
+use steerage_policy::retry::first_message::Body;
 use steerage_policy::retry::reason::Denial;
 
-use crate::header_values::{grpc_timeout, is_grpc, number};
+use crate::header_values::{grpc_timeout, number};
 use crate::headers::HeaderMap;
 use crate::kept_bytes::{KeptBody, KeptBytes};
 
@@ -100,7 +101,7 @@ impl Request {
                 b":method" => request.method = span(),
                 b":path" => request.path = span(),
                 b":authority" => request.authority = span(),
-                b"content-type" if is_grpc(value) => {
+                b"content-type" if Body::of(value) == Body::Grpc => {
                     request.kind = Kind::Grpc;
                 }
                 b"upgrade" | b":protocol" => request.kind = Kind::Upgrade,

@@ -50,13 +50,10 @@ pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
         return Flow::Continue; // A stream belongs to a pool.
     };
     let (answer, status) = classify::attempt(pool, stream.is_grpc);
-    let body = if complete {
-        None
-    } else {
-        held_heads::follows(pool)
-    };
-    let event = performer(&plugin, id, status)
-        .event(|worker, turn| worker.attempt_answered(key, attempt(id), answer, body, turn));
+    let event = performer(&plugin, id, status).event(|worker, turn| {
+        let body = || (!complete).then(held_heads::follows).flatten();
+        worker.attempt_answered(key, attempt(id), answer, body, turn)
+    });
     let flow = event.unwrap_or(Flow::Continue);
     if flow == Flow::Pause {
         contexts::set_head(id, Head::Held(0));

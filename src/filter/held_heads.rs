@@ -9,11 +9,10 @@ use core::cell::Cell;
 use core::time::Duration;
 
 use steerage_engine::OpeningBody;
-use steerage_policy::retry::first_message::{Body, CommitOn};
+use steerage_policy::retry::first_message::Body;
 use steerage_policy::time::Instant;
 
 use super::contexts::{self, Head};
-use super::plugin::PoolShell;
 use crate::host::{self, ContextId, Map};
 use crate::metrics::{InternalError, hostcall_refused};
 
@@ -31,11 +30,10 @@ enum Bodies {
     AreHeld,
 }
 
-/// What follows the head of the response at hand, if its pool waits for a first message.
-pub(super) fn follows(pool: &PoolShell) -> Option<OpeningBody> {
-    let waits = matches!(pool.pool().retry.commit_on, CommitOn::FirstMessage(_));
+/// What follows the head of the response at hand, which could be held; `None`: no head can be.
+pub(super) fn follows() -> Option<OpeningBody> {
     let bodies = BODIES.get();
-    if !waits || bodies == Bodies::AreHeld {
+    if bodies == Bodies::AreHeld {
         return None;
     }
     let headers = host::header_map(Map::Response)

@@ -30,13 +30,14 @@
 use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
+use steerage_policy::exchange::EARLY;
 use steerage_policy::outcome::Outcome;
 
 use super::conclude::{Next, Walk};
 use super::first_message::OpeningBody;
 use super::phase::Phase;
 use super::routing::{Arriving, Destination, Veto};
-use super::stream::{EARLY, LastAttempt, Stream, Via, Worth};
+use super::stream::{LastAttempt, Stream, Via, Worth};
 use crate::action::{Action, Flow, Mark, Retry, Route, RouterRetries};
 use crate::answer::Answer;
 use crate::names::AttemptId;
@@ -134,15 +135,15 @@ impl Walk<'_> {
         &mut self,
         id: AttemptId,
         answer: Answer,
-        body: Option<OpeningBody>,
+        body: impl FnOnce() -> Option<OpeningBody>,
         turn: &mut Turn<'_>,
     ) -> Flow {
         let by_router = &self.stream.by_router;
         if by_router.current != Some(id) || by_router.is_holding {
             return Flow::Continue; // It has been given up, and its answer is judged as a late one.
         }
-        if let Some(body) = body
-            && self.may_open(&answer)
+        if self.may_open(&answer)
+            && let Some(body) = body()
         {
             return self.open(answer, body, turn);
         }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
-use steerage_policy::exchange::{Attempt, Exchange};
+use steerage_policy::exchange::{Attempt, EARLY, Exchange};
 use steerage_policy::outcome::{Class, Outcome};
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
@@ -235,6 +235,3 @@ impl LastAttempt {
         }
     }
 }
-
-/// How early the host's timer may fire.
-pub(super) const EARLY: Duration = Duration::from_millis(2);

@@ -103,7 +103,7 @@ impl Attempt {
 }
 
 /// How early the proxy's own timer may fire.
-pub(super) const EARLY: Duration = Duration::from_millis(2);
+pub const EARLY: Duration = Duration::from_millis(2);
 
 /// How late it may be. A call gets this much more than its exchange lasts.
 const LATE: Duration = Duration::from_millis(50);

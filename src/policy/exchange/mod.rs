@@ -39,10 +39,9 @@ use crate::retry::reason::{Denial, Trigger};
 use crate::retry::{self, Decision, Ended, Ending};
 use crate::time::Instant;
 
-use attempt::EARLY;
 use failures::Failures;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, EARLY};
 pub use tried::Tried;
 
 /// The state of one exchange.
