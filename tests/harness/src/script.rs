@@ -74,8 +74,12 @@ impl Body for Script {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         while let Some(echoed) = &mut self.echoed {
             match ready!(Pin::new(echoed).poll_frame(cx)) {
-                Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
-                Some(Ok(_trailers)) => {}
+                // The empty frame that ends a request is none of its bytes, and Envoy closes a
+                // connection that brings two such frames in succession.
+                Some(Ok(frame)) if frame.data_ref().is_some_and(|data| !data.is_empty()) => {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Some(Ok(_empty_or_trailers)) => {}
                 Some(Err(broken)) => return Poll::Ready(Some(Err(io::Error::other(broken)))),
                 None => self.echoed = None,
             }
