@@ -22,6 +22,7 @@ use crate::kept_bytes::Share;
 use crate::names::{AttemptId, StreamId};
 use crate::request::Request;
 use crate::settings::PoolIndex;
+use crate::trail::Trail;
 
 /// Actions in the order in which they are to be performed.
 pub type Actions = VecDeque<Action>;
@@ -172,7 +173,7 @@ pub struct Check {
 pub struct CallId(pub(crate) usize);
 
 /// What is told with an answer to a client: in headers, in the access log, to interceptors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Account {
     /// The stream that is answered.
     pub stream: StreamId,
@@ -192,6 +193,8 @@ pub struct Account {
     /// What a client that speaks gRPC is told as `grpc-status`, where the host's own choice would
     /// be another.
     pub grpc_status: Option<u8>,
+    /// What has come of the attempts.
+    pub trail: Trail,
 }
 
 /// An answer of a call, for the client.

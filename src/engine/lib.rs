@@ -28,7 +28,7 @@
 //! | `kept_request` | the request of a stream, which actions share |
 //! | `kept_bytes` | how much of requests and answers is kept in memory |
 //! | [`request`], [`answer`], [`headers`], `header_values` | the messages |
-//! | [`figures`] | what metrics are made of |
+//! | [`figures`], [`trail`] | what metrics are made of; what access logs say of the attempts |
 //!
 //! ## What this crate does not do
 //! It decides by the rules of `steerage-policy` and shares by those of `steerage-shared`. It reads
@@ -81,6 +81,7 @@ pub mod settings;
 
 pub mod action;
 pub mod figures;
+pub mod trail;
 
 pub mod turn;
 

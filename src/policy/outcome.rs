@@ -55,6 +55,22 @@ pub enum Neutral {
     TooLarge,
 }
 
+impl Neutral {
+    /// What access logs call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotRouted => "not_routed",
+            Self::Overflow => "overflow",
+            Self::Overtaken => "overtaken",
+            Self::ClientGone => "client_gone",
+            Self::WriteTimeout => "write_timeout",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
 /// Outcomes as metrics and configurations distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -150,6 +166,8 @@ pub struct GrpcStatus(pub u8);
 impl GrpcStatus {
     /// The call did what it was to do.
     pub const OK: Self = Self(0);
+    /// The call has failed, and it is not known how; also that of an answer without a status.
+    pub const UNKNOWN: Self = Self(2);
     /// The time was over.
     pub const DEADLINE_EXCEEDED: Self = Self(4);
     /// No capacity.

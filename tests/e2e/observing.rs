@@ -194,22 +194,31 @@ fn the_envoy_for_operators_logs_accesses_and_serves_the_admin_surface() {
             .await
             .unwrap();
         let (carts, lost) = lines.split_at(40);
-        assert!(
-            carts
-                .iter()
-                .all(|line| line["endpoint"] == "west" && line["reason"].is_null())
-        );
-        let retried: Vec<_> = carts
-            .iter()
-            .filter(|line| line["attempts"] == "2")
-            .collect();
-        assert!(!retried.is_empty(), "{carts:?}");
-        assert!(
-            retried
-                .iter()
-                .all(|line| line["details"] == "steerage_retried")
-        );
-        assert!(carts.iter().any(|line| line["attempts"] == "1"));
+        let (healthy, retried): (Vec<_>, Vec<_>) =
+            carts.iter().partition(|line| line["attempts"].is_null());
+        assert!(!healthy.is_empty() && !retried.is_empty(), "{carts:?}");
+        for line in healthy {
+            assert_eq!(line["cluster"], "west");
+            assert!(
+                ["endpoint", "reason", "trail"]
+                    .iter()
+                    .all(|it| line[it].is_null())
+            );
+        }
+        for line in retried {
+            assert_eq!(
+                (&line["endpoint"], &line["attempts"]),
+                (&json!("west"), &json!("2"))
+            );
+            assert!(line["reason"].is_null());
+            assert_eq!(line["details"], "steerage_retried");
+            let trail = line["trail"].as_str().unwrap();
+            let trail: Vec<_> = trail.split([':', ',']).collect();
+            assert!(
+                matches!(trail[..], ["east", "503", _, "west", "200", _]),
+                "{trail:?}"
+            );
+        }
         let reasons: Vec<_> = lost
             .iter()
             .map(|line| line["reason"].as_str().unwrap())

@@ -43,6 +43,7 @@ mod sending;
 mod silence;
 mod taking_over;
 
+mod access_log;
 mod answering;
 mod attempt_log;
 mod interceptors;

@@ -112,6 +112,12 @@ section! {
         "false",
         "whether the answer to the client carries x-steerage-endpoint and x-steerage-attempts",
     );
+    ACCESS_LOG: bool = Key::flag(
+        "access_log",
+        "false",
+        "whether access logs can print the endpoint and the attempts of every answer, not only of those that took \
+         more than one healthy attempt",
+    );
     ON_EXHAUSTED: Unread = Key::new(
         "on_exhausted",
         Kind::Choice(&["last_response"]),
@@ -203,6 +209,7 @@ pub(super) fn pool(
         response_headers: fields
             .get(&RESPONSE_HEADERS)?
             .unwrap_or(default.response_headers),
+        access_log: fields.get(&ACCESS_LOG)?.unwrap_or(default.access_log),
         ..default
     };
     Ok(ConfiguredPool {

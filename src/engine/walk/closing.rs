@@ -18,11 +18,12 @@ impl Walk<'_> {
         if self.stream.overflowed && self.stream.worth() == Worth::Hosts {
             return self.refuse(Reason::Overloaded, Class::Failure, turn);
         }
+        let best = self.stream.best.take();
+        if best.is_none() && !self.stream.is_answered {
+            return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
+        }
         let account = self.account(None, turn.now);
-        turn.actions.push_back(match self.stream.best.take() {
-            None if !self.stream.is_answered => {
-                return self.refuse(Reason::DeadlineExceeded, Class::Failure, turn);
-            }
+        turn.actions.push_back(match best {
             None => Action::Resume(account),
             Some(best) => Action::Give(Box::new(Given {
                 account,

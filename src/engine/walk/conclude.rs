@@ -87,6 +87,12 @@ impl Walk<'_> {
             began: turn.now,
         });
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
+        if worth != Worth::Final
+            || self.stream.exchange.attempts() > 1
+            || self.steered.pool().access_log
+        {
+            self.stream.trail.add(&attempt, outcome, turn.now);
+        }
         self.stream.overflowed &= outcome == Outcome::Neutral(Neutral::Overflow);
         if may_be_bettered {
             // A failure of a call is not worth the answer that the router still awaits.
@@ -97,6 +103,7 @@ impl Walk<'_> {
             return Next::Others;
         }
         if let Some(first) = self.stream.phase.first_ended() {
+            self.stream.trail.add_overtaken(&first, turn.now);
             self.steered
                 .overtaken(first, &mut self.stream.request, turn);
         }
@@ -190,7 +197,14 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) fn account(&self, reason: Option<Reason>, now: Instant) -> Account {
+    /// What is told with the answer that the client now gets.
+    pub(super) fn account(&mut self, reason: Option<Reason>, now: Instant) -> Account {
+        let mut trail = core::mem::take(&mut self.stream.trail);
+        for call in &self.stream.calls {
+            if let Some(Call::Attempt { attempt, .. }) = self.calls.get(call.0) {
+                trail.add_overtaken(attempt, now);
+            }
+        }
         let last = self.stream.last;
         let took = last.took.unwrap_or_else(|| now.since(last.sent));
         Account {
@@ -202,6 +216,7 @@ impl Walk<'_> {
             reason,
             denial: self.stream.exchange.denial(),
             grpc_status: None,
+            trail,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::names::StreamId;
 use crate::pool::SteeredPool;
 use crate::request::Request;
 use crate::settings::RouterRetry;
+use crate::trail::Trail;
 use crate::turn::Turn;
 
 /// A request has arrived: its stream with the first attempt begun, or `None` if it was refused.
@@ -63,6 +64,7 @@ pub(crate) fn arrive(
             id,
             exchange,
             last: LastAttempt::sent(&attempt),
+            trail: Trail::default(),
             request: Kept::Own(request),
             phase: Phase::Routed(attempt),
             best: None,
@@ -108,6 +110,7 @@ fn refuse(
             reason: Some(reason),
             denial: exchange.denial(),
             grpc_status: is_grpc.then(|| reason.grpc_status()),
+            trail: Trail::default(),
         },
         reason,
         retry_after: returns.map(|returns| returns.since(now)),
@@ -333,6 +336,7 @@ impl Walk<'_> {
         self.steered
             .record(self.stream.id, &attempt, request, outcome.into(), turn);
         self.stream.last = LastAttempt::ended(&attempt, turn.now);
+        self.stream.trail.add(&attempt, outcome, turn.now);
         self.steered.state.end(attempt);
     }
 }

@@ -16,6 +16,7 @@ use crate::kept_bytes::{KeptBytes, Share};
 use crate::kept_request::Kept;
 use crate::names::{StreamId, StreamKey};
 use crate::settings::PoolIndex;
+use crate::trail::Trail;
 
 /// What an answer is worth to the client, beside others to the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,8 @@ pub(crate) struct Stream {
     pub(super) request: Kept,
     pub(super) phase: Phase,
     pub(super) last: LastAttempt,
+    /// Its attempts that have ended.
+    pub(super) trail: Trail,
     /// The newest answer worth giving if no attempt succeeds; `None` while that is the answer that
     /// is held.
     pub(super) best: Option<Best>,

@@ -63,6 +63,9 @@ pub struct Pool {
     pub max_response_bytes: usize,
     /// Whether answers name the endpoint and the number of attempts to the client.
     pub response_headers: bool,
+    /// Whether access logs are told of every answer, and not only of those that took more than one
+    /// healthy attempt.
+    pub access_log: bool,
 }
 
 impl Pool {
@@ -86,6 +89,7 @@ impl Pool {
             keepalive: Keepalive::default(),
             max_response_bytes: 8 << 20,
             response_headers: false,
+            access_log: false,
         }
     }
 
