@@ -54,7 +54,7 @@ const STANDARD: [&str; 5] = [
 ];
 
 /// What a host looks for: the ABI's version, the start, memory, and the callbacks that are of use.
-const EXPORTS: [&str; 17] = [
+const EXPORTS: [&str; 16] = [
     "_initialize",
     "memory",
     "proxy_abi_version_0_2_1",
@@ -62,7 +62,6 @@ const EXPORTS: [&str; 17] = [
     "proxy_on_context_create",
     "proxy_on_delete",
     "proxy_on_http_call_response",
-    "proxy_on_log",
     "proxy_on_memory_allocate",
     "proxy_on_request_body",
     "proxy_on_request_headers",

@@ -1,10 +1,9 @@
 //! What the host calls: the functions of the ABI that the module exports.
 //!
 //! Only what is of use is exported. The host calls what it finds, and each call into the VM costs
-//! half a microsecond and more: a stream takes five of them here (create, request headers, response
-//! headers, log, delete) and one for each part of the answer's body, which is of use behind the
-//! router only. That, and that nothing here
-//! panics, is why the SDK's dispatcher is not used.
+//! half a microsecond and more: a stream takes four of them here (create, request headers, response
+//! headers, delete) and one for each part of the answer's body, which is of use behind the router
+//! only. That, and that nothing here panics, is why the SDK's dispatcher is not used.
 //!
 //! Callbacks may nest: the host creates the context of a filter in front of an upstream while
 //! `proxy_http_call` is still under way. Nothing is borrowed then, so a nested callback is handled
@@ -15,8 +14,8 @@
 use steerage_engine::Flow;
 
 use super::contexts;
-use super::{attempts, first_message, roots, streams};
-use crate::host::{ContextId, Token};
+use super::{attempts, first_message, grpc_end, roots, streams};
+use crate::host::{ContextId, Map, Token};
 
 /// What becomes of the headers, the body or the trailers at hand, in the ABI's numbers.
 fn number(flow: Flow) -> u32 {
@@ -40,18 +39,12 @@ extern "C" fn proxy_on_context_create(context: ContextId, root: ContextId) {
     contexts::create(context, root);
 }
 
-/// A context is deleted. A stream was over before, with its log.
+/// A context is deleted. A stream is over then: the host knows how it ended, and has logged it.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: ContextId) {
     if !streams::over(context) && !attempts::over(context) {
         roots::deleted(context);
     }
-}
-
-/// A stream has come to its end, and is about to be logged: only now the host knows how it ended.
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_log(stream: ContextId) {
-    streams::over(stream);
 }
 
 /// The host goes on with 1: the VM needs nothing of its own.
@@ -114,15 +107,19 @@ extern "C" fn proxy_on_response_headers(stream: ContextId, _count: usize, end: u
     number(streams::response_headers(stream, end != 0))
 }
 
-/// Part of a response's body has arrived. Only behind the router it matters, while the head is
-/// held.
+/// Part of a response's body has arrived. It matters behind the router, while the head is held; and
+/// before it the end of an answer of gRPC does, which should have trailers.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_body(attempt: ContextId, size: usize, end: u32) -> u32 {
-    number(first_message::body(attempt, size, end != 0))
+extern "C" fn proxy_on_response_body(stream: ContextId, size: usize, end: u32) -> u32 {
+    if end != 0 {
+        grpc_end::over(stream, None);
+    }
+    number(first_message::body(stream, size, end != 0))
 }
 
 /// A response's trailers have arrived. The same holds for them.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_trailers(attempt: ContextId, _count: usize) -> u32 {
-    number(first_message::trailers(attempt))
+extern "C" fn proxy_on_response_trailers(stream: ContextId, _count: usize) -> u32 {
+    grpc_end::over(stream, Some(Map::ResponseTrailers));
+    number(first_message::trailers(stream))
 }

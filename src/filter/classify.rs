@@ -59,7 +59,10 @@ fn read(
         }
     };
     let mut answer = Answer::head(Outcome::Answered(status));
-    if is_grpc && let Some(status) = grpc_status(Map::Response) {
+    if is_grpc
+        && let Some(status) = grpc_status(Map::Response)
+        && status != GrpcStatus::OK
+    {
         answer.outcome = Outcome::Grpc(status);
     }
     let is_covered = pool.retry.covers(answer.outcome);
@@ -85,17 +88,11 @@ fn read(
     (answer, Some(status))
 }
 
-/// Reads how the answer of a stream has come to its end.
-pub(super) fn end(is_grpc: bool) -> End {
+/// Reads how the answer of a stream has come to its end, with this status of gRPC if any.
+pub(super) fn end(grpc_status: Option<GrpcStatus>) -> End {
     End {
         is_broken: local_replies::is_broken(flags()),
-        grpc_status: if is_grpc {
-            let status = host::few_property("response\0grpc_status");
-            let status = i64::from_le_bytes(eight(status.as_ref()));
-            u8::try_from(status).ok().map(GrpcStatus)
-        } else {
-            None
-        },
+        grpc_status,
     }
 }
 
@@ -108,12 +105,12 @@ fn eight(bytes: &[u8]) -> [u8; 8] {
     bytes.try_into().unwrap_or_default()
 }
 
-/// The status of gRPC in the head of the response at hand, or in its trailers, if it is there and
-/// not OK: in the head it says that the answer is over.
+/// The status of gRPC in the head of the response at hand, or in its trailers, if it is there: in
+/// the head it says that the answer is over.
 pub(super) fn grpc_status(map: Map) -> Option<GrpcStatus> {
     let status = host::few_of_header(map, "grpc-status").ok()?;
-    let status = core::str::from_utf8(status.as_ref()).ok()?.parse().ok()?;
-    (status != 0).then_some(GrpcStatus(status))
+    let status = core::str::from_utf8(status.as_ref()).ok()?;
+    status.parse().ok().map(GrpcStatus)
 }
 
 /// Reads the answer to a call that is being delivered, with so many headers and bytes. One that

@@ -120,7 +120,7 @@ fn a_status_of_grpc_is_read_from_the_head_of_an_answer_without_a_body() {
         ("13", true),
         ("5", false),
         ("0", false),
-        ("x", false),
+        ("x", true),
     ] {
         let host = start(STRICT);
         let stream = call(&host);
@@ -134,29 +134,80 @@ fn a_status_of_grpc_is_read_from_the_head_of_an_answer_without_a_body() {
 #[test]
 fn a_status_of_grpc_is_read_at_the_end_of_an_answer_with_a_body() {
     for (status, fails) in [
-        (14_i64, true),
-        (2, true),
-        (8, false),
-        (16, false),
-        (0, false),
-        (-1, false),
+        ("14", true),
+        ("2", true),
+        ("8", false),
+        ("16", false),
+        ("0", false),
+        ("-1", true),
+        ("many", true),
     ] {
         let host = start(STRICT);
         let stream = call(&host);
         stream.response(OK, false);
         stream.response_body(b"message", false);
-        stream.response_trailers(&[("grpc-status", status.to_string())]);
-        stream.set_property(&["response", "grpc_status"], &status.to_le_bytes());
+        stream.response_trailers(&[("grpc-status", status)]);
         stream.finish();
         assert_eq!(is_open(&host), fails, "{status}");
         drop(host);
-        // Plain HTTP has none, whatever the host makes of its status.
+        // Plain HTTP has none, whatever its trailers say.
         let host = start(STRICT);
         let stream = get(&host);
-        stream.response(OK, true);
-        stream.set_property(&["response", "grpc_status"], &status.to_le_bytes());
+        stream.response(OK, false);
+        stream.response_trailers(&[("grpc-status", status)]);
         stream.finish();
         assert!(!is_open(&host));
+    }
+}
+
+#[test]
+fn an_answer_of_grpc_that_ends_without_a_status_has_failed() {
+    let ends: [fn(Stream); 4] = [
+        |stream| {
+            stream.response(OK, true);
+        },
+        |stream| {
+            stream.response(OK, false);
+            stream.response_body(b"<html>", true);
+        },
+        |stream| {
+            stream.response(OK, false);
+            stream.response_trailers(&[("x-other", "0")]);
+        },
+        |stream| {
+            stream.response(OK, false);
+            stream.response_body(b"<html>", false);
+            stream.response_body(b"</html>", true);
+        },
+    ];
+    for end in ends {
+        let host = start(STRICT);
+        let stream = call(&host);
+        end(stream);
+        stream.finish();
+        assert!(is_open(&host));
+    }
+}
+
+#[test]
+fn a_client_that_cancels_a_call_says_nothing_of_its_endpoint() {
+    let host = start(STRICT);
+    let stream = call(&host);
+    stream.response(OK, false);
+    stream.response_body(b"message", false);
+    stream.client_gone();
+    assert!(!is_open(&host));
+}
+
+#[test]
+fn a_status_of_http_is_all_that_an_answer_of_plain_http_says_to_a_call() {
+    for status in ["404", "401", "301"] {
+        let host = start(STRICT);
+        let stream = call(&host);
+        stream.response(&[(":status", status)], false);
+        stream.response_body(b"<html>", true);
+        stream.finish();
+        assert!(!is_open(&host), "{status}");
     }
 }
 

@@ -107,7 +107,7 @@ const SHELL: [&str; 2] = ["src/filter/", "src/host/"];
 
 /// It has fewer lines than this, its tests not counted. It stands in two places: before the router
 /// and behind it.
-const THICKEST: usize = 3_400;
+const THICKEST: usize = 3_480;
 
 /// Where comments are wrapped.
 const WRAPPED: [&str; 1] = ["src/"];

@@ -153,8 +153,7 @@ pub(super) fn give_headers(id: u32, side: Side, end_of_stream: bool) -> Action {
     action
 }
 
-/// Hands over a part of the body, or keeps it while the headers are paused. The filter takes no
-/// part of a response's body: it just goes on.
+/// Hands over a part of the body, or keeps it while the headers are paused.
 pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -> Action {
     let passes = with(|state| state.bodies_pass_paused_headers);
     let size = at(id, side, |flow| {
@@ -172,14 +171,14 @@ pub(super) fn give_body(id: u32, side: Side, part: &[u8], end_of_stream: bool) -
     let end = u32::from(end_of_stream);
     let action = match side {
         Side::Request => ask(id, || guest::proxy_on_request_body(id, size, end)),
-        Side::Response => Action::Continue,
+        Side::Response => ask(id, || guest::proxy_on_response_body(id, size, end)),
     };
     after_part(id, side, action);
     settle();
     action
 }
 
-/// Hands over trailers, or keeps them while the headers are paused. A response's just go on.
+/// Hands over trailers, or keeps them while the headers are paused.
 pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     let count = trailers.len();
     let passes = with(|state| state.bodies_pass_paused_headers);
@@ -198,7 +197,7 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     }
     let action = match side {
         Side::Request => ask(id, || guest::proxy_on_request_trailers(id, count)),
-        Side::Response => Action::Continue,
+        Side::Response => ask(id, || guest::proxy_on_response_trailers(id, count)),
     };
     at(id, side, |flow| {
         flow.trailers_readable = action == Action::Pause;
@@ -208,12 +207,11 @@ pub(super) fn give_trailers(id: u32, side: Side, trailers: Headers) -> Action {
     action
 }
 
-/// Ends a stream: `on_log`, then `on_delete`, as Envoy does for any reason.
+/// Ends a stream with `on_delete`, as Envoy does for any reason.
 pub(super) fn end(id: u32, why: &str) {
     if with(|state| state.living(id).is_none()) {
         return;
     }
-    call(id, || guest::proxy_on_log(id));
     call(id, || guest::proxy_on_delete(id));
     with(|state| {
         if let Some(stream) = state.streams.get_mut(&id) {

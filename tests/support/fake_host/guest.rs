@@ -99,7 +99,8 @@ callbacks! {
     proxy_on_request_body(stream: u32, size: usize, end: u32) -> u32;
     proxy_on_request_trailers(stream: u32, count: usize) -> u32;
     proxy_on_response_headers(stream: u32, count: usize, end: u32) -> u32;
+    proxy_on_response_body(stream: u32, size: usize, end: u32) -> u32;
+    proxy_on_response_trailers(stream: u32, count: usize) -> u32;
     proxy_on_http_call_response(root: u32, token: u32, headers: usize, body: usize, trailers: usize);
-    proxy_on_log(stream: u32);
     proxy_on_delete(context: u32);
 }

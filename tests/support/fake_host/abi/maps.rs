@@ -27,6 +27,10 @@ fn seen(state: &State, map: MapType) -> Option<&Headers> {
             .map(|stream| &stream.response)
             .filter(|flow| flow.headers_readable)
             .map(|flow| &flow.headers),
+        MapType::HttpResponseTrailers => stream
+            .map(|stream| &stream.response)
+            .filter(|flow| flow.trailers_readable)
+            .map(|flow| &flow.trailers),
         MapType::HttpCallResponseHeaders => answer.map(|answer| &answer.headers),
         MapType::HttpCallResponseTrailers => answer.map(|answer| &answer.trailers),
         _ => None,
