@@ -10,11 +10,6 @@ DIST        := target/dist
 # Filters that do nothing, or make the calls and decide nothing: what the bench compares with.
 FLOORS      := target/noop.wasm target/calls.wasm
 WASM_TARGET := wasm32-wasip1
-CORE_TARGET := wasm32-unknown-unknown
-# Must be the version of the wasm-bindgen library in Cargo.lock.
-WASM_BINDGEN = $(shell sed -n '/^name = "wasm-bindgen"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
-TOOLS       := $(CURDIR)/target/tools
-RUNNER      := $(TOOLS)/bin/wasm-bindgen-test-runner
 SOURCES     := Makefile Cargo.toml Cargo.lock rust-toolchain.toml \
 	$(shell find src -path src/cli -prune -o \( -name '*.rs' -o -name '*.html' -o -name Cargo.toml \) -print)
 # The real Envoy: $ENVOY, or one on the PATH, or the pinned one, which is fetched when first needed.
@@ -108,14 +103,10 @@ test-native: build ## policy, configuration, the filter under a fake host, the c
 		--bin steerage-bench
 	cargo test --locked --workspace --doc
 
-test-core: $(RUNNER) ## the policy's tests again, as WebAssembly under Node
-	@rustup target list --installed | grep -qx $(CORE_TARGET) || rustup target add $(CORE_TARGET)
-	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(RUNNER) \
-		cargo test --locked --package steerage-policy --target $(CORE_TARGET)
-
-$(RUNNER): Cargo.lock
-	cargo install --quiet wasm-bindgen-cli --version $(WASM_BINDGEN) --root $(TOOLS)
-	@touch $@
+test-core: ## the policy's tests again, as WebAssembly under Node
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS= CARGO_TARGET_WASM32_WASIP1_RUNNER="node --no-warnings $(CURDIR)/tests/wasi.mjs" \
+		cargo test --locked --package steerage-policy --target $(WASM_TARGET) --lib
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
 	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \

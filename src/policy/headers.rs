@@ -71,8 +71,6 @@ pub fn is_changeable(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn what_routes_frames_or_steers_is_nobodys_to_change() {

@@ -205,8 +205,6 @@ impl HeaderRule {
 mod tests {
     use super::*;
     use alloc::vec;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     struct Head(&'static str, &'static [u8], &'static str);
 

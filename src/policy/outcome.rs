@@ -261,8 +261,6 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn a_client_is_served_by_all_but_failures_of_the_server() {

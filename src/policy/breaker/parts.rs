@@ -99,8 +99,6 @@ impl From<BreakerParts> for Breaker {
 mod tests {
     use super::*;
     use crate::breaker::{BreakerPolicy, StateName, TrialId, Verdict};
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn a_breaker_is_the_same_again_in_every_state() {

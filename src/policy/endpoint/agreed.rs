@@ -191,8 +191,6 @@ const TRIAL: Duration = Duration::from_secs(1);
 mod tests {
     use super::*;
     use crate::breaker::Verdict;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const MINUTE: Duration = Duration::from_secs(60);
     const NOW: Instant = Instant::from_nanos(1);

@@ -49,8 +49,6 @@ fn host_in(cluster: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn the_host_that_is_named_most_closely_is_asked_for() {

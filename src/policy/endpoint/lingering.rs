@@ -43,8 +43,6 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn each_lingers_until_its_time_and_there_is_a_most_of_them() {

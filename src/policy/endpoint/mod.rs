@@ -130,8 +130,6 @@ impl Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn weights_are_finite_and_not_negative() {

@@ -132,8 +132,6 @@ const SCOPE_SEED: u64 = 2;
 mod tests {
     use super::*;
     use core::time::Duration;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn at(seconds: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(seconds)

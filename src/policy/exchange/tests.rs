@@ -4,8 +4,6 @@ use super::*;
 use crate::endpoint::{Agreed, Endpoint};
 use alloc::vec::Vec;
 use rand::{SeedableRng as _, rngs::SmallRng};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const REPEATABLE: Repeatability = Repeatability {
     allowed: true,

@@ -330,8 +330,6 @@ pub const DEGRADED_FOR: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// Feeds the statuses of checks (0 = no answer) and compares the verdicts after each.
     #[track_caller]

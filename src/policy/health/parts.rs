@@ -60,8 +60,6 @@ impl From<HealthParts> for HealthRecord {
 mod tests {
     use super::*;
     use crate::health::{CheckPolicy, Finding};
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn a_record_is_the_same_again_after_every_change() {

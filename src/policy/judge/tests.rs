@@ -9,8 +9,6 @@ use crate::endpoint::Endpoint;
 use crate::outcome::Neutral;
 use crate::pool::Pool;
 use crate::retry::Statuses;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// How an attempt ended, in words: `503`, `grpc 14`, `timeout`; then `whole`, `again`, `cools`.
 fn facts(words: &str) -> (Facts, bool) {

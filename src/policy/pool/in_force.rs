@@ -76,8 +76,6 @@ mod tests {
     use crate::breaker::{Admission, Verdict};
     use crate::endpoint::{Endpoint, EndpointState};
     use crate::health::{CheckPolicy, Finding, Health};
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const HOUR: Duration = Duration::from_secs(3_600);
     const SECOND: Duration = Duration::from_secs(1);

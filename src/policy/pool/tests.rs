@@ -3,8 +3,6 @@
 use super::*;
 use crate::breaker::TrialId;
 use crate::time::Instant;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn no_more_of_a_pool_is_open_than_is_allowed() {

@@ -137,8 +137,6 @@ mod tests {
     use super::*;
     use core::cell::RefCell;
     use std::vec::Vec;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const MAX: Duration = Duration::from_secs(60);
 

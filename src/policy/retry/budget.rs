@@ -138,8 +138,6 @@ const RETRY: Spending = Spending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn second(n: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(n)

@@ -137,8 +137,6 @@ mod tests {
     use super::*;
     use crate::outcome::Neutral;
     use alloc::vec;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     struct Request;
 

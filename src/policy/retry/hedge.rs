@@ -49,8 +49,6 @@ impl HedgePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn hedges_are_a_share_of_the_requests() {

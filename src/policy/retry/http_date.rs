@@ -176,8 +176,6 @@ const DAYS_TO_EPOCH: u64 = 719_468;
 mod tests {
     use super::*;
     use std::format;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[track_caller]
     fn check(text: &str, expected: Option<u64>) {

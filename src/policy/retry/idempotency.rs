@@ -69,8 +69,6 @@ impl Repeatability {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const POST: Repeatability = Repeatability {
         allowed: false,

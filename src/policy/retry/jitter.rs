@@ -86,8 +86,6 @@ fn between(low: f64, high: f64, rng: &mut dyn Rng) -> Duration {
 mod tests {
     use super::*;
     use rand::{SeedableRng as _, rngs::SmallRng};
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const BOUNDS: Bounds = Bounds {
         base: Duration::from_millis(100),

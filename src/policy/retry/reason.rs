@@ -149,8 +149,6 @@ impl Trigger {
 mod tests {
     use super::*;
     use crate::outcome::Neutral;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn a_retry_is_counted_by_how_the_attempt_before_it_failed() {

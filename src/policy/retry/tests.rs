@@ -3,8 +3,6 @@
 use super::*;
 use crate::outcome::Neutral;
 use rand::{SeedableRng as _, rngs::SmallRng};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const NOW: Instant = Instant::from_nanos(1_000);
 

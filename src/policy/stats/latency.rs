@@ -163,8 +163,6 @@ fn kept_share(span: Duration, decay: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const DECAY: Duration = Duration::from_secs(10);
 

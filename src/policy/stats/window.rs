@@ -196,8 +196,6 @@ const NEVER: Range<Instant> = Instant::ORIGIN..Instant::ORIGIN;
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const TOOK: Duration = Duration::from_millis(2);
 

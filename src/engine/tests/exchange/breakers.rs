@@ -7,8 +7,6 @@ use proptest::proptest;
 use steerage_policy::breaker::{Admission, StateName};
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::retry::reason::Denial;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use crate::cases::{Case, guarded, steady};
 use crate::config;

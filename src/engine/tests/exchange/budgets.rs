@@ -12,8 +12,6 @@ use steerage_policy::retry::Decision;
 use steerage_policy::retry::budget::BudgetPolicy;
 use steerage_policy::retry::reason::Denial;
 use steerage_policy::time::Instant;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::cases::{Case, steady};
 use super::config;

@@ -5,8 +5,6 @@ use std::time::Duration;
 use proptest::prelude::{prop_assert, prop_assert_eq};
 use proptest::proptest;
 use steerage_policy::time::Instant;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::cases::routed;
 use super::config;

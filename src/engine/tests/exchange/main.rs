@@ -73,9 +73,6 @@ fn may_be_repeated(case: &Case, ended: &Record) -> bool {
 macro_rules! promises {
     ($module:ident, $case:path) => {
         mod $module {
-            #[cfg(target_arch = "wasm32")]
-            use wasm_bindgen_test::wasm_bindgen_test as test;
-
             use super::*;
 
             proptest! {

@@ -1,8 +1,5 @@
 //! `random`, `weighted_random` and `health_based`: by draw.
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 
 #[test]

@@ -2,9 +2,6 @@
 
 use alloc::format;
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 use crate::matching::RequestHead;
 

@@ -5,9 +5,6 @@
 
 use alloc::collections::BTreeMap;
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 use crate::exchange::{Attempt, Exchange};
 use crate::pool::{Pool, PoolState};

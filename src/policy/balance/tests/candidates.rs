@@ -4,8 +4,6 @@ use super::*;
 use crate::endpoint::Exclusion;
 use crate::endpoint::operator::Circuit;
 use crate::limit::Limit;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// The shares of 20,000 choices must be these, to a hundredth.
 #[track_caller]

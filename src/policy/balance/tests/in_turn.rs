@@ -6,8 +6,6 @@ use alloc::vec::Vec;
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use proptest::{bool, collection};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::fleet::Fleet;
 use super::properties::config;

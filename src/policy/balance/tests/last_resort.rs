@@ -1,8 +1,5 @@
 //! Breakers and health never leave a pool dark: common failures, and what follows them.
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::fleet::Fleet;
 use super::*;
 use crate::breaker::StateName;

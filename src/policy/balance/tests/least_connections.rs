@@ -2,9 +2,6 @@
 
 use alloc::vec::Vec;
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::fleet::Fleet;
 use super::*;
 use crate::endpoint::Others;

@@ -20,8 +20,6 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::breaker::{BreakerPolicy, TrialId};

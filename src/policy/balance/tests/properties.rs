@@ -8,8 +8,6 @@ use proptest::strategy::Strategy as Generator;
 use proptest::test_runner::{RngSeed, TestCaseError};
 use proptest::{collection, option, proptest, sample};
 use rand::RngExt as _;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 

@@ -4,8 +4,6 @@ use super::by_load::{GOOD, Load};
 use super::*;
 use crate::outcome::GrpcStatus;
 use crate::retry::Statuses;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Every strategy that draws no hash.
 fn strategies() -> [Strategy; 8] {

@@ -28,8 +28,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::endpoint::{Agreed, Endpoint, EndpointIndex, EndpointState};

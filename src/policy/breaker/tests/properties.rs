@@ -6,8 +6,6 @@ use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_assert_eq, 
 use proptest::strategy::Strategy as Generator;
 use proptest::test_runner::RngSeed;
 use proptest::{bool, collection, proptest, sample};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::model::Model;
 use super::*;

@@ -3,9 +3,6 @@
 
 use alloc::format;
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 
 /// As [`by_row`], with trials enough that one of them can be late.

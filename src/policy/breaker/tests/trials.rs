@@ -1,8 +1,5 @@
 //! From open to half-open to closed: when trials are admitted, how many, and what they come to.
 
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 
 #[test]

@@ -8,8 +8,6 @@ use crate::health::{CheckPolicy, Finding};
 use crate::judge::Facts;
 use crate::outcome::{Neutral, Outcome};
 use crate::stats::window::DEFAULT_LENGTH;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const DECAY: Duration = Duration::from_secs(10);
 const NOW: Instant = Instant::from_nanos(1);

@@ -12,8 +12,6 @@ use crate::stats::window::DEFAULT_LENGTH;
 use alloc::vec::Vec;
 use proptest::prelude::{ProptestConfig, prop, prop_assert};
 use proptest::proptest;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 use world::{Scene, TEN_AT_A_TIME, World, at};
 
 const PACE: Pace = Pace {

@@ -38,8 +38,6 @@ const GRPC: &[u8] = b"application/grpc";
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn a_body_is_what_its_type_says() {

@@ -182,8 +182,6 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn data_is_kept_only_if_a_rule_looks_into_it() {

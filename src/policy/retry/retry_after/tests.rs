@@ -5,8 +5,6 @@ use std::borrow::ToOwned as _;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples.
 const THEN: u64 = 784_111_777;

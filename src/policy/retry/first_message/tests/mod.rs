@@ -7,8 +7,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::*;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Rules in words: `event=NAME`, `data=TEXT`.
 fn rules(words: &str) -> Vec<EventRule> {
