@@ -7,7 +7,8 @@ use crate::document;
 use crate::engine::Meter;
 use crate::fake_host::Host;
 use crate::scenes::{
-    endpoints, everything, get, module, pass, retrying, waiting, with_pools, with_strategy,
+    endpoints, everything, get, intercepted, module, pass, post, retrying, waiting, with_pools,
+    with_strategy,
 };
 
 /// Retries that wait at a time.
@@ -92,6 +93,27 @@ fn ten_thousand_requests_leave_the_modules_memory_as_it_was() {
         "what 10,000 requests add, after the first 1,000",
         &[after - before],
     );
+}
+
+#[test]
+fn nothing_is_kept_of_what_interceptors_change_about_requests_that_the_router_may_not_repeat() {
+    for stands_behind in [true, false] {
+        let run = move || {
+            let (host, meter) = module(&intercepted());
+            if stands_behind {
+                assert!(host.add_root(Some(br#"{"role": "attempts"}"#)).accepted());
+            }
+            let memory = |requests| {
+                for _ in 0..requests {
+                    post(&host);
+                }
+                meter.memory()
+            };
+            let before = memory(500);
+            assert_eq!(memory(2_000), before, "{stands_behind}");
+        };
+        thread::spawn(run).join().unwrap();
+    }
 }
 
 /// Instructions of one round of the rounds that follow, ten seconds apart.

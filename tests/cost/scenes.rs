@@ -89,6 +89,16 @@ pub(crate) fn retrying(delay: &str) -> String {
     )
 }
 
+/// Every attempt has a header set. The router makes the retries, but none of a POST.
+pub(crate) fn intercepted() -> String {
+    let endpoints = endpoints(4);
+    let value = "x".repeat(200);
+    format!(
+        r#"{{{endpoints}, "retries": "router", "retry_policy": {{"retry_on": ["reset"]}},
+        "interceptors": {{"request": [{{"set_header": {{"x-set": "{value}"}}}}]}}}}"#
+    )
+}
+
 /// The host with the shipped module as its guest.
 pub(crate) fn module(configuration: &str) -> (Host, Meter) {
     let meter = engine::load();
