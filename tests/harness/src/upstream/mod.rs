@@ -106,7 +106,8 @@ impl Upstream {
 
     /// Changes the behaviour, and answers without reading the request's body: the closure
     /// sees an empty one, and a body in flight makes the server close the connection (unless
-    /// the reply is an [echo](Reply::echo)).
+    /// the reply is an [echo](Reply::echo)). In HTTP/1 a large body hides that the other side has
+    /// gone, until something is sent: its request stays [open](Upstream::open).
     pub fn set_early(&self, behaviour: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) {
         *locked(&self.shared.behaviour) = Behaviour {
             early: true,
