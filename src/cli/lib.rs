@@ -6,7 +6,9 @@
 //! | file | command |
 //! |---|---|
 //! | `arguments` | all of them, and their help |
-//! | `check`, `warnings`, `position` | `check`: errors and warnings with their line and column |
+//! | `check` | `check`: errors and warnings with their line and column |
+//! | `document` | files as trees of values, each with its place |
+//! | `istio` | Istio's names of clusters |
 //! | `delays` | `delays`: before each retry, with and without jitter |
 //! | `size` | `size`: connections by Little's law |
 //! | `render` | `render`: what deploys a configuration |
@@ -22,7 +24,7 @@
 //!
 //! ## Limits
 //! It runs on a developer's machine and is no part of the module. It does not know which clusters
-//! an Envoy has. If a path occurs several times, its first line and column are shown.
+//! an Envoy has, unless it is shown that Envoy's configuration.
 //!
 //! ## Example
 //! ```
@@ -37,16 +39,16 @@
 mod arguments;
 mod check;
 mod delays;
+mod document;
 mod finished;
+mod istio;
 mod manual;
-mod position;
 mod reference;
 mod render;
 mod schema;
 mod size;
 mod source;
 mod text;
-mod warnings;
 
 use std::ffi::OsString;
 

@@ -48,21 +48,27 @@ pub(crate) enum Command {
     },
 }
 
-/// Find all errors of a configuration, and what is likely to be a mistake
+/// Find what is wrong with configurations, and with what stands around them
+///
+/// A file is a configuration as JSON, or what has one in it: an Envoy's configuration, a
+/// WasmPlugin, TrafficExtension, EnvoyFilter or EnvoyExtensionPolicy, or values of a chart; YAML or
+/// JSON, one document or several. Of a folder all such files are checked, together with the routes
+/// and clusters in them.
 ///
 /// The filter refuses a configuration with errors. A warning is about a configuration that it
 /// accepts, and that probably does something else than expected.
 #[derive(Debug, Args)]
 #[command(after_help = CHECK)]
 pub(crate) struct Check {
-    /// The configuration, as JSON; `-` for the standard input
-    pub(crate) file: PathBuf,
+    /// Files or folders; `-` for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     /// Whether warnings count as errors
     #[arg(long)]
     pub(crate) strict: bool,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: CheckFormat,
 }
 
 /// Show the delays before the retries of each pool
@@ -181,6 +187,20 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For code scanning and editors
+    Sarif,
+    /// For workflows of GitHub: remarks beside the lines
+    Github,
+}
+
 /// How the schema is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaFormat {
@@ -215,12 +235,14 @@ Exit codes:
 const CHECK: &str = "\
 Examples:
   steerage check policy.json
-  steerage check --strict --format json - < policy.json
+  steerage check envoy.yaml
+  steerage check --format github deploy/
+  helm template chart | steerage check --strict -
 
 Exit codes:
-  0  the filter takes it
-  1  the filter refuses it; or, with --strict, there are warnings
-  2  the file cannot be read";
+  0  all of it works
+  1  the filter refuses a configuration, or no request can succeed; or, with --strict, there are warnings
+  2  a file cannot be read, or there is no configuration in it";
 
 const DELAYS: &str = "\
 Examples:

@@ -40,8 +40,9 @@ use super::authorities::Authorities;
 use super::by_router::{ByRouter, MAX_RETRIES};
 use super::cluster::Cluster;
 use super::yaml::{envoy_span, quoted};
-use crate::arguments::{IstioRouting, RenderIstio};
-use rendering::{Destination, Rendering};
+use crate::arguments::{IstioRouting, IstioTarget, RenderIstio};
+use crate::istio::Destination;
+use rendering::Rendering;
 
 /// All resources, one document each.
 ///
@@ -56,7 +57,11 @@ pub(super) fn documents(
     let mut known = Vec::new();
     let mut foreign = Vec::new();
     for cluster in clusters {
-        match Destination::of(&cluster.name, arguments.target) {
+        let destination = match arguments.target {
+            IstioTarget::Waypoint => Destination::of_waypoint(&cluster.name),
+            _ => Destination::of(&cluster.name),
+        };
+        match destination {
             Some(destination) => known.push((cluster, destination)),
             None => foreign.push(cluster.name.clone()),
         }
@@ -148,52 +153,5 @@ impl Rendering<'_> {
             )?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::arguments::IstioTarget;
-
-    #[test]
-    fn istios_clusters_are_known_by_their_names() {
-        let outbound = |cluster| Destination::of(cluster, IstioTarget::Gateway);
-        assert_eq!(
-            outbound("outbound|80|v1|api.default.svc.cluster.local"),
-            Some(Destination {
-                host: "api.default.svc.cluster.local",
-                port: 80,
-                subset: Some("v1")
-            })
-        );
-        let plain = outbound("outbound|443||example.com");
-        assert_eq!(plain.and_then(|plain| plain.subset), None);
-        for other in [
-            "api",
-            "inbound|80||a",
-            "outbound|x||a",
-            "outbound|80||",
-            "outbound|80||a|b",
-            "outbound_.80_._.a",
-            "inbound-vip|80|http|a",
-        ] {
-            assert_eq!(outbound(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_waypoint_has_names_for_the_clusters_of_its_own_services() {
-        let subset = |cluster| Destination::of(cluster, IstioTarget::Waypoint).map(|it| it.subset);
-        assert_eq!(subset("inbound-vip|80|http|a.b"), Some(None));
-        assert_eq!(subset("inbound-vip|80|http/v1|a.b"), Some(Some("v1")));
-        assert_eq!(subset("outbound|80|v1|a.b"), Some(Some("v1")));
-        for other in [
-            "inbound-vip|80|tcp|a.b",
-            "inbound-vip|80||a.b",
-            "inbound-vip|80|https|a.b",
-        ] {
-            assert_eq!(subset(other), None, "{other}");
-        }
     }
 }

@@ -1,7 +1,4 @@
 //! The common data of all resources for Istio.
-//!
-//! Example: the cluster `outbound|80|v2|api` is the [`Destination`] with the host `api`, the port
-//! 80 and the subset `v2`.
 
 use steerage_config::Config;
 
@@ -9,43 +6,8 @@ use super::super::authorities::Authorities;
 use super::super::by_router::ByRouter;
 use super::super::cluster::Cluster;
 use super::super::yaml;
-use crate::arguments::{IstioRouting, IstioTarget, RenderIstio};
-
-/// The destination of a cluster of Istio.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Destination<'a> {
-    pub(super) host: &'a str,
-    pub(super) port: u16,
-    pub(super) subset: Option<&'a str>,
-}
-
-impl<'a> Destination<'a> {
-    /// `None` unless the name is of the form `outbound|PORT|SUBSET|HOST`, or at a waypoint
-    /// `inbound-vip|PORT|http|HOST` or `inbound-vip|PORT|http/SUBSET|HOST`.
-    pub(super) fn of(cluster: &'a str, target: IstioTarget) -> Option<Self> {
-        let mut parts = cluster.split('|');
-        let (direction, port, subset, host) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let subset = match direction {
-            "outbound" => subset,
-            "inbound-vip" if target == IstioTarget::Waypoint => {
-                let subset = subset.strip_prefix("http")?;
-                match subset.strip_prefix('/') {
-                    Some(subset) => subset,
-                    None if subset.is_empty() => subset,
-                    None => return None,
-                }
-            }
-            _ => return None,
-        };
-        let port: u16 = port.parse().ok()?;
-        (!host.is_empty() && parts.next().is_none()).then_some(Self {
-            host,
-            port,
-            subset: Some(subset).filter(|subset| !subset.is_empty()),
-        })
-    }
-}
+use crate::arguments::{IstioRouting, RenderIstio};
+use crate::istio::Destination;
 
 /// What is rendered.
 pub(super) struct Rendering<'a> {

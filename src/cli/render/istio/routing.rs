@@ -26,8 +26,9 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::super::yaml::{printable, quoted};
-use super::rendering::{Destination, Rendering};
+use super::rendering::Rendering;
 use crate::arguments::{IstioRouting, IstioTarget};
+use crate::istio::Destination;
 
 impl Rendering<'_> {
     /// The VirtualService.

@@ -29,8 +29,10 @@ fn check_shows_every_error_with_its_place() {
         &["check", "-"],
         "{\n  \"endpoints\": [\"a\", \"a\"],\n  \"timeout\": {\"raed\": 1, \"read\": 0}\n}",
         1,
-        "standard input:2:22: error: endpoints[1]: must be unique, is the same as endpoints[0], got \"a\"\n\
-         standard input:3:15: error: timeout.raed: unknown field, did you mean `read`?\n\
+        "standard input:2:22: error: endpoints[1]: must be unique, is the same as endpoints[0], got \"a\"\n  \
+         help: remove it, or endpoints[0]\n\
+         standard input:3:15: error: timeout.raed: unknown field, did you mean `read`?\n  \
+         help: write \"read\": 1\n\
          standard input:3:34: error: timeout.read: must be a duration above 0 and at most 24 h: \
          seconds (0.25) or text (\"250ms\", \"30s\", \"5m\", \"1h\"), got 0\n\
          standard input: refused, 3 errors\n",
@@ -40,7 +42,7 @@ fn check_shows_every_error_with_its_place() {
         "{\"endpoints\": [\n]",
         1,
         "standard input:2:1: error: the configuration is not valid JSON at line 2, column 1: EOF \
-         while parsing an object\nstandard input: refused, 1 error\n",
+         while parsing an object\n  help: write } at the end\nstandard input: refused, 1 error\n",
     );
     let run = steerage(&["check", "-"], b"\xff");
     assert_eq!(run.status, 1);
@@ -76,7 +78,8 @@ fn check_takes_the_configuration_of_attempts_and_nothing_beside_it() {
 fn check_warns_and_is_strict_only_if_asked() {
     let trap = r#"{"endpoints": ["a", "b"], "retry_policy": {"max_attempts": 4}}"#;
     let expected = "standard input:1:60: warning: retry_policy.max_attempts: 4 attempts of 30 s each do \
-                    not fit into timeout.total of 60 s: the last ones are cut short\n\
+                    not fit into timeout.total of 60 s: the last ones are cut short\n  \
+                    help: write \"max_attempts\": 2, or \"total\": \"120s\" in timeout\n\
                     standard input: good, 1 pool with 2 endpoints, 1 warning\n";
     check_output(&["check", "-"], trap, 0, expected);
     check_output(&["check", "--strict", "-"], trap, 1, expected);
@@ -323,8 +326,13 @@ fn failures_are_reported() {
         2,
         "cannot read no/such/file",
     );
-    let folder = root().display().to_string();
-    check_failure(&["check", &folder], "", 2, "cannot read");
+    let folder = root().join("src/policy").display().to_string();
+    check_failure(
+        &["check", &folder],
+        "",
+        2,
+        "no configuration of Steerage in",
+    );
 }
 
 /// A disk that is full, or a pipe that breaks in another way than by a reader that has had enough.

@@ -3,6 +3,7 @@
 //! | file | what holds |
 //! |---|---|
 //! | `commands` | what each command prints, and with which exit code it ends |
+//! | `mistakes`, `surroundings` | what `check` says of wrong configurations, and of files around them |
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `istio`, `gateway` | what is rendered for Istio, and for Envoy Gateway |
 //! | `by_router` | what is rendered where the router makes the retries |
@@ -28,8 +29,10 @@ mod gateway;
 mod istio;
 mod kubernetes;
 mod manifests;
+mod mistakes;
 mod mutation;
 mod samples;
+mod surroundings;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

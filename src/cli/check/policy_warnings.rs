@@ -1,4 +1,4 @@
-//! Warnings: settings that the filter accepts and that are probably mistakes.
+//! Settings that the filter accepts and that are probably mistakes.
 //!
 //! A warning needs a cause in the document: there is none about a default, or the smallest
 //! configuration would have warnings.
@@ -34,18 +34,13 @@ use steerage_policy::retry::hedge::HedgeDelay;
 use steerage_policy::retry::idempotency::Methods;
 use steerage_policy::retry::jitter::Jitter;
 
-use crate::source::{path_in, pools};
+use super::report::Remark;
+use crate::source::{self, path_in, pools};
 use crate::text::{decimal, span};
 
-/// A remark about a place.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Warning {
-    pub(crate) path: String,
-    pub(crate) message: String,
-}
-
-/// Those about `config`, of which `document` is the text.
-pub(crate) fn of(config: &Config, document: &Value) -> Vec<Warning> {
+/// Those about `config`, of which `json` is the text.
+pub(crate) fn of(config: &Config, json: &[u8]) -> Vec<Remark> {
+    let document = &source::document(json);
     let mut found = Vec::new();
     let mut open: Option<&str> = None;
     for ((path, written), configured) in pools(document).iter().zip(&config.pools) {
@@ -56,7 +51,7 @@ pub(crate) fn of(config: &Config, document: &Value) -> Vec<Warning> {
         };
         if let Some(name) = open {
             let message = format!("gets no request: the pool {name} before it takes everything");
-            place.warn("", message);
+            place.warn("", message, "put it before the pool that takes everything");
         } else if takes_everything(&configured.pool.matcher) {
             open = Some(&configured.pool.name);
         }
@@ -74,18 +69,19 @@ pub(crate) fn of(config: &Config, document: &Value) -> Vec<Warning> {
 struct Place<'a> {
     path: &'a str,
     written: &'a Value,
-    found: &'a mut Vec<Warning>,
+    found: &'a mut Vec<Remark>,
 }
 
 impl Place<'_> {
     /// Warns about a field, by its path from the pool.
-    fn warn(&mut self, field: &str, message: String) {
+    fn warn(&mut self, field: &str, message: String, help: impl Into<String>) {
         let path = if field.is_empty() {
             self.path.to_owned()
         } else {
             path_in(self.path, field)
         };
-        self.found.push(Warning { path, message });
+        self.found
+            .push(Remark::new("policy", message).at(path).help(help));
     }
 
     /// Whether a field is given, by its path from the pool.
@@ -98,9 +94,9 @@ impl Place<'_> {
 
     /// Warns about the first of these fields that is given. What follows from defaults alone is not
     /// a mistake of the user.
-    fn warn_first(&mut self, fields: &[&str], message: String) {
+    fn warn_first(&mut self, fields: &[&str], message: String, help: impl Into<String>) {
         if let Some(field) = fields.iter().find(|field| self.has(field)) {
-            self.warn(field, message);
+            self.warn(field, message, help);
         }
     }
 
@@ -115,7 +111,12 @@ impl Place<'_> {
                 span(total),
             );
             let fields = ["retry_policy.max_attempts", "timeout.read", "timeout.total"];
-            self.warn_first(&fields, message);
+            let most = (total.as_secs_f64() / read.as_secs_f64()).floor().max(1.0);
+            let help = format!(
+                "write \"max_attempts\": {most}, or \"total\": \"{}s\" in timeout",
+                (read * u32::from(attempts)).as_secs_f64().ceil()
+            );
+            self.warn_first(&fields, message, help);
         }
         let mut waited = std::time::Duration::ZERO;
         for n in 1..attempts {
@@ -133,7 +134,8 @@ impl Place<'_> {
                     "retry_policy.max_attempts",
                     "timeout.total",
                 ];
-                return self.warn_first(&fields, message);
+                let help = format!("write \"max_attempts\": {n}, or a shorter base_delay");
+                return self.warn_first(&fields, message, help);
             }
         }
     }
@@ -149,16 +151,25 @@ impl Place<'_> {
             Jitter::None | Jitter::Range(0.0) => self.warn_first(
                 &["retry_policy.jitter", range],
                 "without jitter, requests that fail together are repeated together".into(),
+                "write \"jitter\": \"full\"",
             ),
             Jitter::Range(_) => {}
-            _ => self.warn_first(&[range], "has no effect unless jitter is true".into()),
+            _ => self.warn_first(
+                &[range],
+                "has no effect unless jitter is true".into(),
+                "write \"jitter\": true",
+            ),
         }
         if retry.budget.is_none() {
             let message = format!(
                 "without a budget, an upstream that fails gets up to {} times its load",
                 retry.max_attempts
             );
-            self.warn("retry_policy.budget", message);
+            self.warn(
+                "retry_policy.budget",
+                message,
+                "write \"budget\": {\"ratio\": 0.2}",
+            );
         }
         let unsafe_methods: Vec<_> = ["POST", "PATCH", "CONNECT"]
             .into_iter()
@@ -169,12 +180,17 @@ impl Place<'_> {
                 "{} may be repeated after it was carried out; with an Idempotency-Key it is repeated anyway",
                 unsafe_methods.join(", ")
             );
-            self.warn("retry_policy.retry_methods", message);
+            let help = format!("leave out {}", unsafe_methods.join(", "));
+            self.warn("retry_policy.retry_methods", message, help);
         }
         if pool.endpoints.len() == 1 {
             let fields = ["retry_policy.max_attempts", "retry_policy"];
             let message = "there is one endpoint only: retries go to the one that has failed";
-            self.warn_first(&fields, message.into());
+            self.warn_first(
+                &fields,
+                message.into(),
+                "write \"max_attempts\": 1, or add an endpoint",
+            );
         }
         if let Some(hedge) = retry.hedge {
             match hedge.delay {
@@ -183,11 +199,19 @@ impl Place<'_> {
                         "no attempt is under way that long: timeout.read is {}",
                         span(pool.timeouts.read())
                     );
-                    self.warn("retry_policy.hedge.delay", message);
+                    self.warn(
+                        "retry_policy.hedge.delay",
+                        message,
+                        "write \"delay\": \"p95\"",
+                    );
                 }
                 _ if pool.endpoints.len() == 1 => {
                     let message = "there is no other endpoint to ask".into();
-                    self.warn("retry_policy.hedge", message);
+                    self.warn(
+                        "retry_policy.hedge",
+                        message,
+                        "leave \"hedge\" out, or add an endpoint",
+                    );
                 }
                 _ => {}
             }
@@ -201,12 +225,13 @@ impl Place<'_> {
             RetriesBy::Calls if retry.max_attempts > 1 && !retry.grpc_statuses.is_empty() => {
                 let message = "no call repeats gRPC: these statuses only count as failures of the \
                                endpoint, unless retries is router";
-                self.warn_first(&["retry_policy.retry_on_grpc_statuses"], message.into());
+                let fields = ["retry_policy.retry_on_grpc_statuses"];
+                self.warn_first(&fields, message.into(), "write \"retries\": \"router\"");
             }
             RetriesBy::Router if retry.hedge.is_some() => {
                 let message = "hedges are calls of the filter all the same: their answers do not \
                                stream, and bypass the route and the other filters";
-                self.warn("retry_policy.hedge", message.into());
+                self.warn("retry_policy.hedge", message.into(), "leave \"hedge\" out");
             }
             _ => {}
         }
@@ -218,7 +243,8 @@ impl Place<'_> {
         if !rules.is_empty() && takes_posts && !repeats(&retry.methods, "POST") {
             let message = "no POST is repeated, unless it has an Idempotency-Key, and requests to \
                            models are POSTs: list it in retry_methods if that does no harm";
-            self.warn("retry_policy.retry_on_first_event", message.into());
+            let help = "write \"retry_methods\": [\"GET\", \"POST\"]";
+            self.warn("retry_policy.retry_on_first_event", message.into(), help);
         }
     }
 
@@ -237,7 +263,8 @@ impl Place<'_> {
             ];
             let message = "what one client's requests are answered with keeps an endpoint from all clients; \
                  if each has limits of its own, give retry_after_scope the header that tells them apart";
-            self.warn_first(&fields, message.into());
+            let help = "write \"retry_after_scope\": {\"header\": \"x-tenant\"}";
+            self.warn_first(&fields, message.into(), help);
         }
     }
 
@@ -246,7 +273,11 @@ impl Place<'_> {
         let mut weights = pool.endpoints.iter().map(|endpoint| endpoint.weight);
         if weights.clone().all(|weight| weight.is_drained()) {
             let message = "every endpoint is drained, so that all are used alike".into();
-            return self.warn("endpoints", message);
+            return self.warn(
+                "endpoints",
+                message,
+                "write a \"weight\" above 0 for one of them",
+            );
         }
         let strategy = match pool.strategy {
             Strategy::RoundRobin => "round_robin",
@@ -265,7 +296,8 @@ impl Place<'_> {
                 "{} is ignored by the strategy {strategy}; weighted_{strategy} heeds it",
                 decimal(weight, 3)
             );
-            self.warn(&field, message);
+            let help = format!("write \"strategy\": \"weighted_{strategy}\"");
+            self.warn(&field, message, help);
         }
     }
 
@@ -284,7 +316,8 @@ impl Place<'_> {
                 "health_check.interval",
                 "load_balancer.health_check_interval",
             ];
-            self.warn_first(&fields, message);
+            let help = format!("write \"interval\": \"{}s\"", checks.timeout.as_secs() * 2);
+            self.warn_first(&fields, message, help);
         }
     }
 }
@@ -309,7 +342,7 @@ mod tests {
     #[track_caller]
     fn check(document: &str, expected: &[(&str, &str)]) {
         let config = steerage_config::parse(document.as_bytes()).unwrap();
-        let found = of(&config, &serde_json::from_str(document).unwrap());
+        let found = of(&config, document.as_bytes());
         let paths: Vec<_> = found.iter().map(|warning| &*warning.path).collect();
         let wanted: Vec<_> = expected.iter().map(|(path, _)| *path).collect();
         assert_eq!(paths, wanted, "{found:?}");
