@@ -14,7 +14,7 @@
 use steerage_engine::Flow;
 
 use super::contexts;
-use super::{attempts, first_message, grpc_end, roots, streams};
+use super::{answer_end, attempts, first_message, roots, streams};
 use crate::host::{ContextId, Map, Token};
 
 /// What becomes of the headers, the body or the trailers at hand, in the ABI's numbers.
@@ -108,11 +108,11 @@ extern "C" fn proxy_on_response_headers(stream: ContextId, _count: usize, end: u
 }
 
 /// Part of a response's body has arrived. It matters behind the router, while the head is held; and
-/// before it the end of an answer of gRPC does, which should have trailers.
+/// before it the end of an answer does.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(stream: ContextId, size: usize, end: u32) -> u32 {
     if end != 0 {
-        grpc_end::over(stream, None);
+        answer_end::whole(stream, None);
     }
     number(first_message::body(stream, size, end != 0))
 }
@@ -120,6 +120,6 @@ extern "C" fn proxy_on_response_body(stream: ContextId, size: usize, end: u32) -
 /// A response's trailers have arrived. The same holds for them.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(stream: ContextId, _count: usize) -> u32 {
-    grpc_end::over(stream, Some(Map::ResponseTrailers));
+    answer_end::whole(stream, Some(Map::ResponseTrailers));
     number(first_message::trailers(stream))
 }

@@ -11,9 +11,8 @@
 //!
 //! Over gRPC every answer is a 200. Its own status comes at the end, which may be the head.
 //!
-//! A healthy answer costs two hostcalls: for its status, and at its end for the flags.
+//! A healthy answer costs one hostcall, for its status.
 
-use steerage_engine::End;
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
 use steerage_policy::balance::Strategy;
@@ -88,16 +87,8 @@ fn read(
     (answer, Some(status))
 }
 
-/// Reads how the answer of a stream has come to its end, with this status of gRPC if any.
-pub(super) fn end(grpc_status: Option<GrpcStatus>) -> End {
-    End {
-        is_broken: local_replies::is_broken(flags()),
-        grpc_status,
-    }
-}
-
 /// The flags of the stream at hand; none if the host does not tell.
-fn flags() -> u64 {
+pub(super) fn flags() -> u64 {
     u64::from_le_bytes(eight(host::few_property("response\0flags").as_ref()))
 }
 

@@ -12,8 +12,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use rustc_hash::FxBuildHasher;
-use steerage_engine::{AttemptId, StreamId, StreamKey};
-use steerage_policy::outcome::GrpcStatus;
+use steerage_engine::{AttemptId, End, StreamId, StreamKey};
 use steerage_policy::time::Instant;
 
 use super::plugin::Plugin;
@@ -54,22 +53,12 @@ pub(super) struct Stream {
     pub(super) is_by_router: bool,
     /// Whether the client speaks gRPC, so that an answer's status says little.
     pub(super) is_grpc: bool,
-    /// The status of gRPC that its answer has ended with.
-    pub(super) grpc_end: GrpcEnd,
+    /// Whether its answer, of gRPC, has begun and is to end with a status.
+    pub(super) owes_grpc_status: bool,
+    /// How its answer has ended, once it has come whole.
+    pub(super) end: Option<End>,
     /// Whether the filter has answered, so that the answer that comes by is its own.
     pub(super) is_answered: bool,
-}
-
-/// What is known of the status that an answer of gRPC ends with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) enum GrpcEnd {
-    /// None is due: there is no answer yet, or one of plain HTTP, whose status says it all.
-    #[default]
-    NotDue,
-    /// It is still to come.
-    Due,
-    /// It has come. An answer that ends without one is UNKNOWN.
-    Came(GrpcStatus),
 }
 
 /// What the shell knows of an attempt of the router's.
@@ -91,16 +80,6 @@ pub(super) enum Head {
     Held(usize),
     /// It was held in vain and released at this time, not a byte of the body having come.
     Released(Instant),
-}
-
-impl GrpcEnd {
-    /// The status, if it has come.
-    pub(super) const fn status(self) -> Option<GrpcStatus> {
-        match self {
-            Self::Came(status) => Some(status),
-            Self::NotDue | Self::Due => None,
-        }
-    }
 }
 
 impl Contexts {
@@ -161,7 +140,8 @@ pub(super) fn create(context: ContextId, root: ContextId) {
                 key: None,
                 is_by_router: false,
                 is_grpc: false,
-                grpc_end: GrpcEnd::NotDue,
+                owes_grpc_status: false,
+                end: None,
                 is_answered: false,
             };
             contexts.streams.insert(context, stream);
@@ -268,13 +248,9 @@ pub(super) fn stream(id: ContextId) -> Option<(Stream, Rc<Plugin>)> {
     })
 }
 
-/// Changes what the shell knows of a stream.
-pub(super) fn change_stream(id: ContextId, change: impl FnOnce(&mut Stream)) {
-    CONTEXTS.with_borrow_mut(|contexts| {
-        if let Some(stream) = contexts.streams.get_mut(&id) {
-            change(stream);
-        }
-    });
+/// Changes what the shell knows of a stream; `None`: there is none of that number.
+pub(super) fn change_stream<T>(id: ContextId, change: impl FnOnce(&mut Stream) -> T) -> Option<T> {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.streams.get_mut(&id).map(change))
 }
 
 /// Forgets a stream. The outer `None`: there is none of that number.

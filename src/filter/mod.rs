@@ -7,7 +7,7 @@
 //! | [`contexts`] | the roots and streams that it numbers |
 //! | [`plugin`], [`timer`] | a configured root with its worker; the one timer of it |
 //! | [`roots`], [`streams`], [`attempts`], [`first_message`] | a callback becomes an event: read, handed over, performed |
-//! | [`classify`], [`grpc_end`] | reads an answer, and who made it; the status that gRPC ends with |
+//! | [`classify`], [`answer_end`] | reads an answer, and who made it; whether it came whole |
 //! | [`perform`], [`attempt_headers`], [`notes`] | actions become hostcalls; what an attempt is sent with; what access logs print |
 //! | [`router`], [`stream_name`], [`held_heads`] | whether the router can make the retries; how its attempts find their stream; whether their heads can be held |
 //! | [`admin_requests`] | requests for the admin surface, which go past the engine |
@@ -25,11 +25,11 @@ mod sabotage;
 mod plugin;
 
 mod contexts;
-mod grpc_end;
 mod held_heads;
 mod stream_name;
 mod timer;
 
+mod answer_end;
 mod attempt_headers;
 mod classify;
 mod notes;

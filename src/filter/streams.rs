@@ -6,11 +6,11 @@ use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::time::Instant;
 
 use super::admin_requests;
+use super::answer_end;
 use super::attempt_headers::AUTHORITY;
 use super::attempts;
 use super::classify;
 use super::contexts;
-use super::grpc_end;
 use super::perform::Performer;
 use super::plugin::Plugin;
 use super::router;
@@ -42,9 +42,6 @@ pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
     };
     let source = (pool.settings.hashes_source()).then(|| host::property(&["source", "address"]));
     let is_grpc = request.is_grpc();
-    if is_grpc {
-        grpc_end::spoken();
-    }
     let event = performer(&plugin, id, host::now(), None).event(|worker, turn| {
         let name = StreamId(id.into());
         worker.request_head(name, index, request, source.as_deref(), turn)
@@ -133,9 +130,7 @@ pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
     let Some(pool) = pool else {
         return Flow::Continue; // An answer of our own passes by.
     };
-    if stream.is_grpc {
-        grpc_end::head(id, complete);
-    }
+    answer_end::head(id, &stream, complete);
     let now = host::now();
     if stream.is_by_router {
         let event = performer(&plugin, id, now, None)
@@ -175,7 +170,7 @@ pub(super) fn over(id: ContextId) -> bool {
     };
     // The time and the end are read only where they are needed.
     if plugin.with_worker(|worker| worker.stream_closed(key)) == Some(false) {
-        let end = classify::end(stream.grpc_end.status());
+        let end = answer_end::of(&stream);
         performer(&plugin, id, host::now(), None)
             .event(|worker, turn| worker.stream_over(key, end, turn));
     }
