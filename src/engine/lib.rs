@@ -23,7 +23,8 @@
 //! | `walk/` | one exchange: its phases, its attempts, its answer |
 //! | `pool` | a pool with what this worker knows of it |
 //! | `changes`, `signals` | how it changes what the workers agree on; what an answer requests |
-//! | `checks`, `sync` | health checks; the round in which workers publish and read |
+//! | `checks`, `hearing` | health checks; which answers are read for what they say of health |
+//! | `sync` | the round in which workers publish and read |
 //! | `timers` | what is due when |
 //! | `kept_request` | the request of a stream, which actions share |
 //! | `kept_bytes` | how much of requests and answers is kept in memory |
@@ -95,6 +96,7 @@ mod signals;
 mod walk;
 
 mod checks;
+mod hearing;
 mod sync;
 
 mod attempts;

@@ -25,6 +25,7 @@ use steerage_shared::scopes::Scopes;
 use crate::action::{Action, AttemptEnded};
 use crate::answer::Answer;
 use crate::debug_log;
+use crate::hearing::Heard;
 use crate::kept_request::Kept;
 use crate::names::StreamId;
 use crate::request::Request;
@@ -62,6 +63,8 @@ pub(crate) struct SteeredPool {
     /// Response times in milliseconds that are to be published, of each endpoint; empty without
     /// metrics.
     pub(crate) durations: Vec<Vec<u32>>,
+    /// The answers that were read last, of each endpoint; empty where their headers say nothing.
+    pub(crate) heard: Box<[Heard]>,
     /// How many good answers stream to clients that are not judged yet.
     pub(crate) streaming: u32,
     /// Whether its description has been published.
@@ -87,6 +90,7 @@ impl SteeredPool {
                 scope.map(|_| Scopes::new(key::scopes(&settings.pool.name)))
             },
             state,
+            heard: Self::hearing(&settings),
             durations: vec![Vec::new(); measured],
             streaming: 0,
             is_described: false,

@@ -3,7 +3,7 @@
 //! The module stands behind the router, too, where the host gives each attempt a context of its
 //! own. What happens to it is an event of its stream, which belongs to another root.
 
-use steerage_engine::{AttemptId, Destination, Flow};
+use steerage_engine::{AttemptId, Destination, Flow, Worker};
 
 use super::classify;
 use super::contexts::{self, Head};
@@ -41,16 +41,24 @@ pub(super) fn request_headers(id: ContextId) -> Flow {
     event.unwrap_or(Flow::Continue)
 }
 
-/// The head of an attempt's answer has come; `complete` says that no body follows.
-pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
+/// The head of an attempt's answer has come, with so many headers; `complete` says that no body
+/// follows.
+pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> Flow {
     let Some((key, stream, plugin)) = contexts::stream_of(id) else {
         return Flow::Continue;
     };
     let Some(pool) = plugin.pool(key.pool()) else {
         return Flow::Continue; // A stream belongs to a pool.
     };
-    let (answer, status) = classify::attempt(pool, stream.is_grpc);
-    let event = performer(&plugin, id, status).event(|worker, turn| {
+    let performer = performer(&plugin, id, None);
+    let wants_all = |worker: &mut Worker| worker.wants_headers(key, count, performer.now);
+    let whole = plugin.with_worker(wants_all) == Some(true);
+    let (answer, status) = classify::attempt(pool, stream.is_grpc, whole);
+    let performer = Performer {
+        status,
+        ..performer
+    };
+    let event = performer.event(|worker, turn| {
         let body = || (!complete).then(held_heads::follows).flatten();
         worker.attempt_answered(key, attempt(id), answer, body, turn)
     });

@@ -103,8 +103,8 @@ extern "C" fn proxy_on_request_trailers(stream: ContextId, _count: usize) -> u32
 
 /// A response's headers are on their way to the client.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(stream: ContextId, _count: usize, end: u32) -> u32 {
-    number(streams::response_headers(stream, end != 0))
+extern "C" fn proxy_on_response_headers(stream: ContextId, count: usize, end: u32) -> u32 {
+    number(streams::response_headers(stream, count, end != 0))
 }
 
 /// Part of a response's body has arrived. It matters behind the router, while the head is held; and

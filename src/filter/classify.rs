@@ -15,7 +15,6 @@
 
 use steerage_engine::answer::Answer;
 use steerage_engine::headers::HeaderMap;
-use steerage_policy::balance::Strategy;
 use steerage_policy::outcome::{Class, GrpcStatus, Neutral, Outcome};
 
 use super::attempt_headers::AUTHORITY;
@@ -25,26 +24,26 @@ use crate::local_replies::{self, NOT_ROUTED, UNKNOWN};
 use crate::metrics::{InternalError, hostcall_refused};
 
 /// Reads the head of the response at hand, of a stream of this pool, and its status as the client
-/// would get it. Only the status, or all of the headers if the pool wants to know what they say of
-/// health; who made the answer is asked only where it matters.
-pub(super) fn response(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>) {
-    read(shell, is_grpc, asked)
+/// would get it. Only the status, or `whole`, all of the headers, for what they say of health; who
+/// made the answer is asked only where it matters.
+pub(super) fn response(shell: &PoolShell, is_grpc: bool, whole: bool) -> (Answer, Option<u16>) {
+    read(shell, is_grpc, whole, asked)
 }
 
 /// The same for the response to an attempt of the router's, where it comes from the upstream: there
 /// is no question of who made it.
-pub(super) fn attempt(shell: &PoolShell, is_grpc: bool) -> (Answer, Option<u16>) {
-    read(shell, is_grpc, |_, outcome| outcome)
+pub(super) fn attempt(shell: &PoolShell, is_grpc: bool, whole: bool) -> (Answer, Option<u16>) {
+    read(shell, is_grpc, whole, |_, outcome| outcome)
 }
 
 fn read(
     shell: &PoolShell,
     is_grpc: bool,
+    whole: bool,
     who_made: fn(&PoolShell, Outcome) -> Outcome,
 ) -> (Answer, Option<u16>) {
     let pool = shell.pool();
-    let weighs_health = pool.checks.is_some() || pool.strategy == Strategy::HealthBased;
-    let read = if weighs_health {
+    let read = if whole {
         host::header_map(Map::Response).map(|headers| (status_of(&headers), Some(headers)))
     } else {
         host::few_of_header(Map::Response, ":status").map(|text| (status(text.as_ref()), None))

@@ -1,7 +1,7 @@
 //! Callbacks of a stream: its request arrives, its answer does, it ends.
 
 use steerage_engine::request::{Chunk, Request};
-use steerage_engine::{Flow, StreamId};
+use steerage_engine::{Flow, StreamId, Worker};
 use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::time::Instant;
 
@@ -118,10 +118,11 @@ pub(super) fn request_trailers(id: ContextId) -> Flow {
     Flow::Continue
 }
 
-/// A response's head is on its way to the client; `complete` says that no body follows.
-pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
+/// A response's head is on its way to the client, with so many headers; `complete` says that no
+/// body follows.
+pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> Flow {
     let Some((stream, plugin)) = contexts::stream(id) else {
-        return attempts::response_headers(id, complete);
+        return attempts::response_headers(id, count, complete);
     };
     let Some(key) = stream.key else {
         return admin_requests::answered(id).unwrap_or(Flow::Continue);
@@ -139,7 +140,9 @@ pub(super) fn response_headers(id: ContextId, complete: bool) -> Flow {
             return flow;
         }
     }
-    let (mut answer, status) = classify::response(pool, stream.is_grpc);
+    let wants_all = |worker: &mut Worker| worker.wants_headers(key, count, now);
+    let whole = plugin.with_worker(wants_all) == Some(true);
+    let (mut answer, status) = classify::response(pool, stream.is_grpc, whole);
     if stream.is_by_router {
         if router::answered(&plugin, key) {
             // The router was to repeat it, and has passed it on: the next attempt was not sent.

@@ -98,6 +98,30 @@ fn only_the_parts_of_a_body_that_a_retry_could_use_are_read() {
 }
 
 #[test]
+fn what_headers_say_of_health_is_looked_at_now_and_then() {
+    let host = start(
+        r#"{"endpoints": ["a"], "load_balancer": {"strategy": "health_based"}, "sync_interval": 10}"#,
+    );
+    let looks = |headers: &[(&str, &str)]| {
+        let stream = get(&host);
+        let calls = host.count_hostcalls(|| {
+            stream.response(headers, true);
+        });
+        stream.finish();
+        calls.of("proxy_get_header_map_pairs")
+    };
+    assert_eq!(looks(OK), 1, "the first");
+    host.advance(Duration::from_millis(99));
+    assert_eq!(looks(OK), 0);
+    host.advance(Duration::from_millis(1));
+    assert_eq!(looks(OK), 1, "after a while");
+    let degraded = [OK[0], ("x-envoy-degraded", "1")];
+    assert_eq!(looks(&degraded), 1, "one header more");
+    assert_eq!(looks(&degraded), 0);
+    assert_eq!(looks(OK), 1, "one header less");
+}
+
+#[test]
 fn an_unmatched_request_costs_one_look_at_its_headers() {
     let host = start(r#"{"pools": [{"endpoints": ["a"], "match": {"prefix": "/api"}}]}"#);
     let calls = host.count_hostcalls(|| answered(get(&host)));

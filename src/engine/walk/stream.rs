@@ -143,6 +143,11 @@ impl Stream {
         self.phase.routed().is_some()
     }
 
+    /// Where the attempt went that the router has.
+    pub(crate) fn routed_to(&self) -> Option<EndpointIndex> {
+        self.phase.routed().map(Attempt::endpoint)
+    }
+
     /// Whether a good answer streams to the client that is not judged yet.
     pub(crate) const fn awaits_end(&self) -> bool {
         self.phase.awaits_end()
