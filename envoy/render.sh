@@ -16,20 +16,21 @@ sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 istio() {
   file=$1 policy=$2
   shift 2
-  "$steerage" render istio "$here/istio/$policy.json" --url "$image" --sha256 "$sha256" "$@" > "$to/istio/$file.yaml"
+  "$steerage" render istio "$here/istio/$policy.json" --url "$image" --sha256 "$sha256" --destination-rules "$@" \
+    > "$to/istio/$file.yaml"
 }
 
 for kind in wasm-plugin traffic-extension; do
-  istio "$kind/gateway" policy --kind "$kind" --host api.example.com
+  istio "$kind/gateway" policy --kind "$kind" --host api.example.com --catch-all
   istio "$kind/sidecar" policy --kind "$kind" --target sidecar --selector app=shop \
     --host api.default.svc.cluster.local
   istio "$kind/waypoint" waypoint --kind "$kind" --target waypoint --target-ref Service/api \
     --host api.default.svc.cluster.local
 done
-istio cluster-header/gateway policy --host api.example.com --routing cluster-header
+istio cluster-header/gateway policy --host api.example.com --catch-all --routing cluster-header
 istio cluster-header/sidecar policy --target sidecar --selector app=shop \
   --host api.default.svc.cluster.local --routing cluster-header
-istio router-retries/gateway policy --host api.example.com --retries router
+istio router-retries/gateway policy --host api.example.com --catch-all --retries router
 istio router-retries/sidecar policy --target sidecar --selector app=shop \
   --host api.default.svc.cluster.local --retries router
 

@@ -21,7 +21,7 @@ fn every_configuration_takes_the_same_labels_out_of_names() {
         "envoy/llm-gateway.yaml",
         "envoy/operations.yaml",
         "envoy/router-retries.yaml",
-        "src/cli/render/envoy.yaml",
+        "src/cli/render/templates/envoy.yaml.jinja",
     ] {
         assert_eq!(tags(path), expected, "{path}");
     }

@@ -11,19 +11,20 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{kubernetes_name, sha256};
+use super::values::{External, external, kubernetes_name, module_url, sha256};
 
-/// Resources for Istio: the plugin, its routes, and the clusters' limits
+/// Resources for Istio: the plugin, its routes, and, if asked for, the clusters' limits
 ///
-/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST; at a
-/// waypoint those of its own services are called inbound-vip|PORT|http|HOST.
+/// The endpoints of the configuration must be Istio's clusters, outbound|PORT|SUBSET|HOST, or be
+/// given with --external; at a waypoint those of its own services are called
+/// inbound-vip|PORT|http|HOST. An admin surface is left out: it would answer clients.
 #[derive(Debug, Args)]
 #[command(after_help = RENDER_ISTIO)]
 pub(crate) struct RenderIstio {
     /// The configuration, as JSON; `-` for the standard input
     pub(crate) file: PathBuf,
     /// Where Istio finds the module: oci://, https:// or file://
-    #[arg(long)]
+    #[arg(long, value_parser = module_url)]
     pub(crate) url: String,
     /// The checksum of the module or of its image, in hexadecimal
     #[arg(long, value_parser = sha256)]
@@ -62,9 +63,22 @@ pub(crate) struct RenderIstio {
         default_value = "istio-system/ingress"
     )]
     pub(crate) gateway: String,
-    /// The host of the routes; by default all of a gateway's
+    /// The host of the routes; for a gateway by default the hosts that the pools match, or all
     #[arg(long)]
-    host: Option<String>,
+    host: Vec<String>,
+    /// Whether a gateway's routes take what no pool takes, too: it goes to the first endpoint
+    #[arg(long)]
+    pub(crate) catch_all: bool,
+    /// Whether to write the clusters' limits and timeouts, as DestinationRules; a host can have one
+    /// only
+    #[arg(long)]
+    pub(crate) destination_rules: bool,
+    /// A server outside of the mesh that a cluster is, with TLS for https
+    #[arg(long, value_name = "CLUSTER=https://HOST", value_parser = external)]
+    pub(crate) external: Vec<External>,
+    /// The secret with which the image is fetched
+    #[arg(long, value_name = "NAME", value_parser = kubernetes_name)]
+    pub(crate) image_pull_secret: Option<String>,
 }
 
 impl RenderIstio {
@@ -84,8 +98,9 @@ impl RenderIstio {
         self.namespace.as_deref().unwrap_or(otherwise)
     }
 
-    pub(crate) fn host(&self) -> &str {
-        self.host.as_deref().unwrap_or("*")
+    /// The hosts of the routes, if they are given.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.host
     }
 
     pub(crate) fn selector(&self) -> Vec<(String, String)> {
@@ -108,7 +123,7 @@ impl RenderIstio {
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
         match self.target {
             IstioTarget::Gateway => None,
-            _ if self.host.is_none() => {
+            _ if self.host.is_empty() => {
                 Some("--host: routes within the mesh are for one host, which must be given")
             }
             IstioTarget::Sidecar if self.selector.is_empty() => {
@@ -131,6 +146,9 @@ impl RenderIstio {
                 "--target: Istio does not patch the routes of a waypoint, so its router cannot make the \
                  retries: use --retries calls",
             );
+        }
+        if self.image_pull_secret.is_some() {
+            return Some("--image-pull-secret: an EnvoyFilter has none: use --retries calls");
         }
         if self.kind.is_some() {
             return Some("--kind: with retries by the router an EnvoyFilter brings the module");
@@ -241,6 +259,8 @@ Examples:
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
   steerage render istio policy.json --url https://example.com/steerage.wasm --kind traffic-extension
   steerage render istio policy.json --url file:///steerage.wasm --selector app=edge --gateway edge/edge
+  steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 \
+    --external openai=https://api.openai.com --image-pull-secret registry
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 --retries router
   steerage render istio policy.json --url oci://registry.example.com/steerage:0.1.0 --target sidecar \
     --selector app=shop --host api.default.svc.cluster.local

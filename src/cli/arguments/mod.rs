@@ -10,9 +10,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use istio::{IstioKind, IstioRouting, IstioTarget, RenderIstio, Retries};
-pub(crate) use values::Address;
+pub(crate) use values::{Address, External};
 
-use values::{address, host_and_port, kubernetes_name, rate, sha256, span};
+use values::{address, external, host_and_port, kubernetes_name, rate, sha256, span};
 
 /// Checks and explains configurations of Steerage, the Envoy filter
 #[derive(Debug, Parser)]
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Write what deploys a configuration
     Render {
         #[command(subcommand)]
-        target: Target,
+        target: Box<Target>,
     },
     Schema(Schema),
     /// Print a script that completes commands and options in a shell
@@ -134,9 +134,15 @@ pub(crate) struct RenderEnvoy {
     /// Where the servers of a cluster are; for several clusters several times
     #[arg(long, value_name = "CLUSTER=HOST:PORT", value_parser = address)]
     pub(crate) address: Vec<Address>,
+    /// A server that a cluster is, with TLS for https; for several clusters several times
+    #[arg(long, value_name = "CLUSTER=https://HOST", value_parser = external)]
+    pub(crate) external: Vec<External>,
     /// Where Envoy listens
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:10000", value_parser = host_and_port)]
     pub(crate) listen: (String, u16),
+    /// Where the admin surface listens, if the configuration has one beside pools
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:10001", value_parser = host_and_port)]
+    pub(crate) admin_listen: (String, u16),
 }
 
 /// Resources for Envoy Gateway: the extension, a rule for each cluster, and the clusters' limits
@@ -154,9 +160,21 @@ pub(crate) struct RenderGateway {
     /// The module's checksum, in hexadecimal
     #[arg(long, value_parser = sha256)]
     pub(crate) sha256: Option<String>,
+    /// The secret with which the image is fetched
+    #[arg(long, value_name = "NAME", value_parser = kubernetes_name)]
+    pub(crate) image_pull_secret: Option<String>,
     /// The service behind a cluster; by default the one with the cluster's name, port 80
     #[arg(long, value_name = "CLUSTER=SERVICE:PORT", value_parser = address)]
     pub(crate) backend: Vec<Address>,
+    /// A server outside of Kubernetes that a cluster is, with TLS for https
+    #[arg(long, value_name = "CLUSTER=https://HOST", value_parser = external)]
+    pub(crate) external: Vec<External>,
+    /// The hosts of the route; by default those that the pools match, or all
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// Whether the route takes all paths, also those that no pool takes
+    #[arg(long)]
+    pub(crate) catch_all: bool,
     /// What the resources are called
     #[arg(long, default_value = "steerage", value_parser = kubernetes_name)]
     pub(crate) name: String,
@@ -259,12 +277,15 @@ const RENDER_ENVOY: &str = "\
 Examples:
   steerage render envoy policy.json > envoy.yaml
   steerage render envoy policy.json --address east=10.0.1.7:8080 --address west=west.example.com:80
+  steerage render envoy policy.json --external openai=https://api.openai.com
   envoy --mode validate --config-yaml \"$(steerage render envoy policy.json)\"";
 
 const RENDER_GATEWAY: &str = "\
 Examples:
   steerage render gateway policy.json --url oci://registry.example.com/steerage:0.1.0 > steerage.yaml
-  steerage render gateway policy.json --url https://example.com/steerage.wasm --backend east=api-east:8080";
+  steerage render gateway policy.json --url https://example.com/steerage.wasm --backend east=api-east:8080
+  steerage render gateway policy.json --url oci://registry.example.com/steerage:0.1.0 \
+    --external openai=https://api.openai.com";
 
 const SCHEMA: &str = "\
 Examples:

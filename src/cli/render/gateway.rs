@@ -5,6 +5,7 @@
 //! | EnvoyExtensionPolicy | brings the module and its configuration |
 //! | HTTPRoute | a rule for each cluster, matched by the filter's header, and one for the rest |
 //! | BackendTrafficPolicy | the limits and timeouts of the clusters |
+//! | Backend, BackendTLSPolicy | servers outside of Kubernetes |
 //!
 //! Envoy Gateway names the cluster of a rule after the rule: `httproute/NAMESPACE/NAME/rule/INDEX`.
 //! The configuration is therefore written with these clusters, and each endpoint keeps its old name
@@ -22,96 +23,142 @@
 //! Example: `{"endpoints": ["east"]}` becomes an endpoint `east` with the cluster
 //! `httproute/default/steerage/rule/0`.
 
-use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
-use steerage_config::Config;
 
 use super::authorities::Authorities;
 use super::by_router::ByRouter;
 use super::cluster::Cluster;
-use super::yaml::{self, envoy_span, printable, quoted};
-use crate::arguments::RenderGateway;
+use super::policy::Policy;
+use super::template::filled;
+use super::yaml::envoy_span;
+use crate::arguments::{External, RenderGateway};
 
 /// Most rules of a HTTPRoute, without the last one.
 const MOST_CLUSTERS: usize = 15;
 
-/// All resources, one document each.
+/// All resources, one document each. `admin_left_out`: whether the configuration had one.
 ///
 /// # Errors
 /// Why the configuration cannot be rendered.
 pub(super) fn documents(
     arguments: &RenderGateway,
-    config: &Config,
-    clusters: &[Cluster],
-    policy: Value,
+    policy: &Policy,
+    admin_left_out: bool,
 ) -> Result<String, String> {
+    let (config, clusters) = (&policy.config, &policy.clusters);
     if ByRouter::of(config).is_some() {
         return Err(BY_ROUTER.into());
     }
     let authorities = Authorities::of(config);
-    let hosts = clusters
-        .iter()
-        .map(|cluster| host(&authorities, &cluster.name))
-        .collect::<Result<Vec<_>, _>>()?;
     if clusters.len() > MOST_CLUSTERS {
         let count = clusters.len();
         return Err(format!(
             "a HTTPRoute has room for {MOST_CLUSTERS} clusters, and these are {count}"
         ));
     }
-    let backends = clusters
-        .iter()
-        .map(|cluster| backend(arguments, &cluster.name));
-    let backends: Vec<_> = backends.collect::<Result<_, _>>()?;
-    let mut documents = HEAD.to_owned();
-    let mut policy = renamed(arguments, clusters, policy);
-    authorities.tell(&mut policy);
-    documents.push_str(&extension(arguments, &policy)?);
-    let mut removed = quoted(&config.cluster_header);
-    if authorities.are_rewritten() {
-        removed.push_str(", x-steerage-authority");
-    }
     let names = names(arguments, clusters);
-    let rules = names.iter().zip(&backends).zip(&hosts);
-    let rules: Vec<_> = rules
-        .map(|((name, backend), host)| Rule {
-            name,
-            backend,
-            host: *host,
+    let rules = clusters.iter().zip(&names).map(|(cluster, name)| {
+        Ok(json!({
+            "name": name,
+            "host": host(&authorities, &cluster.name)?,
+            "backend": backend(arguments, &cluster.name)?,
+        }))
+    });
+    let rules = rules.collect::<Result<Vec<_>, String>>()?;
+    let mut document = renamed(arguments, clusters, policy.document.clone());
+    authorities.tell(&mut document);
+    let (is_image, url) = module(&arguments.url)?;
+    let entries = entries(arguments, policy);
+    let most = clusters.iter().map(|cluster| cluster.connections).max();
+    let connect = clusters.iter().map(|cluster| cluster.connect).min();
+    let expiry = clusters.iter().map(|cluster| cluster.expiry).max();
+    let span = |span: Option<_>| gateway_span(&envoy_span(span.unwrap_or_default()));
+    let externals = arguments.external.iter().map(|external| {
+        json!({
+            "backend": backend_name(arguments, external),
+            "host": external.host,
+            "port": external.port,
+            "tls": external.tls,
         })
-        .collect();
-    // Writing to a `String` cannot fail.
-    let _ = route(
-        &mut documents,
-        arguments,
-        &config.cluster_header,
-        &removed,
-        &rules,
-    );
-    documents.push_str(&limits(arguments, clusters));
-    Ok(documents)
+    });
+    let hosts = match &*arguments.host {
+        [] => policy.hosts().unwrap_or_default(),
+        given => given.to_vec(),
+    };
+    filled(
+        "gateway.yaml",
+        &json!({
+            "name": arguments.name,
+            "namespace": arguments.namespace,
+            "gateway": arguments.gateway,
+            "is_image": is_image,
+            "url": url,
+            "sha256": arguments.sha256,
+            "image_pull_secret": arguments.image_pull_secret,
+            "admin_left_out": admin_left_out,
+            "policy": format!("{document:#}"),
+            "hosts": hosts,
+            "header": &*config.cluster_header,
+            "rewrites_host": authorities.are_rewritten(),
+            "rules": rules,
+            "takes_all": entries == [everything()],
+            "entries": entries,
+            "connect": span(connect),
+            "expiry": span(expiry),
+            "most": most.unwrap_or_default(),
+            "externals": externals.collect::<Vec<_>>(),
+        }),
+    )
+}
+
+/// What comes by the filter: the paths of the pools, which one request takes that has no header
+/// yet.
+fn entries(arguments: &RenderGateway, policy: &Policy) -> Vec<Value> {
+    if arguments.catch_all {
+        return vec![everything()];
+    }
+    let mut entries: Vec<Value> = Vec::new();
+    for configured in &policy.config.pools {
+        let matcher = &configured.pool.matcher;
+        let entry = match (&matcher.path, &matcher.prefix) {
+            (Some(path), _) => json!({"path": {"type": "Exact", "value": path}}),
+            // To a HTTPRoute `/api` is a whole part of a path; to a pool also the beginning of one.
+            (None, Some(prefix)) if !prefix.ends_with('/') => {
+                let pattern = format!("{}.*", escaped(prefix));
+                json!({"path": {"type": "RegularExpression", "value": pattern}})
+            }
+            (None, Some(prefix)) => json!({"path": {"type": "PathPrefix", "value": prefix}}),
+            (None, None) => return vec![everything()],
+        };
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
+fn everything() -> Value {
+    json!({"path": {"type": "PathPrefix", "value": "/"}})
+}
+
+/// A text as a regular expression that matches it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if r"\.+*?()|[]{}^$".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// The gateway serves modules at addresses of its own, so that a patch (EnvoyPatchPolicy) can name
 /// none.
 const BY_ROUTER: &str = "retries: no resource of Envoy Gateway puts a module behind the router, and routes \
                          there do not choose a cluster anew: use \"retries\": \"calls\"";
-
-const HEAD: &str =
-    "# Steerage on Envoy Gateway, written by `steerage render gateway`. Apply all of it together:
-#     kubectl apply -f THIS_FILE
-";
-
-/// A rule of the route.
-struct Rule<'a> {
-    /// The gateway's name of its cluster.
-    name: &'a str,
-    backend: &'a str,
-    /// The host that the cluster is asked for, if not the client's.
-    host: Option<&'a str>,
-}
 
 /// The host that a rule has to write for this cluster.
 fn host<'a>(authorities: &Authorities<'a>, cluster: &str) -> Result<Option<&'a str>, String> {
@@ -140,8 +187,13 @@ fn is_host_name(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label) && host.parse::<Ipv4Addr>().is_err()
 }
 
-/// The service behind a cluster, as a reference.
-fn backend(arguments: &RenderGateway, cluster: &str) -> Result<String, String> {
+/// The service or the server behind a cluster, as a reference.
+fn backend(arguments: &RenderGateway, cluster: &str) -> Result<Value, String> {
+    if let Some(external) = arguments.external.iter().find(|it| it.cluster == cluster) {
+        let name = backend_name(arguments, external);
+        let group = "gateway.envoyproxy.io";
+        return Ok(json!({"group": group, "kind": "Backend", "name": name}));
+    }
     let mut given = arguments.backend.iter();
     let (name, port) = match given.find(|address| address.cluster == cluster) {
         Some(address) => (&*address.host, address.port),
@@ -150,10 +202,16 @@ fn backend(arguments: &RenderGateway, cluster: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
         return Err(format!(
-            "no service is called {name}: say which is meant with --backend {cluster}=SERVICE:PORT"
+            "no service is called {name}: say which is meant with --backend {cluster}=SERVICE:PORT, or \
+             with --external {cluster}=https://HOST for a server elsewhere"
         ));
     }
-    Ok(format!("{{name: {}, port: {port}}}", quoted(name)))
+    Ok(json!({"name": name, "port": port}))
+}
+
+/// The name of the resource of a server outside of Kubernetes.
+fn backend_name(arguments: &RenderGateway, external: &External) -> String {
+    format!("{}-{}", arguments.name, external.host.replace('.', "-"))
 }
 
 /// The gateway's names of the clusters.
@@ -204,134 +262,13 @@ fn renamed(arguments: &RenderGateway, clusters: &[Cluster], mut policy: Value) -
     policy
 }
 
-/// The resource that brings the module.
-fn extension(arguments: &RenderGateway, policy: &Value) -> Result<String, String> {
-    let url = &arguments.url;
-    let (kind, place, url) = match url.strip_prefix("oci://") {
-        Some(image) => ("Image", "image", image),
-        None if url.starts_with("http://") || url.starts_with("https://") => {
-            ("HTTP", "http", &**url)
-        }
-        None => return Err("--url: must begin with oci://, https:// or http://".into()),
-    };
-    let mut code = format!("url: {}", quoted(url));
-    if let Some(sha256) = &arguments.sha256 {
-        code.push_str(&format!(", sha256: {}", quoted(sha256)));
+/// Whether a module is in an image, and where.
+fn module(url: &str) -> Result<(bool, &str), String> {
+    match url.strip_prefix("oci://") {
+        Some(image) => Ok((true, image)),
+        None if url.starts_with("http://") || url.starts_with("https://") => Ok((false, url)),
+        None => Err("--url: must begin with oci://, https:// or http://".into()),
     }
-    let mut extension = metadata(
-        "gateway.envoyproxy.io/v1alpha1",
-        "EnvoyExtensionPolicy",
-        arguments,
-    );
-    extension.push_str(&format!(
-        "  targetRefs:
-  - {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {}}}
-  wasm:
-  - name: steerage
-    rootID: steerage
-    code: {{type: {kind}, {place}: {{{code}}}}}
-    # A filter that has crashed answers 503 until something of this resource changes: the gateway cannot
-    # replace it by a fresh one. With `failOpen: true` requests would pass by it.
-    failOpen: false
-    # Clusters have the names that the gateway gives to the rules of the route below.
-    config:
-",
-        quoted(&arguments.name)
-    ));
-    for line in printable(&format!("{policy:#}")).lines() {
-        extension.push_str(&format!("      {line}\n"));
-    }
-    Ok(extension)
-}
-
-/// A rule for each cluster, and one for all other requests.
-fn route(
-    documents: &mut String,
-    arguments: &RenderGateway,
-    header: &str,
-    removed: &str,
-    rules: &[Rule<'_>],
-) -> std::fmt::Result {
-    let header = quoted(header);
-    documents.push_str(&metadata(
-        "gateway.networking.k8s.io/v1",
-        "HTTPRoute",
-        arguments,
-    ));
-    writeln!(
-        documents,
-        "  parentRefs: [{{name: {}}}]",
-        quoted(&arguments.gateway)
-    )?;
-    documents.push_str(
-        "  # Steerage writes the cluster's name into the header, and Envoy then chooses the rule again. The order
-  # of these rules is part of the clusters' names.
-  rules:
-",
-    );
-    for rule in rules {
-        let name = quoted(rule.name);
-        writeln!(documents, "  - matches:")?;
-        writeln!(
-            documents,
-            "    - headers: [{{type: Exact, name: {header}, value: {name}}}]"
-        )?;
-        writeln!(documents, "    filters:")?;
-        writeln!(
-            documents,
-            "    - {{type: RequestHeaderModifier, requestHeaderModifier: {{remove: [{removed}]}}}}"
-        )?;
-        if let Some(host) = rule.host {
-            let host = quoted(host);
-            writeln!(
-                documents,
-                "    - {{type: URLRewrite, urlRewrite: {{hostname: {host}}}}}"
-            )?;
-        }
-        writeln!(documents, "    backendRefs: [{}]", rule.backend)?;
-        documents.push_str(NO_TIMEOUT);
-    }
-    if let Some(first) = rules.first() {
-        documents.push_str(
-            "  # Every request comes by here first, so that Steerage sees it. What no pool takes stays here.
-  - matches: [{path: {type: PathPrefix, value: /}}]
-",
-        );
-        writeln!(documents, "    backendRefs: [{}]", first.backend)?;
-        documents.push_str(NO_TIMEOUT);
-    }
-    Ok(())
-}
-
-/// Off, because it would include the time of Steerage's retries.
-const NO_TIMEOUT: &str = "    timeouts: {request: 0s}
-";
-
-/// The limits of the clusters: a policy is for a whole route, so the widest.
-fn limits(arguments: &RenderGateway, clusters: &[Cluster]) -> String {
-    let most = clusters.iter().map(|cluster| cluster.connections).max();
-    let most = most.unwrap_or_default();
-    let connect = clusters.iter().map(|cluster| cluster.connect).min();
-    let expiry = clusters.iter().map(|cluster| cluster.expiry).max();
-    let mut limits = metadata(
-        "gateway.envoyproxy.io/v1alpha1",
-        "BackendTrafficPolicy",
-        arguments,
-    );
-    limits.push_str(&format!(
-        "  targetRefs:
-  - {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {}}}
-  # There is no `retry` here: two layers of retries multiply.
-  timeout:
-    tcp: {{connectTimeout: {}}}
-    http: {{connectionIdleTimeout: {}}}
-  circuitBreaker: {{maxConnections: {most}, maxPendingRequests: {most}, maxParallelRequests: {most}}}
-",
-        quoted(&arguments.name),
-        gateway_span(&envoy_span(connect.unwrap_or_default())),
-        gateway_span(&envoy_span(expiry.unwrap_or_default())),
-    ));
-    limits
 }
 
 /// A duration of the Gateway API, which has units in place of fractions: `1s5ms` for `1.005s`.
@@ -344,11 +281,6 @@ fn gateway_span(span: &str) -> String {
         "0" => format!("{milliseconds}ms"),
         _ => format!("{seconds}s{milliseconds}ms"),
     }
-}
-
-/// The beginning of a resource, up to what it specifies.
-fn metadata(version: &str, kind: &str, arguments: &RenderGateway) -> String {
-    yaml::metadata(version, kind, &arguments.name, &arguments.namespace)
 }
 
 #[cfg(test)]

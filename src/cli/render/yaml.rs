@@ -1,5 +1,4 @@
-//! Parts of the YAML that is written: templates, names in quotes, durations, the configuration as a
-//! block.
+//! Parts of the YAML that is written: names in quotes, durations, values on a line or as a block.
 //!
 //! Example: a quarter of a second is `0.250s`.
 
@@ -7,51 +6,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The beginning of a resource of Kubernetes, up to what it specifies.
-pub(super) fn metadata(version: &str, kind: &str, name: &str, namespace: &str) -> String {
-    let (name, namespace) = (quoted(name), quoted(namespace));
-    format!(
-        "---
-apiVersion: {version}
-kind: {kind}
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-"
-    )
-}
-
-/// A template with something in each of its places. What comes into one is not searched for others.
-pub(super) fn filled(template: &str, places: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some(position) = rest.find('@') {
-        let (before, from_here) = rest.split_at(position);
-        text.push_str(before);
-        let mut here = places.iter().filter_map(|(place, value)| {
-            let after = from_here.strip_prefix(place)?;
-            Some((*value, after))
-        });
-        let (value, after) = here.next().unwrap_or_else(|| from_here.split_at(1));
-        text.push_str(value);
-        rest = after;
-    }
-    text.push_str(rest);
-    text
-}
-
-/// The text of a configuration as a block of YAML, each line indented.
+/// The text of a configuration as a block of YAML, each line indented, without the last break.
 ///
 /// What is not printable in YAML can only be within strings of the JSON, where it may be escaped.
 pub(super) fn block(json: &str, indent: usize) -> String {
-    let mut block = String::new();
-    for line in json.trim().lines() {
-        if !line.trim().is_empty() {
-            block.push_str(&" ".repeat(indent));
-            block.push_str(&printable(line.trim_end()));
-        }
-        block.push('\n');
-    }
-    block
+    let margin = " ".repeat(indent);
+    let lines = json.trim().lines().map(|line| match line.trim_end() {
+        "" => String::new(),
+        line => format!("{margin}{}", printable(line)),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Each line of a text indented.
@@ -60,6 +24,35 @@ pub(super) fn indented(text: &str, indent: usize) -> String {
     text.lines()
         .map(|line| format!("{margin}{line}\n"))
         .collect()
+}
+
+/// A value on one line.
+pub(super) fn flow(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Array(items) => format!("[{}]", joined(items.iter().map(flow).collect())),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let fields = fields.map(|(key, value)| format!("{}: {}", name(key), flow(value)));
+            format!("{{{}}}", joined(fields.collect()))
+        }
+        other => printable(&other.to_string()),
+    }
+}
+
+/// A key, in quotes unless it is a plain word.
+fn name(key: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins = key.starts_with(|c: char| c.is_ascii_alphabetic());
+    // YAML has words for truth and nothing, in several spellings.
+    let is_word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+        .iter()
+        .any(|word| key.eq_ignore_ascii_case(word));
+    if begins && key.bytes().all(is_plain) && !is_word {
+        key.to_owned()
+    } else {
+        quoted(key)
+    }
 }
 
 /// A duration as Envoy reads it, a millisecond at least: less would be none.
@@ -94,25 +87,27 @@ pub(super) fn printable(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn what_is_filled_in_is_no_place() {
-        let places = [("@A@\n", "@B@\n"), ("@B@", "b")];
-        assert_eq!(
-            filled("@A@\n@type @B@ @A@@\n", &places),
-            "@B@\n@type b @A@@\n"
-        );
-    }
+    use super::*;
 
     #[test]
     fn blocks_keep_their_layout() {
         let json = "\n{\r\n  \"a\": 1,\n\n  \"b\": \"\u{2028}é\"  \n}\n";
         assert_eq!(
             block(json, 2),
-            "  {\n    \"a\": 1,\n\n    \"b\": \"\\u2028é\"\n  }\n"
+            "  {\n    \"a\": 1,\n\n    \"b\": \"\\u2028é\"\n  }"
         );
         assert_eq!(quoted("a\"b\u{85}"), r#""a\"b\u0085""#);
+    }
+
+    #[test]
+    fn values_stand_on_one_line() {
+        let value = json!({"a_1": [1, "x: y"], "b-c": {}, "yes": null});
+        assert_eq!(
+            flow(&value),
+            r#"{a_1: [1, "x: y"], "b-c": {}, "yes": null}"#
+        );
     }
 
     #[test]

@@ -15,15 +15,21 @@ pub(crate) const ARGUMENTS: [&str; 5] = [
 
 /// The resources of a policy, with more arguments.
 pub(crate) fn rendered(policy: &Value, more: &[&str]) -> Vec<Value> {
-    let arguments = [&ARGUMENTS[..], more].concat();
+    let arguments = [
+        &ARGUMENTS[..],
+        &["--destination-rules", "--catch-all"],
+        more,
+    ]
+    .concat();
     let run = steerage(&arguments, policy.to_string().as_bytes());
-    assert_eq!((run.status, &*run.complaint), (0, ""), "{policy}");
+    assert_eq!(run.status, 0, "{policy}\n{}", run.complaint);
     yaml(&run.output)
 }
 
 #[test]
 fn the_resources_say_what_the_configuration_says() {
     let policy = json!({
+        "name": "api",
         "endpoints": ["outbound|80||api", {"cluster": "outbound|81|v2|api", "weight": 2}],
         "cluster_header": "X-To",
         "timeout": {"connect": "250ms"},
@@ -58,7 +64,7 @@ fn the_resources_say_what_the_configuration_says() {
 
 /// A configuration for one host, as a sidecar wants it.
 pub(crate) fn for_one_host(endpoints: [&str; 2]) -> Value {
-    json!({"match": {"hosts": ["api"]}, "endpoints": endpoints})
+    json!({"name": "api", "match": {"hosts": ["api"]}, "endpoints": endpoints})
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! | `documents` | the committed schema and reference are those of the program |
 //! | `istio`, `gateway` | what is rendered for Istio, and for Envoy Gateway |
 //! | `by_router` | what is rendered where the router makes the retries |
+//! | `deployment` | hosts, servers elsewhere, limits and the admin surface in what is rendered |
 //! | `kubernetes` | what is rendered for both, of configurations of all kinds |
 //! | `manifests` | the resources in `envoy/istio` and `envoy/gateway` |
 //! | `definitions` | whether Kubernetes would accept a resource |
@@ -24,6 +25,7 @@ mod agreement;
 mod by_router;
 mod commands;
 mod definitions;
+mod deployment;
 mod documents;
 mod gateway;
 mod istio;

@@ -34,14 +34,15 @@ use std::{fs, thread};
 
 use samples::{document, root, samples};
 
-/// Envoy's error about the rendered form of this configuration, if it refuses it. `number` keeps
-/// the files of concurrent tests separate.
-fn refusal(envoy: &Path, policy: &str, number: usize) -> Option<String> {
+/// Envoy's error about the rendered form of this configuration, with more arguments, if it refuses
+/// it. `number` keeps the files of concurrent tests separate.
+fn refusal(envoy: &Path, policy: &str, more: &[&str], number: usize) -> Option<String> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = scratch.join(format!("policy-{number}.json"));
     fs::write(&file, policy).expect("the folder is there");
     let steerage = Command::new(env!("CARGO_BIN_EXE_steerage"))
         .args(["render", "envoy"])
+        .args(more)
         .arg(&file)
         .output()
         .expect("the program runs");
@@ -83,7 +84,7 @@ fn check(policies: &[String], first_number: usize) {
     let envoy: PathBuf = steerage_harness::envoy_binary().expect("an Envoy");
     two_at_a_time(policies.len(), |index| {
         let policy = &policies[index];
-        if let Some(output) = refusal(&envoy, policy, first_number + index) {
+        if let Some(output) = refusal(&envoy, policy, &[], first_number + index) {
             panic!("{policy}\n{output}");
         }
     });
@@ -115,6 +116,23 @@ fn envoy_takes_what_is_rendered_of_random_policies() {
         .filter(|policy| policy.contains("\"router\""));
     assert!(by_router.count() > 0, "none whose router makes the retries");
     check(&policies, 1_000);
+}
+
+#[test]
+fn envoy_takes_servers_elsewhere_and_a_listener_for_operators() {
+    if !Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        eprintln!("not checked: there are no certificates of authorities here");
+        return;
+    }
+    let policy = r#"{
+        "endpoints": ["openai", "local"],
+        "admin": {"token": "0123456789abcdef"}
+    }"#;
+    let more = ["--external", "openai=https://api.openai.com"];
+    let envoy = steerage_harness::envoy_binary().expect("an Envoy");
+    if let Some(output) = refusal(&envoy, policy, &more, 2_000) {
+        panic!("{output}");
+    }
 }
 
 #[test]
