@@ -8,7 +8,8 @@
 //! | `arguments` | all of them, and their help |
 //! | `check` | `check`: errors and warnings with their line and column |
 //! | `document` | files as trees of values, each with its place |
-//! | `istio` | Istio's names of clusters |
+//! | `istio`, `durations` | Istio's names of clusters; durations as others write them |
+//! | `import` | `import`: a configuration of what others are configured with |
 //! | `delays` | `delays`: before each retry, with and without jitter |
 //! | `size` | `size`: connections by Little's law |
 //! | `render` | `render`: what deploys a configuration |
@@ -40,7 +41,9 @@ mod arguments;
 mod check;
 mod delays;
 mod document;
+mod durations;
 mod finished;
+mod import;
 mod istio;
 mod manual;
 mod reference;
@@ -72,6 +75,7 @@ pub fn run<T: Into<OsString> + Clone>(
         Command::Delays(delays) => delays::run(&delays),
         Command::Size(size) => size::run(&size),
         Command::Render { target } => render::run(&target),
+        Command::Import(import) => import::run(&import),
         Command::Schema(schema) => Finished::with(match schema.format {
             SchemaFormat::Json => text::json(&schema::document()),
             SchemaFormat::Markdown => reference::document(),

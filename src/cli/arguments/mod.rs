@@ -33,6 +33,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         target: Box<Target>,
     },
+    Import(Import),
     Schema(Schema),
     /// Print a script that completes commands and options in a shell
     #[command(after_help = COMPLETIONS)]
@@ -186,6 +187,20 @@ pub(crate) struct RenderGateway {
     pub(crate) gateway: String,
 }
 
+/// Make a configuration of what others are configured with
+///
+/// Files may be Envoy's configuration (routes with retry policies, outlier detection), Istio's
+/// VirtualServices and DestinationRules, an Envoy Gateway's BackendTrafficPolicies with HTTPRoutes,
+/// nginx's upstreams, or Resilience4j's YAML. The configuration goes to the standard output, and a
+/// comment for each thing that has no equal to the standard error output.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT)]
+pub(crate) struct Import {
+    /// Files; `-` for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
 /// Print the JSON Schema of configurations, or their reference
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
@@ -286,6 +301,18 @@ Examples:
   steerage render gateway policy.json --url https://example.com/steerage.wasm --backend east=api-east:8080
   steerage render gateway policy.json --url oci://registry.example.com/steerage:0.1.0 \
     --external openai=https://api.openai.com";
+
+const IMPORT: &str = "\
+Examples:
+  steerage import envoy.yaml > policy.json
+  steerage import virtual-service.yaml destination-rule.yaml > policy.json
+  steerage import nginx.conf > policy.json 2> comments.txt
+  steerage import application.yml | steerage check -
+
+Exit codes:
+  0  there is a configuration
+  1  what was made would be refused by the filter: the comments say why
+  2  a file cannot be read, or there is nothing in it to import";
 
 const SCHEMA: &str = "\
 Examples:

@@ -7,7 +7,6 @@
 //! |---|---|
 //! | `names`, `aliases` | fields that are called otherwise elsewhere, or stand in another place |
 //! | `values` | values of another type, or in the words of other programs |
-//! | `durations` | the ways in which durations are written |
 //! | `words` | strategies in the words of other programs |
 //! | `syntax` | what is no JSON |
 //! | `path` | paths in parts, values in short |
@@ -15,7 +14,6 @@
 //! Example: for `"max_retries": 3` the help is `write "max_attempts": 4`.
 
 mod aliases;
-mod durations;
 mod names;
 mod path;
 mod syntax;
@@ -29,6 +27,7 @@ use steerage_config::{ConfigError, Problem};
 
 use super::found::Found;
 use crate::document::Node;
+use crate::durations;
 use path::{parted, shown, within};
 
 /// The help for an error of this configuration, if there is any.

@@ -9,10 +9,10 @@ use steerage_config::schema::{
 };
 
 use super::aliases::{ALIASES, Turn};
-use super::durations;
 use super::path::{parted, shown};
 use super::words::{normalized, strategy};
 use crate::document::{Node, Value};
+use crate::durations;
 
 /// The help for a field that nobody knows here. `nearest`: the one that looks most like it.
 pub(super) fn unknown(path: &str, nearest: Option<&str>, value: &Node) -> Option<String> {

@@ -4,10 +4,10 @@
 
 use steerage_config::schema::{Kind, TextRule};
 
-use super::durations;
 use super::path::{parted, shown};
 use super::words::{normalized, strategy};
 use crate::document::{Node, Value};
+use crate::durations;
 
 /// The help for a value that must be of this kind.
 pub(super) fn other(path: &str, kind: &Kind, value: &Node) -> Option<String> {

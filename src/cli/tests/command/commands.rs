@@ -263,6 +263,7 @@ fn help_has_examples_and_exit_codes() {
         &["render", "envoy", "--help"],
         &["render", "istio", "--help"],
         &["render", "gateway", "--help"],
+        &["import", "--help"],
         &["schema", "--help"],
         &["completions", "--help"],
         &["man", "--help"],

@@ -5,6 +5,7 @@
 //! | `commands` | what each command prints, and with which exit code it ends |
 //! | `mistakes`, `surroundings` | what `check` says of wrong configurations, and of files around them |
 //! | `documents` | the committed schema and reference are those of the program |
+//! | `import` | what is made of the configurations of others |
 //! | `istio`, `gateway` | what is rendered for Istio, and for Envoy Gateway |
 //! | `by_router` | what is rendered where the router makes the retries |
 //! | `deployment` | hosts, servers elsewhere, limits and the admin surface in what is rendered |
@@ -28,6 +29,7 @@ mod definitions;
 mod deployment;
 mod documents;
 mod gateway;
+mod import;
 mod istio;
 mod kubernetes;
 mod manifests;

@@ -6,6 +6,7 @@
 //! | `manifests`, `control_plane`, `envoy_filter` | the resources for Istio steer |
 //! | `misspelt` | no field of an EnvoyFilter can be misspelt |
 //! | `gateway` | those for Envoy Gateway do |
+//! | `imported` | what was imported does |
 //!
 //! `--mode validate` loads the module and hands the configuration to it, so that a configuration
 //! which the filter refuses is refused here too.
@@ -20,6 +21,7 @@
 mod control_plane;
 mod envoy_filter;
 mod gateway;
+mod imported;
 mod manifests;
 mod misspelt;
 #[path = "../command/mutation.rs"]

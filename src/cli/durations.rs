@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// A duration as the configuration has it.
-pub(super) fn written(span: Duration) -> String {
+pub(crate) fn written(span: Duration) -> String {
     let milliseconds = span.as_millis();
     if milliseconds.is_multiple_of(1_000) {
         format!("\"{}s\"", milliseconds / 1_000)
@@ -15,7 +15,7 @@ pub(super) fn written(span: Duration) -> String {
 }
 
 /// The duration that a text means, whoever writes it.
-pub(super) fn meant(text: &str) -> Option<Duration> {
+pub(crate) fn meant(text: &str) -> Option<Duration> {
     let text = text.trim().to_ascii_lowercase();
     let (text, is_iso) = match text.strip_prefix("pt") {
         Some(rest) => (rest, true),
