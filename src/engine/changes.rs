@@ -74,8 +74,8 @@ impl SteeredPool {
         written
     }
 
-    /// Reads what has been agreed on, and takes it over if there is news.
-    pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) {
+    /// Reads what has been agreed on, and takes it over if there is news: says whether there was.
+    pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) -> bool {
         self.refresh_scopes(turn);
         self.agreement.refresh(turn.store);
         if self.agreement.take_unreadable() {
@@ -83,12 +83,13 @@ impl SteeredPool {
             turn.actions.push_back(Action::Trouble(trouble));
         }
         if !self.agreement.take_news() {
-            return;
+            return false;
         }
         let pool = &self.settings.pool;
         for (endpoint, state) in pool.endpoints.iter().zip(self.state.endpoints_mut()) {
             pool.agree(state, self.agreement.get(&endpoint.cluster), turn.now);
         }
+        true
     }
 
     /// Brings what was agreed on before this configuration within its bounds, and has endpoints

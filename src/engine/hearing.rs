@@ -10,12 +10,8 @@
 use core::time::Duration;
 
 use steerage_policy::balance::Strategy;
+use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
-
-use crate::names::StreamKey;
-use crate::pool::SteeredPool;
-use crate::settings::PoolSettings;
-use crate::worker::Worker;
 
 /// The answer of an endpoint that was read last.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,38 +21,22 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// One for each endpoint of a pool, where health is of interest.
+    pub(crate) fn of(pool: &Pool) -> Box<[Self]> {
+        if pool.checks.is_some() || pool.strategy == Strategy::HealthBased {
+            vec![Self::default(); pool.endpoints.len()].into()
+        } else {
+            Box::default()
+        }
+    }
+
     /// Whether an answer with so many headers is to be read `now`.
-    fn hears(&mut self, headers: usize, now: Instant) -> bool {
+    pub(crate) fn hears(&mut self, headers: usize, now: Instant) -> bool {
         let is_due = headers != self.headers || now >= self.at + PAUSE;
         if is_due {
             *self = Self { at: now, headers };
         }
         is_due
-    }
-}
-
-impl SteeredPool {
-    /// One for each endpoint, where health is of interest.
-    pub(crate) fn hearing(settings: &PoolSettings) -> Box<[Heard]> {
-        let pool = &settings.pool;
-        if pool.checks.is_some() || pool.strategy == Strategy::HealthBased {
-            vec![Heard::default(); pool.endpoints.len()].into()
-        } else {
-            Box::default()
-        }
-    }
-}
-
-impl Worker {
-    /// Whether an answer to a stream's attempt of the router is wanted with all of its headers, of
-    /// which there are so many. Of others the status is enough, unless that says more.
-    pub fn wants_headers(&mut self, key: StreamKey, headers: usize, now: Instant) -> bool {
-        let Some(walk) = self.walk(key) else {
-            return false;
-        };
-        let endpoint = walk.stream.routed_to().map(|endpoint| endpoint.position());
-        let heard = endpoint.and_then(|position| walk.steered.heard.get_mut(position));
-        heard.is_some_and(|heard| heard.hears(headers, now))
     }
 }
 

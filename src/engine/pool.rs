@@ -90,7 +90,7 @@ impl SteeredPool {
                 scope.map(|_| Scopes::new(key::scopes(&settings.pool.name)))
             },
             state,
-            heard: Self::hearing(&settings),
+            heard: Heard::of(&settings.pool),
             durations: vec![Vec::new(); measured],
             streaming: 0,
             is_described: false,

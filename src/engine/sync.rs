@@ -16,44 +16,57 @@ use crate::figures::{EndpointFigures, PoolFigures};
 use crate::pool::SteeredPool;
 use crate::settings::PoolIndex;
 use crate::turn::Turn;
-use crate::worker::Worker;
+use crate::worker::{PoolWorker, Worker};
 
 impl Worker {
-    /// A round.
+    /// A round. Where nothing has happened since the last, here or elsewhere, there is nothing to
+    /// add up: a worker that has no traffic costs next to nothing.
     pub(crate) fn sync(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now;
+        let mut news = core::mem::take(&mut self.is_stirred);
+        let is_quiet = !news;
         for pool in &mut self.pools {
-            pool.steered.refresh_agreed(turn);
+            news |= pool.steered.refresh_agreed(turn);
             if !pool.steered.takes_over.is_done {
                 pool.steered.take_over(turn);
             }
         }
-        let mut figures = Vec::new();
         // A worker that only answers operators has nothing to publish, and reads when it is asked.
         if !self.pools.is_empty() {
-            self.publish_slot(turn);
+            self.publish_slot(is_quiet, turn);
+            news |= self.slots.take_news();
             let tidies = now.since(self.tidied) >= TIDY_INTERVAL;
             if tidies {
                 self.tidied = now;
             }
-            for pool in &mut self.pools {
-                let steered = &mut pool.steered;
-                steered.publish_description(tidies, turn);
-                steered.merge_others(&self.slots, turn);
-                if steered.settings.metrics {
-                    let is_reporter = self.slots.is_reporter(&steered.pool().name, now);
-                    figures.push(steered.take_figures(is_reporter, now));
-                }
-                if tidies {
-                    steered.forget_unconfigured(&self.slots, turn);
-                }
+            // Breakers and cool-downs also change with time.
+            if news || tidies {
+                self.take_in(tidies, turn);
             }
         }
-        turn.actions.push_back(Action::Publish(figures));
         for pool in &mut self.pools {
             let steered = &mut pool.steered;
             steered.check_health(&mut self.calls, &mut self.rng, turn);
         }
+    }
+
+    /// Takes in what the others have published, and publishes the metrics.
+    #[inline(never)]
+    fn take_in(&mut self, tidies: bool, turn: &mut Turn<'_>) {
+        let mut figures = Vec::new();
+        for pool in &mut self.pools {
+            let steered = &mut pool.steered;
+            steered.publish_description(tidies, turn);
+            steered.merge_others(&self.slots, turn);
+            if steered.settings.metrics {
+                let is_reporter = self.slots.is_reporter(&steered.pool().name, turn.now);
+                figures.push(steered.take_figures(is_reporter, turn.now));
+            }
+            if tidies {
+                steered.forget_unconfigured(&self.slots, turn);
+            }
+        }
+        turn.actions.push_back(Action::Publish(figures));
     }
 
     /// Another configuration of the VM has begun or ended, and with it which of them reports what
@@ -65,14 +78,14 @@ impl Worker {
             pool.steered.is_checked_elsewhere = false;
         }
         if self.slots.has_published() {
-            self.publish_slot(turn);
+            self.publish_slot(false, turn);
         }
     }
 
     /// This configuration has come to its end: brings what it has counted to an end. Returns its
     /// endpoints that no other worker has: their levels must not stay behind.
     pub fn retire(&mut self, turn: &mut Turn<'_>) -> Vec<(PoolIndex, EndpointIndex)> {
-        let reports = self.reports(turn.now);
+        let reports = reports(&self.pools, turn.now);
         self.slots.withdraw(turn.store, reports, turn.now);
         let mut figures = Vec::new();
         for pool in &mut self.pools {
@@ -97,15 +110,10 @@ impl Worker {
         orphans
     }
 
-    fn reports(&self, now: Instant) -> Vec<PoolReport> {
-        let pools = self.pools.iter().map(|pool| &pool.steered);
-        let reports = pools.map(|pool| PoolReport::of(pool.pool(), &pool.state, now));
-        reports.collect()
-    }
-
-    fn publish_slot(&mut self, turn: &mut Turn<'_>) {
-        let reports = self.reports(turn.now);
-        let met = self.slots.sync(turn.store, reports, turn.now);
+    fn publish_slot(&mut self, is_quiet: bool, turn: &mut Turn<'_>) {
+        let pools = &self.pools;
+        let reports = || reports(pools, turn.now);
+        let met = self.slots.sync(turn.store, is_quiet, reports, turn.now);
         let unreadable = (0..met.unreadable).map(|_| Trouble::UnreadableRecord);
         let no_slot = met.no_slot.then_some(Trouble::NoSlot);
         let refused = met.refused.then_some(Trouble::SharedData);
@@ -164,6 +172,12 @@ impl SteeredPool {
             slots.is_configured(name, endpoint, turn.now)
         });
     }
+}
+
+fn reports(pools: &[PoolWorker], now: Instant) -> Vec<PoolReport> {
+    let pools = pools.iter().map(|pool| &pool.steered);
+    let reports = pools.map(|pool| PoolReport::of(pool.pool(), &pool.state, now));
+    reports.collect()
 }
 
 /// From one look for what is agreed on endpoints that no worker has any more to the next.

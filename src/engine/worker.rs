@@ -35,6 +35,8 @@ pub struct Worker {
     pub(crate) calls: Slab<Call>,
     pub(crate) slots: Slots,
     kept: KeptBytes,
+    /// Whether anything has happened since the last round that the others may want to know.
+    pub(crate) is_stirred: bool,
     /// When what is agreed was last looked through for endpoints that no worker has any more.
     pub(crate) tidied: Instant,
     /// When answers that stream for long were last looked for.
@@ -76,6 +78,7 @@ impl Worker {
         Self {
             slots: Slots::new(id).syncing_every(settings.sync_interval),
             kept: KeptBytes::new(settings.max_kept_bytes),
+            is_stirred: true,
             tidied: Instant::ORIGIN,
             judged: Instant::ORIGIN,
             pools: pools
@@ -138,6 +141,7 @@ impl Worker {
         source: Option<&[u8]>,
         turn: &mut Turn<'_>,
     ) -> Option<StreamKey> {
+        self.is_stirred = true;
         let pool = self.pools.get_mut(pool.position())?;
         let steered = &mut pool.steered;
         let stream = walk::arrive(steered, id, request, source, &mut self.rng, turn)?;
@@ -195,6 +199,16 @@ impl Worker {
     #[must_use]
     pub fn awaits_answer(&self, key: StreamKey) -> bool {
         self.stream(key).is_some_and(Stream::awaits_answer)
+    }
+
+    /// Whether an answer to a stream's attempt of the router is wanted with all of its headers, of
+    /// which there are so many. Of others the status is enough, unless that says more.
+    pub fn wants_headers(&mut self, key: StreamKey, headers: usize, now: Instant) -> bool {
+        self.walk(key).is_some_and(|walk| {
+            let endpoint = walk.stream.routed_to();
+            let heard = endpoint.and_then(|it| walk.steered.heard.get_mut(it.position()));
+            heard.is_some_and(|heard| heard.hears(headers, now))
+        })
     }
 
     /// The head of an answer is on its way to the client of a stream. One that is not the answer to
@@ -295,6 +309,7 @@ impl Worker {
         let Some(call) = self.calls.try_remove(id.0) else {
             return; // Only calls made here are answered here.
         };
+        self.is_stirred = true;
         let answer = call.answered(answer, turn.now);
         match call {
             Call::Attempt {
@@ -336,6 +351,7 @@ impl Worker {
     /// Judges the answers that have streamed for longer than an attempt may take to begin one.
     fn judge_long_answers(&mut self, turn: &mut Turn<'_>) {
         for pool in self.pools.iter_mut().filter(|it| it.steered.streaming > 0) {
+            self.is_stirred = true;
             let long = pool.steered.pool().timeouts.read();
             for (_, stream) in &mut pool.streams {
                 stream.judge_if_long(&mut pool.steered, long, turn);
@@ -361,6 +377,7 @@ impl Worker {
 
     /// Takes a stream in hand.
     pub(crate) fn walk(&mut self, key: StreamKey) -> Option<Walk<'_>> {
+        self.is_stirred = true;
         let pool = self.pools.get_mut(key.pool.position())?;
         Some(Walk {
             key,

@@ -212,7 +212,7 @@ mod tests {
             state.totals.answered(Class::Success, took);
         }
         let report = PoolReport::of(pool, &state, now);
-        Slots::new(WorkerId(id)).sync(store, vec![report], now);
+        Slots::new(WorkerId(id)).sync(store, false, || vec![report], now);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::scenes::{everything, get, pass, post, retried, retrying, start, with_
 fn where_the_instructions_go() {
     type Work = fn(&Host);
     let unmatched = r#"{"pools": [{"endpoints": ["e0"], "match": {"prefix": "/api"}}]}"#;
-    let scenarios: [(&str, String, Work); 8] = [
+    let scenarios: [(&str, String, Work); 9] = [
         ("GET, defaults", with_strategy(4, "round_robin"), get),
         ("GET, everything on", everything(), get),
         (
@@ -36,6 +36,11 @@ fn where_the_instructions_go() {
             "GET, least_response_time of 200",
             with_strategy(200, "least_response_time"),
             get,
+        ),
+        (
+            "an idle round, 200 endpoints",
+            with_strategy(200, "round_robin"),
+            |host| pass(host, Duration::from_millis(90)),
         ),
         ("GET, unmatched", unmatched.to_owned(), get),
         ("POST", with_strategy(4, "round_robin"), post),

@@ -173,6 +173,24 @@ fn the_timer_is_set_once_a_round_and_not_once_a_request() {
 }
 
 #[test]
+fn a_round_without_traffic_publishes_nothing_but_a_heartbeat() {
+    let host = start(r#"{"endpoints": ["a"], "sync_interval": 0.1}"#);
+    let rounds = |host: &Host| {
+        let calls =
+            (0..10).map(|_| host.count_hostcalls(|| host.advance(Duration::from_millis(100))));
+        calls.collect::<Vec<_>>()
+    };
+    answered(get(&host));
+    rounds(&host);
+    let quiet = rounds(&host);
+    let writes = |calls: &HostCalls| calls.of("proxy_set_shared_data");
+    assert_eq!(quiet.iter().map(writes).sum::<u64>(), 1, "{quiet:?}");
+    // What a request changes is there after one round.
+    answered(get(&host));
+    assert_eq!(rounds(&host).first().map(writes), Some(1));
+}
+
+#[test]
 fn a_client_cannot_multiply_hostcalls_by_sending_headers_that_are_removed() {
     let host = start(PLAIN);
     let names: Vec<_> = (0..90).map(|n| format!("x-steerage-{n}")).collect();

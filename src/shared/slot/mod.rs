@@ -19,12 +19,11 @@
 //! Three seconds later its two attempts under way no longer count. The VM that replaces it takes
 //! over slot 3, with the 10,000 attempts that were counted there since the beginning.
 
+mod others;
 mod record;
 
 use core::time::Duration;
 
-use steerage_policy::endpoint::Others;
-use steerage_policy::stats::spending::Spending;
 use steerage_policy::stats::totals::{PoolTotals, Totals};
 use steerage_policy::time::Instant;
 
@@ -81,6 +80,11 @@ pub struct Slots {
     /// What this worker has counted in slots that others have taken over since.
     left: Vec<PoolReport>,
     seen: Vec<Seen>,
+    /// Whether another worker has published something new since this was asked last, has begun or
+    /// is gone.
+    news: bool,
+    /// How many of the others were alive when this was looked at last.
+    alive: usize,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +119,8 @@ impl Slots {
             inherited: Vec::new(),
             left: Vec::new(),
             seen: Vec::new(),
+            news: true,
+            alive: 0,
         }
     }
 
@@ -158,13 +164,28 @@ impl Slots {
         self.published.is_some()
     }
 
+    /// Whether the others have published something new since this was asked last, or have become
+    /// more or fewer. That they are alive is no news.
+    pub const fn take_news(&mut self) -> bool {
+        core::mem::replace(&mut self.news, false)
+    }
+
     /// Reads what the others have published, and publishes `pools` if they have changed or a
-    /// heartbeat is due.
-    pub fn sync(&mut self, store: &dyn Store, pools: Vec<PoolReport>, now: Instant) -> Trouble {
+    /// heartbeat is due. `is_quiet`: nothing has happened since they were published, so they are
+    /// looked at with the heartbeat only, for what changes as time passes.
+    pub fn sync(
+        &mut self,
+        store: &dyn Store,
+        is_quiet: bool,
+        pools: impl FnOnce() -> Vec<PoolReport>,
+        now: Instant,
+    ) -> Trouble {
         let mut trouble = Trouble {
             unreadable: self.read(store),
             ..Trouble::default()
         };
+        let alive = self.others_alive(now).count();
+        self.news |= core::mem::replace(&mut self.alive, alive) != alive;
         match self.own_record() {
             Some(record) if record.owner == self.owner => {}
             // Another plugin has overwritten it with other bytes: it is written again as it was.
@@ -182,88 +203,22 @@ impl Slots {
             trouble.no_slot = true;
             return trouble;
         };
-        let changed = self
-            .published
-            .as_ref()
-            .is_none_or(|(at, published)| *published != pools || now.since(*at) >= HEARTBEAT);
-        if changed {
-            match self.publish(store, number, pools, now) {
-                // After a conflict the next read shows which worker has taken the same slot.
-                Ok(()) | Err(NotWritten::Conflict) => {}
-                Err(NotWritten::Refused) => trouble.refused = true,
-            }
+        let last = self.published.as_ref();
+        let is_due = last.is_none_or(|(at, _)| now.since(*at) >= HEARTBEAT);
+        if is_quiet && !is_due {
+            return trouble;
         }
+        let pools = pools();
+        let written = if last.is_none_or(|(_, published)| *published != pools) {
+            self.publish(store, number, pools, now)
+        } else if is_due {
+            self.beat(store, number, now)
+        } else {
+            Ok(())
+        };
+        // After a conflict the next read shows which worker has taken the same slot.
+        trouble.refused = written == Err(NotWritten::Refused);
         trouble
-    }
-
-    /// The reports of the other workers on an endpoint, merged. `position` is the endpoint's place
-    /// in this worker's configuration, and so most likely in theirs: it is tried first.
-    #[must_use]
-    pub fn others(&self, pool: &str, endpoint: &str, position: usize, now: Instant) -> Others {
-        let mut others = Others::default();
-        for record in self.others_alive(now) {
-            if let Some(report) = record.endpoint(pool, endpoint, position) {
-                let (active, share) = (others.active, others.share);
-                others.merge(&report.now);
-                if self.vm.is_some_and(|vm| record.owner.is_in_vm(vm)) {
-                    others.active = active;
-                    others.share = share;
-                }
-            }
-        }
-        others
-    }
-
-    /// The requests of the other workers to a pool, and what they have spent of its budget.
-    #[must_use]
-    pub fn spending(&self, pool: &str, now: Instant) -> Spending {
-        let mut spending = Spending::default();
-        for report in self
-            .others_alive(now)
-            .filter_map(|record| record.pools.iter().find(|report| report.pool == pool))
-        {
-            spending += report.spending;
-        }
-        spending
-    }
-
-    /// Whether a living worker has this endpoint in its configuration. A worker that has not
-    /// published yet cannot see its own endpoints either, so for it every endpoint counts as
-    /// configured.
-    #[must_use]
-    pub fn is_configured(&self, pool: &str, endpoint: &str, now: Instant) -> bool {
-        let own = self.own_record();
-        if own.is_none_or(|record| record.owner != self.owner) {
-            return true;
-        }
-        self.records()
-            .filter(|record| record.is_alive(now))
-            .any(|record| record.endpoint(pool, endpoint, 0).is_some())
-    }
-
-    /// Whether this worker reports on a pool for all workers: of the living ones that have the
-    /// pool, the one with the first slot does.
-    #[must_use]
-    pub fn is_reporter(&self, pool: &str, now: Instant) -> bool {
-        let mut having_it = self
-            .records()
-            .filter(|record| record.is_alive(now))
-            .filter(|record| record.pools.iter().any(|report| report.pool == pool));
-        having_it
-            .next()
-            .is_some_and(|record| record.owner == self.owner)
-    }
-
-    /// Whether another living worker has this endpoint in its configuration.
-    #[must_use]
-    pub fn others_have(&self, pool: &str, endpoint: &str, now: Instant) -> bool {
-        self.others_alive(now)
-            .any(|record| record.endpoint(pool, endpoint, 0).is_some())
-    }
-
-    fn others_alive(&self, now: Instant) -> impl Iterator<Item = &Record> {
-        self.records()
-            .filter(move |record| record.owner != self.owner && record.is_alive(now))
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
@@ -286,7 +241,15 @@ impl Slots {
                 if own.is_some() && wire::verify(&value.bytes).ok().map(|(sum, _)| sum) == own {
                     continue;
                 }
+                let before = seen.record.take();
                 seen.record = Record::decode(&value.bytes).ok();
+                let is_news = match (&before, &seen.record) {
+                    (Some(before), Some(now)) => {
+                        before.owner != now.owner || before.pools != now.pools
+                    }
+                    _ => true,
+                };
+                self.news |= is_news;
                 // The host removes a value by making it empty.
                 let removed = value.bytes.is_empty();
                 unreadable += u32::from(seen.record.is_none() && !removed);
@@ -332,10 +295,38 @@ impl Slots {
             lasts: self.lasts,
             pools: self.with_inherited(&pools),
         };
+        self.write(store, number, record)?;
+        self.published = Some((now, pools));
+        Ok(())
+    }
+
+    /// Publishes what was published last as it is.
+    fn beat(&mut self, store: &dyn Store, number: usize, now: Instant) -> Result<(), NotWritten> {
+        let seen = self.seen.get_mut(number);
+        let Some(record) = seen.and_then(|seen| seen.record.take()) else {
+            return Ok(()); // What is published was read.
+        };
+        let record = Record {
+            published: now,
+            ..record
+        };
+        self.write(store, number, record)?;
+        if let Some((at, _)) = &mut self.published {
+            *at = now;
+        }
+        Ok(())
+    }
+
+    /// Writes a record into this worker's slot.
+    fn write(
+        &mut self,
+        store: &dyn Store,
+        number: usize,
+        record: Record,
+    ) -> Result<(), NotWritten> {
         let bytes = record.encode();
         let version = self.seen.get(number).and_then(|seen| seen.version);
         store.write(&key::slot(number), &bytes, version)?;
-        self.published = Some((now, pools));
         if self.seen.len() <= number {
             self.seen.resize_with(number + 1, Seen::default);
         }

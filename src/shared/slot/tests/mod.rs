@@ -9,6 +9,9 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use steerage_policy::endpoint::Others;
+use steerage_policy::stats::spending::Spending;
+
 use super::*;
 use crate::memory::Memory;
 use crate::report::EndpointReport;
@@ -40,7 +43,8 @@ impl Worker {
     }
 
     fn sync(&mut self, store: &Memory, now: Instant) -> Trouble {
-        self.slots.sync(store, [self.report()].to_vec(), now)
+        let report = self.report();
+        self.slots.sync(store, false, || vec![report], now)
     }
 
     /// Nothing goes wrong.
