@@ -15,6 +15,7 @@
 use core::cell::RefCell;
 use core::time::Duration;
 
+use steerage_config::admin::Admin;
 use steerage_engine::Flow;
 use steerage_engine::request::Request;
 use steerage_policy::matching::RequestHead as _;
@@ -71,6 +72,18 @@ pub(super) fn receive(
     if !admin::concerns(admin, request.path()) {
         return None;
     }
+    Some(receive_for(admin, plugin, id, request, complete))
+}
+
+#[cold]
+#[inline(never)]
+fn receive_for(
+    admin: &Admin,
+    plugin: &Plugin,
+    id: ContextId,
+    request: &Request,
+    complete: bool,
+) -> Flow {
     let clock = clock();
     let ask = Ask {
         method: request.method(),
@@ -97,7 +110,7 @@ pub(super) fn receive(
             arm(plugin, clock.now);
         }
     }
-    Some(Flow::Pause)
+    Flow::Pause
 }
 
 /// `size` bytes of a body are there; `None` if no request for the admin surface waits for them.

@@ -101,6 +101,8 @@ pub(super) fn plan(plugin: &Plugin, pool: PoolIndex, endpoint: EndpointIndex) {
 }
 
 /// The path that an endpoint is asked for.
+#[cold]
+#[inline(never)]
 fn path(endpoint: &Endpoint, request: &Request) -> Vec<u8> {
     let prefix = endpoint.path_prefix.as_deref().unwrap_or_default();
     [prefix.as_bytes(), request.path()].concat()
@@ -215,6 +217,8 @@ const fn retry_on(retries: RouterRetries) -> &'static str {
 }
 
 /// Writes all headers in one call: a client must not be able to multiply hostcalls.
+#[cold]
+#[inline(never)]
 fn write_all(request: &Request, written: &Written<'_>) -> Result<(), Refused> {
     let mut headers: Vec<(&[u8], &[u8])> = Vec::new();
     written.each(|name, value| headers.push((name.as_bytes(), value)));
@@ -235,6 +239,8 @@ fn has_many_control_headers(request: &Request) -> bool {
 }
 
 /// Sends an attempt as a call.
+#[cold]
+#[inline(never)]
 pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refused> {
     let Some((pool, endpoint)) = target(plugin, &call.sending) else {
         return Err(Refused::NOT_FOUND); // An attempt goes to an endpoint of its pool.
@@ -277,6 +283,8 @@ pub(super) fn call(plugin: &Plugin, call: &action::Call) -> Result<Token, Refuse
 }
 
 /// Sends a health check.
+#[cold]
+#[inline(never)]
 pub(super) fn check(plugin: &Plugin, check: Check) -> Result<Token, Refused> {
     let pool = plugin.pool(check.pool);
     let checks = pool.and_then(|pool| pool.pool().checks.as_ref());

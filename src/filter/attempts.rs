@@ -15,6 +15,7 @@ use super::stream_name;
 use crate::host::{self, ContextId};
 
 /// The router has begun an attempt.
+#[inline(never)]
 pub(super) fn request_headers(id: ContextId) -> Flow {
     if !contexts::is_attempt(id) {
         return Flow::Continue;
@@ -43,6 +44,7 @@ pub(super) fn request_headers(id: ContextId) -> Flow {
 
 /// The head of an attempt's answer has come, with so many headers; `complete` says that no body
 /// follows.
+#[inline(never)]
 pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> Flow {
     let Some((key, stream, plugin)) = contexts::stream_of(id) else {
         return Flow::Continue;
@@ -70,6 +72,7 @@ pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> F
 }
 
 /// An attempt is over. `false`: this is none.
+#[inline(never)]
 pub(super) fn over(id: ContextId) -> bool {
     let stream = contexts::stream_of(id);
     if !contexts::remove_attempt(id) {

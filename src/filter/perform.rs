@@ -195,6 +195,8 @@ impl Performer<'_> {
     }
 
     /// Has the router make another attempt, and says where it goes.
+    #[cold]
+    #[inline(never)]
     fn retry(&self, retry: &Retry) {
         let sending = &retry.sending;
         let pool = self.plugin.pool(sending.pool);
@@ -219,6 +221,8 @@ impl Performer<'_> {
 
     /// Lets the answer of an attempt go on to the router, which was held; with the `mark` by which
     /// the router makes another.
+    #[cold]
+    #[inline(never)]
     fn release_answer(&self, attempt: AttemptId, mark: Option<&str>) {
         let attempt = contexts::attempt_id(attempt);
         if contexts::is_attempt(attempt) {
@@ -277,6 +281,8 @@ impl Performer<'_> {
     }
 
     /// Gives the client a call's answer in place of the one that is held or awaited.
+    #[cold]
+    #[inline(never)]
     fn give(&self, given: &Given) -> Result<(), Refused> {
         let (account, answer) = (&given.account, &given.answer);
         let (Some(pool), Some(answered)) = (self.plugin.pool(account.pool), &answer.headers) else {
@@ -315,6 +321,8 @@ impl Performer<'_> {
     }
 
     /// Answers in place of an upstream. Interceptors see the answer if there was an attempt.
+    #[cold]
+    #[inline(never)]
     fn refuse(&self, refusal: &Refusal) -> Result<(), Refused> {
         let (account, reason) = (&refusal.account, refusal.reason);
         let Some(pool) = self.plugin.pool(account.pool) else {

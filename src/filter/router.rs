@@ -30,6 +30,8 @@ pub(super) fn refresh() {
 /// The router itself answers a stream whose retries it was to make, or passes on what it was to
 /// repeat: the answer must not carry the mark. An upstream's answer without an attempt shows that
 /// the module does not stand behind this router. Says whether the answer carried the mark.
+#[cold]
+#[inline(never)]
 pub(super) fn answered(plugin: &Plugin, key: StreamKey) -> bool {
     let mark = host::few_of_header(Map::Response, &plugin.retry_mark);
     let is_marked = mark.is_ok_and(|mark| !mark.as_ref().is_empty());

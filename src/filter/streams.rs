@@ -61,6 +61,7 @@ pub(super) fn request_headers(id: ContextId, complete: bool) -> Flow {
 
 /// The request belongs to no pool: it goes on as it came, except that a client must not choose its
 /// cluster, nor the host that the route rewrites it to.
+#[inline(never)]
 fn leave_alone(cluster_header: &str, request: &Request) {
     if !request.has_control_headers() {
         return;

@@ -90,6 +90,8 @@ impl InternalError {
 }
 
 /// Counts and logs that a hostcall was refused while `doing` something.
+#[cold]
+#[inline(never)]
 pub(crate) fn hostcall_refused(doing: &str, refused: Refused) {
     InternalError::Hostcall.count();
     log::error!("the host refused {doing}: {refused:?}");

@@ -58,15 +58,7 @@ pub struct Matcher {
 impl Matcher {
     /// Whether the request meets every condition.
     pub fn matches(&self, head: &impl RequestHead) -> bool {
-        let path = path_without_query(head.path());
-        self.prefix
-            .as_deref()
-            .is_none_or(|prefix| path.starts_with(prefix.as_bytes()))
-            && self
-                .path
-                .as_deref()
-                .is_none_or(|exact| path == exact.as_bytes())
-            && self.regex.as_ref().is_none_or(|regex| regex.matches(path))
+        self.matches_path(head)
             && self
                 .methods
                 .as_ref()
@@ -77,6 +69,21 @@ impl Matcher {
                 .headers
                 .iter()
                 .all(|(name, rule)| rule.matches(head.header(name)))
+    }
+
+    fn matches_path(&self, head: &impl RequestHead) -> bool {
+        if self.prefix.is_none() && self.path.is_none() && self.regex.is_none() {
+            return true;
+        }
+        let path = path_without_query(head.path());
+        self.prefix
+            .as_deref()
+            .is_none_or(|prefix| path.starts_with(prefix.as_bytes()))
+            && self
+                .path
+                .as_deref()
+                .is_none_or(|exact| path == exact.as_bytes())
+            && self.regex.as_ref().is_none_or(|regex| regex.matches(path))
     }
 }
 
@@ -103,6 +110,7 @@ impl PathRegex {
             .map_err(InvalidRegex)
     }
 
+    #[inline(never)]
     fn matches(&self, path: &[u8]) -> bool {
         core::str::from_utf8(path).is_ok_and(|path| self.0.is_match(path))
     }

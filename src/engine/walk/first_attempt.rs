@@ -85,6 +85,8 @@ pub(crate) fn arrive(
 }
 
 /// No endpoint takes the request: the client is told so at once.
+#[cold]
+#[inline(never)]
 fn refuse(
     steered: &mut SteeredPool,
     (id, is_grpc): (StreamId, bool),
@@ -286,6 +288,7 @@ impl Walk<'_> {
 
     /// A limit in time is reached while an answer is awaited: the exchange's, or the client's for
     /// finishing its request.
+    #[cold]
     pub(super) fn time_is_up(&mut self, turn: &mut Turn<'_>) {
         let client_is_late = !self.stream.request.is_complete();
         if let Some(first) = self.stream.phase.first_ended() {
@@ -381,6 +384,7 @@ impl Stream {
 const HOSTS_TIMER: Duration = Duration::from_millis(250);
 
 /// The request's hash key, where its pool's strategy asks for one.
+#[inline(never)]
 fn hash_key(pool: &Pool, request: &Request, source: Option<&[u8]>) -> Option<HashKey> {
     match pool.strategy.hash_on()? {
         HashOn::SourceIp => {
