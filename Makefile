@@ -44,7 +44,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(WASM_RUSTFLAGS)
 .DEFAULT_GOAL := help
 .PHONY: help build custom-filter cli docs manifests demo quickstart test test-native test-core test-e2e \
 	matrix matrix-oldest soak bench bench-scale bench-check render-check screenshot prometheus-check image push dist \
-	image-check lint ci clean
+	image-check filter-template-check lint ci clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -169,15 +169,20 @@ dist: image ## the files of a release, target/dist: module, image, SBOM, schema,
 image-check: $(RELEASE) ## builds elsewhere give the same bytes; the image works from a registry (about 90 s)
 	@$(FIND_ENVOY) && release/check.sh
 
+filter-template-check: cli ## a filter of one's own, made of the template: its tests, its size, an Envoy that loads it (about 60 s)
+	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
+	@$(FIND_ENVOY) && STEERAGE=target/release/steerage tests/filter_template.sh
+
 lint: ## formatting, clippy and documentation, warnings as errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --package steerage --lib --features test-host -- -D warnings
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 	cargo clippy --locked --package steerage --package steerage-module --package custom-filter --lib \
 		--features steerage/sabotage --target $(WASM_TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 
-ci: lint test bench-check image-check ## what CI runs
+ci: lint test bench-check image-check filter-template-check ## what CI runs
 
 clean: ## remove everything that was built
 	cargo clean

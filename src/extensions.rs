@@ -5,6 +5,8 @@
 //! lists them in one function. The macro [`filter!`](crate::filter!) makes a module of it. See
 //! `examples/custom-filter`.
 //!
+//! What an extension can be told is `params` of the pool, see [`PoolInfo`].
+//!
 //! Limits: an extension sees what its trait hands it and nothing of the host. Workers share nothing
 //! through it.
 //!
@@ -14,7 +16,7 @@
 use steerage_policy::pool::{Pool, PoolState};
 
 use crate::interceptors::Chains;
-use crate::{Backoff, Balancer, RequestInterceptor, ResponseInterceptor};
+use crate::{Backoff, Balancer, Endpoint, RequestInterceptor, ResponseInterceptor};
 
 /// The extensions of one pool. They replace built-in strategies or are added to them.
 ///
@@ -61,6 +63,37 @@ pub struct Extensions {
     balancer: Option<Box<dyn Balancer>>,
     request: Vec<Box<dyn RequestInterceptor>>,
     response: Vec<Box<dyn ResponseInterceptor>>,
+}
+
+/// A pool that extensions are made for.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolInfo<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its `params`: a JSON object, `{}` if the configuration has none. Read it with a JSON crate
+    /// of your own.
+    pub params: &'a str,
+    /// Its endpoints, in the order of the configuration.
+    pub endpoints: &'a [Endpoint],
+}
+
+/// What makes the extensions of pools.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Maker {
+    /// By the pool's name.
+    ByName(fn(&str) -> Extensions),
+    /// By the pool's name and `params`.
+    WithParams(fn(&PoolInfo<'_>) -> Result<Extensions, String>),
+}
+
+impl Maker {
+    /// The extensions of a pool; or why its `params` are refused.
+    pub(crate) fn make(self, pool: &PoolInfo<'_>) -> Result<Extensions, String> {
+        match self {
+            Self::ByName(make) => Ok(make(pool.name)),
+            Self::WithParams(make) => make(pool),
+        }
+    }
 }
 
 impl Extensions {

@@ -13,6 +13,7 @@
 //! - `interceptors`: changes to the headers of attempts and answers, and their log;
 //! - `metrics`: every metric, by name;
 //! - `extensions`: what other filters add in Rust;
+//! - `test_host`, with the feature `test-host`: a host for the tests of such filters;
 //! - package `steerage-shared` (`src/shared`): what the workers share;
 //! - package `steerage-policy` (`src/policy`): decides; knows neither the host nor the shared
 //!   store;
@@ -34,12 +35,17 @@ mod filter;
 
 mod extensions;
 
-pub use extensions::Extensions;
+#[cfg(feature = "test-host")]
+pub mod test_host;
+
+pub use extensions::{Extensions, PoolInfo};
 pub use interceptors::{AnswerInfo, AttemptInfo, Headers, RequestInterceptor, ResponseInterceptor};
 pub use steerage_policy::balance::{Balancer, Candidate, Candidates, HashKey};
-pub use steerage_policy::endpoint::{Endpoint, EndpointIndex, EndpointState};
+pub use steerage_policy::endpoint::{Endpoint, EndpointIndex, EndpointView};
 pub use steerage_policy::retry::backoff::Backoff;
 pub use steerage_policy::time::Instant;
+
+use extensions::Maker;
 
 /// The random numbers that a [`Balancer`] is handed.
 pub use rand;
@@ -48,29 +54,40 @@ pub use rand;
 pub use steerage_policy as policy;
 
 /// Defines the entry point of a module. Call it once, in a library of type `cdylib`:
-/// `steerage::filter!();`, or with a function that returns the [`Extensions`] of each pool,
-/// `steerage::filter!(extensions);`. The host calls the entry point when it has loaded the module
-/// into a VM.
+///
+/// - `steerage::filter!();` without extensions;
+/// - `steerage::filter!(extensions);` with a function that returns the [`Extensions`] of each pool,
+///   by its name;
+/// - `steerage::filter!(params => extensions);` with one that reads the pool's `params`, see
+///   [`PoolInfo`], and may refuse them.
+///
+/// The host calls the entry point when it has loaded the module into a VM.
 #[macro_export]
 macro_rules! filter {
     () => {
         $crate::filter!(|_| $crate::Extensions::new());
     };
+    (params => $extensions:expr) => {
+        $crate::filter!(@ $crate::register_with_params($extensions));
+    };
     ($extensions:expr) => {
+        $crate::filter!(@ $crate::register_with($extensions));
+    };
+    (@ $register:expr) => {
         const _: () = {
             #[unsafe(no_mangle)]
             extern "C" fn _initialize() {
-                $crate::begin($extensions);
+                $crate::construct();
+                $register;
             }
         };
     };
 }
 
-/// What [`filter!`] does when the host has loaded the module.
+/// What comes first in [`filter!`] when the host has loaded the module.
 #[doc(hidden)]
-pub fn begin(extensions: fn(&str) -> Extensions) {
+pub fn construct() {
     proxy_wasm_abi::construct();
-    register_with(extensions);
 }
 
 /// Makes this the filter of the VM, without extensions.
@@ -82,5 +99,12 @@ pub fn register() {
 /// pool. In a module [`filter!`] calls it; tests with their own host call it themselves.
 pub fn register_with(extensions: fn(&str) -> Extensions) {
     host::log_to_host();
-    filter::register(extensions);
+    filter::register(Maker::ByName(extensions));
+}
+
+/// The same with extensions that read the pool's `params`. What `extensions` refuses is logged, and
+/// with it the whole configuration is refused.
+pub fn register_with_params(extensions: fn(&PoolInfo<'_>) -> Result<Extensions, String>) {
+    host::log_to_host();
+    filter::register(Maker::WithParams(extensions));
 }

@@ -193,7 +193,7 @@ fn is_type_of(kind: &Kind, json: &Json) -> bool {
         }
         Kind::Choice(_) | Kind::Text(_) => matches!(json, Json::Text(_)),
         Kind::List { .. } => matches!(json, Json::List(_)),
-        Kind::Object(_) | Kind::Headers(_) => matches!(json, Json::Object(_)),
+        Kind::Object(_) | Kind::Headers(_) | Kind::Anything => matches!(json, Json::Object(_)),
         Kind::Either(kinds) => kinds.iter().any(|kind| is_type_of(kind, json)),
     }
 }
@@ -224,6 +224,7 @@ fn scalar<'a>(kind: &Kind, json: &'a Json) -> Result<Value<'a>, Problem> {
             .position(|name| *name == &**text)
             .map(Value::Choice),
         (Kind::Text(rule), Json::Text(text)) => return text::read(*rule, text),
+        (Kind::Anything, Json::Object(_)) => Some(Value::Anything(json)),
         _ => None,
     };
     value.ok_or(Problem::MustBe(*kind))

@@ -43,4 +43,6 @@ pub struct ConfiguredPool {
     pub interceptors: Interceptors,
     /// Whether metrics are kept.
     pub metrics: bool,
+    /// What extensions in Rust are told, as JSON; an object, without content if there is none.
+    pub params: Box<str>,
 }

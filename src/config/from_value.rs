@@ -35,6 +35,23 @@ from_value! {
     HostPattern: Value::Host(host) => host.clone();
 }
 
+/// A value as JSON, for others to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Raw(pub(crate) Box<str>);
+
+impl FromValue for Raw {
+    fn from_value(checked: &Checked<'_>) -> Option<Self> {
+        match &checked.value {
+            Value::Anything(json) => {
+                let mut text = String::new();
+                json.write(&mut text);
+                Some(Self(text.into()))
+            }
+            _ => None,
+        }
+    }
+}
+
 macro_rules! unsigned {
     ($($type:ty),*) => {$(
         impl Unsigned for $type {

@@ -63,6 +63,45 @@ impl Json {
     }
 }
 
+impl Json {
+    /// Writes the value as JSON; of a repeated key each.
+    pub(crate) fn write(&self, to: &mut String) {
+        match self {
+            Self::Null => to.push_str("null"),
+            Self::Flag(flag) => to.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(number) => to.push_str(&number.to_string()),
+            Self::Text(text) => to.push_str(&quoted(text)),
+            Self::List(list) => {
+                to.push('[');
+                for (index, value) in list.iter().enumerate() {
+                    if index > 0 {
+                        to.push(',');
+                    }
+                    value.write(to);
+                }
+                to.push(']');
+            }
+            Self::Object(Object(pairs)) => {
+                to.push('{');
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    if index > 0 {
+                        to.push(',');
+                    }
+                    to.push_str(&quoted(key));
+                    to.push(':');
+                    value.write(to);
+                }
+                to.push('}');
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // Text always has a JSON form; the alternative only spares an `unwrap`.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
 /// `text` as JSON, shortened.
 pub(crate) fn excerpt(text: &str) -> Box<str> {
     let mut chars = text.chars();
@@ -144,6 +183,15 @@ mod tests {
             .and_then(|text| serde_json::from_str(&text))
             .unwrap();
         assert_eq!(*long.excerpt(), format!("\"{}…\"", "\\\"é".repeat(30)));
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let text = r#"{"a":[1,2.5,null,true,{}],"a\"":"x\\y","c":[]}"#;
+        let json: Json = serde_json::from_str(text).unwrap();
+        let mut written = String::new();
+        json.write(&mut written);
+        assert_eq!(written, text);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub enum Kind {
     Object(&'static Section),
     /// An object whose keys are names of headers, each with such a value.
     Headers(&'static Self),
+    /// An object with any content.
+    Anything,
     /// Any of these.
     Either(&'static [Self]),
 }
@@ -140,7 +142,7 @@ impl fmt::Display for Kind {
             Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
             Self::Text(rule) => rule.fmt(f),
             Self::List { .. } => f.write_str("a list"),
-            Self::Object(_) => f.write_str("an object"),
+            Self::Object(_) | Self::Anything => f.write_str("an object"),
             Self::Headers(_) => f.write_str("an object of header names"),
             Self::Either(kinds) => {
                 for (position, kind) in kinds.iter().enumerate() {

@@ -45,6 +45,8 @@ pub(crate) enum Value<'a> {
     List(Vec<Checked<'a>>),
     Object(Members<'a>),
     Headers(Vec<Header<'a>>),
+    /// An object with any content.
+    Anything(&'a Json),
 }
 
 /// The known fields of an object that are given.

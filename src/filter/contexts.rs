@@ -17,6 +17,7 @@ use steerage_policy::time::Instant;
 
 use super::plugin::Plugin;
 use crate::Extensions;
+use crate::extensions::Maker;
 use crate::host::ContextId;
 
 thread_local! {
@@ -25,7 +26,7 @@ thread_local! {
 
 /// The contexts of this VM.
 struct Contexts {
-    extensions: fn(&str) -> Extensions,
+    extensions: Maker,
     /// Few: one for each configuration in force or still in use.
     roots: Vec<Root>,
     /// The numbers are the host's, so no client can make them collide.
@@ -85,7 +86,7 @@ pub(super) enum Head {
 impl Contexts {
     const fn new() -> Self {
         Self {
-            extensions: |_| Extensions::new(),
+            extensions: Maker::ByName(|_| Extensions::new()),
             roots: Vec::new(),
             streams: HashMap::with_hasher(FxBuildHasher),
             attempts: HashMap::with_hasher(FxBuildHasher),
@@ -114,12 +115,12 @@ pub(super) fn attempt_id(attempt: AttemptId) -> ContextId {
 }
 
 /// Makes `extensions` those of all roots to come.
-pub(crate) fn register(extensions: fn(&str) -> Extensions) {
+pub(crate) fn register(extensions: Maker) {
     CONTEXTS.with_borrow_mut(|contexts| contexts.extensions = extensions);
 }
 
 /// The extensions of a root to come.
-pub(super) fn extensions() -> fn(&str) -> Extensions {
+pub(super) fn extensions() -> Maker {
     CONTEXTS.with_borrow(|contexts| contexts.extensions)
 }
 

@@ -18,7 +18,8 @@ use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
 
-use crate::Extensions;
+use crate::PoolInfo;
+use crate::extensions::Maker;
 use crate::host::{self, ContextId, Token};
 use crate::interceptors::{Chains, Edits};
 use crate::metrics::Metrics;
@@ -100,18 +101,28 @@ pub(super) struct PoolShell {
 
 impl Plugin {
     /// The plugin of a configuration. Whatever its worker draws follows from `seed`.
+    ///
+    /// # Errors
+    /// The `params` that an extension refuses.
     pub(super) fn new(
         root: ContextId,
         config: Config,
-        extensions: fn(&str) -> Extensions,
+        extensions: Maker,
         seed: u64,
-    ) -> Self {
+    ) -> Result<Self, String> {
         let mut states = Vec::new();
         let mut pools = Vec::new();
         for configured in config.pools {
             let mut pool = configured.pool;
             let mut chains = Chains::new(configured.interceptors, &config.cluster_header);
-            states.push(extensions(&pool.name).install(&mut pool, &mut chains));
+            let made = extensions.make(&PoolInfo {
+                name: &pool.name,
+                params: &configured.params,
+                endpoints: &pool.endpoints,
+            });
+            let made =
+                made.map_err(|error| format!("params of the pool {}: {error}", pool.name))?;
+            states.push(made.install(&mut pool, &mut chains));
             pools.push(PoolShell {
                 read_timeout: host::milliseconds(pool.timeouts.read()).to_string().into(),
                 settings: Arc::new(PoolSettings {
@@ -136,7 +147,7 @@ impl Plugin {
         let (vm, kept) = VM.with(|(vm, kept)| (*vm, kept.limited_to(most)));
         let worker = Worker::with_states(&settings, states, seed);
         let worker = worker.keeping(kept).in_vm(vm);
-        Self {
+        Ok(Self {
             root,
             settings,
             pools,
@@ -151,7 +162,7 @@ impl Plugin {
             router_retry: Cell::new(RouterRetry::Told),
             has_warned_of_router: Cell::new(false),
             timer: Cell::default(),
-        }
+        })
     }
 
     /// An event that needs no time and asks for nothing; `None` if the worker is out.

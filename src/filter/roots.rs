@@ -34,7 +34,13 @@ pub(super) fn configure(root: ContextId) -> bool {
         }
     };
     let extensions = contexts::extensions();
-    let plugin = Rc::new(Plugin::new(root, config, extensions, host::random_seed()));
+    let plugin = match Plugin::new(root, config, extensions, host::random_seed()) {
+        Ok(plugin) => Rc::new(plugin),
+        Err(error) => {
+            log::error!("the configuration is refused:\n{error}");
+            return false;
+        }
+    };
     // The newest last, whose turns are those to go on in.
     for before in contexts::plugins() {
         before.with_worker(|before| plugin.with_worker(|worker| worker.resume(before)));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use steerage::rand::Rng;
 use steerage::{
     AnswerInfo, AttemptInfo, Backoff, Balancer, Candidates, EndpointIndex, Extensions, HashKey,
-    Headers, Instant, RequestInterceptor, ResponseInterceptor,
+    Headers, Instant, PoolInfo, RequestInterceptor, ResponseInterceptor,
 };
 
-use crate::fake_host::Host;
+use crate::fake_host::{Host, Setup};
 use crate::scene::{
     DELAY, OK, PLAIN, UNAVAILABLE, cluster_of, fail_first, get, head, start_with, text, values,
 };
@@ -317,4 +317,64 @@ fn an_interceptor_changes_nothing_that_is_not_its_own() {
         rest.retain(|(name, _)| name != "x-good");
         assert_eq!(rest, without);
     }
+}
+
+/// A backoff of as many milliseconds as `params` say; what is no such object is refused.
+fn by_params(pool: &PoolInfo<'_>) -> Result<Extensions, String> {
+    let number = pool
+        .params
+        .strip_prefix("{\"n\":")
+        .and_then(|rest| rest.strip_suffix('}'));
+    match (pool.params, number.map(str::parse)) {
+        ("{}", _) => Ok(Extensions::new()),
+        (_, Some(Ok(n))) => Ok(Extensions::new().backoff(Same(Duration::from_millis(n)))),
+        (other, _) => Err(format!(
+            "n is no number in {other}, of {} endpoints",
+            pool.endpoints.len()
+        )),
+    }
+}
+
+/// The same delay before each retry.
+#[derive(Debug)]
+struct Same(Duration);
+
+impl Backoff for Same {
+    fn delay(&self, _n: u8) -> Duration {
+        self.0
+    }
+}
+
+fn start_by_params(params: &str) -> Host {
+    let params = format!(r#""params": {params}, "endpoints": ["a", "b", "c"]"#);
+    let configuration = POOLS.replacen(r#""endpoints": ["a", "b", "c"]"#, &params, 1);
+    ["a", "b", "c"]
+        .into_iter()
+        .fold(Setup::new(), Setup::cluster)
+        .start(Some(configuration.as_bytes()), || {
+            steerage::register_with_params(by_params);
+        })
+}
+
+#[test]
+fn extensions_are_told_the_params_of_their_pool() {
+    let host = start_by_params(r#"{ "n": 700 }"#);
+    assert!(host.accepted(), "{:?}", host.logs());
+    host.advance(Duration::from_millis(1));
+    let attempts = attempts(&host, "/own");
+    assert!(
+        attempts[1..]
+            .iter()
+            .all(|(_, waited)| waited.as_millis() == 700),
+        "{attempts:?}"
+    );
+}
+
+#[test]
+fn params_that_an_extension_refuses_refuse_the_configuration() {
+    let host = start_by_params(r#"{"n": "soon"}"#);
+    assert!(!host.accepted());
+    let line = &host.logs()[0].1;
+    let expected = "params of the pool own: n is no number in {\"n\":\"soon\"}, of 3 endpoints";
+    assert!(line.contains(expected), "{line}");
 }

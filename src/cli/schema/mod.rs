@@ -185,6 +185,7 @@ fn value(kind: &Kind) -> Value {
             "additionalProperties": value(of),
             "maxProperties": MOST_HEADERS,
         }),
+        Kind::Anything => json!({"type": "object"}),
         Kind::Either(kinds) => {
             json!({"anyOf": kinds.iter().map(value).collect::<Vec<_>>()})
         }

@@ -17,6 +17,7 @@ use super::timeout::{self, Timeout};
 use crate::config::ConfiguredPool;
 use crate::error::{ConfigError, Problem};
 use crate::fields::Fields;
+use crate::from_value::Raw;
 use crate::key::{Describe, Entries, Key, Nested, Unread};
 use crate::kind::Kind;
 use crate::place::member;
@@ -118,6 +119,12 @@ section! {
         "whether access logs can print the endpoint and the attempts of every answer, not only of those that took \
          more than one healthy attempt",
     );
+    PARAMS: Raw = Key::new(
+        "params",
+        Kind::Anything,
+        "{}",
+        "what extensions in Rust are told: an object that only they read",
+    );
     ON_EXHAUSTED: Unread = Key::new(
         "on_exhausted",
         Kind::Choice(&["last_response"]),
@@ -216,6 +223,9 @@ pub(super) fn pool(
         pool,
         interceptors: interceptors?,
         metrics: fields.get(&ENABLE_METRICS)?.unwrap_or(true),
+        params: fields
+            .get(&PARAMS)?
+            .map_or_else(|| "{}".into(), |Raw(json)| json),
     })
 }
 

@@ -31,7 +31,7 @@ use super::panic::{self, Standing};
 use super::rules::Rules;
 use super::slow_start;
 use super::tiers::{self, Weights};
-use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, Exclusion, InScope};
+use crate::endpoint::{Endpoint, EndpointIndex, EndpointState, EndpointView, Exclusion, InScope};
 use crate::exchange::tried::Tried;
 use crate::time::Instant;
 
@@ -43,7 +43,7 @@ pub struct Candidate<'a> {
     /// As configured.
     pub endpoint: &'a Endpoint,
     /// What is known of it.
-    pub state: &'a EndpointState,
+    pub state: EndpointView<'a>,
     /// Its weight among the candidates, above 0. Drained endpoints compete only with each other,
     /// and count alike.
     pub weight: f64,
@@ -352,7 +352,7 @@ impl<'a> Candidates<'a> {
 
     /// Whether slow start lets an endpoint be a candidate of this choice.
     fn passes_slow_start(&self, candidate: &Candidate<'_>) -> bool {
-        let returned = candidate.state.agreed().returned(self.now);
+        let returned = candidate.state.0.agreed().returned(self.now);
         returned.is_none_or(|returned| {
             let ramp = slow_start::part(self.now.since(returned), self.pool.slow_start());
             ramp >= 1.0 || fraction(slow_start::draw(self.draw, candidate.index)) < ramp
@@ -368,7 +368,7 @@ fn candidate<'a>(
     Candidate {
         index,
         endpoint,
-        state,
+        state: EndpointView(state),
         weight: if endpoint.weight.is_drained() {
             1.0
         } else {

@@ -47,6 +47,7 @@ impl Balancer for HealthBased {
         let seconds = |candidate: &Candidate<'_>| {
             candidate
                 .state
+                .0
                 .seconds_drifted(now, self.decay, mean)
                 .max(LEAST_SECONDS)
         };
@@ -58,8 +59,8 @@ impl Balancer for HealthBased {
             || {
                 candidates.iter().map(move |candidate| {
                     let share = candidate.weight
-                        * candidate.state.health(now).factor()
-                        * candidate.state.success_rate(now)
+                        * candidate.state.0.health(now).factor()
+                        * candidate.state.0.success_rate(now)
                         * (fastest / seconds(&candidate));
                     (candidate.index, share)
                 })

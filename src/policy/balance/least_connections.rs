@@ -50,12 +50,12 @@ impl Balancer for LeastConnections {
     ) -> Option<EndpointIndex> {
         let part = part_of_others(candidates);
         let weight = |candidate: &Candidate<'_>| {
-            let rate = candidate.state.success_rate(now).max(LEAST_SUCCESS_RATE);
+            let rate = candidate.state.0.success_rate(now).max(LEAST_SUCCESS_RATE);
             // Not 0, by which attempts under way could not be divided.
             (candidate.weight * rate).max(LEAST_WEIGHT)
         };
         let active = |candidate: &Candidate<'_>| {
-            let state = candidate.state;
+            let state = candidate.state.0;
             let others = state.active().saturating_sub(state.active_here());
             f64::from(state.load_here(now)) + part * f64::from(others)
         };
@@ -94,7 +94,7 @@ impl Balancer for LeastConnections {
 
 /// How much of what other workers have under way counts here.
 fn part_of_others(candidates: &Candidates<'_>) -> f64 {
-    let others = candidates.iter().map(|it| it.state.other_workers()).max();
+    let others = candidates.iter().map(|it| it.state.0.other_workers()).max();
     1.0 / (f64::from(others.unwrap_or_default()) + 1.0)
 }
 

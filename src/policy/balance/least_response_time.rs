@@ -102,13 +102,13 @@ impl Balancer for LeastResponseTime {
         scores.clear();
         let (mut best, mut weights) = (f64::INFINITY, 0.0);
         for candidate in candidates.iter() {
-            let recent = candidate.state.recent(now);
+            let recent = candidate.state.0.recent(now);
             let seconds = recent.seconds_to_success.unwrap_or(f64::INFINITY);
             if recent.success_rate > 0.0 && seconds < best {
                 best = seconds;
             }
             weights += candidate.weight;
-            let active = candidate.state.load(now);
+            let active = candidate.state.0.load(now);
             let is_unknown = recent.is_new || recent.updated < Some(known_since);
             scores.push(Score {
                 index: candidate.index,
@@ -164,8 +164,8 @@ fn without_history(
 ) -> Option<EndpointIndex> {
     let mean = mean_seconds(candidates, now);
     let costs = candidates.iter().map(|candidate| {
-        let load = load(candidate.state.load(now), candidate.weight);
-        let recent = candidate.state.recent(now);
+        let load = load(candidate.state.0.load(now), candidate.weight);
+        let recent = candidate.state.0.recent(now);
         let seconds = recent.seconds_to_success.unwrap_or(mean);
         (candidate.index, seconds * load)
     });
@@ -176,7 +176,7 @@ fn without_history(
 pub(super) fn mean_seconds(candidates: &Candidates<'_>, now: Instant) -> f64 {
     let (sum, count) = candidates
         .iter()
-        .filter_map(|candidate| candidate.state.seconds(now))
+        .filter_map(|candidate| candidate.state.0.seconds(now))
         .fold((0.0, 0.0), |(sum, count), seconds| {
             (sum + seconds, count + 1.0)
         });

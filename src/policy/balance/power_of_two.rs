@@ -49,7 +49,7 @@ impl Balancer for PowerOfTwo {
         let cost = |index| {
             let mut candidates = candidates.iter();
             let drawn = candidates.find(|candidate: &Candidate<'_>| candidate.index == index);
-            drawn.map(|drawn| load(drawn.state.load(now), drawn.weight))
+            drawn.map(|drawn| load(drawn.state.0.load(now), drawn.weight))
         };
         Some(if cost(second) < cost(first) {
             second

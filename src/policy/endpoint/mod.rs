@@ -14,6 +14,7 @@ mod others;
 mod recent;
 mod scope;
 mod state;
+mod view;
 
 use alloc::boxed::Box;
 
@@ -25,6 +26,7 @@ pub use others::Others;
 pub(crate) use recent::LEAST_SECONDS;
 pub use scope::{InScope, MOST_SCOPES, Scope, ScopedCoolDowns};
 pub use state::{EndpointState, Pace, Took};
+pub use view::EndpointView;
 
 /// Position of an endpoint in its pool, from 0, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -47,7 +47,9 @@ impl Parsed {
             match token {
                 TokenTree::Punct(punct) if punct.as_char() == '#' => {
                     if let Some((TokenTree::Group(attribute), after)) = rest.split_first() {
-                        let is_test = attribute.stream().to_string() == "cfg (test)";
+                        let attribute = attribute.stream().to_string();
+                        // What is for tests, and a module whose file is elsewhere, of the tests.
+                        let is_test = attribute == "cfg (test)" || attribute.starts_with("path =");
                         rest = if is_test { past_item(after) } else { after };
                     }
                 }

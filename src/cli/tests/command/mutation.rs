@@ -108,6 +108,7 @@ fn sample(kind: &Kind) -> Value {
         }),
         Kind::List { of, .. } => json!([sample(of)]),
         Kind::Headers(of) => json!({"x-a": sample(of)}),
+        Kind::Anything => json!({"a": [1, {"b": null}]}),
         Kind::Object(section) => sample_of(section),
         Kind::Either(kinds) => sample(kinds.last().expect("a kind")),
     }

@@ -486,3 +486,15 @@ fn the_schema_of_an_editor_is_ignored() {
         &["[\"$schema\"]: must be text without control characters, got 1"],
     );
 }
+
+#[test]
+fn params_are_any_object() {
+    let config = crate::parse(br#"{"endpoints": ["a"], "params": {"a" : [1, {"b": null}]}}"#);
+    assert_eq!(&*config.unwrap().pools[0].params, r#"{"a":[1,{"b":null}]}"#);
+    let config = crate::parse(br#"{"endpoints": ["a"]}"#).unwrap();
+    assert_eq!(&*config.pools[0].params, "{}");
+    check(
+        r#"{"endpoints": ["a"], "params": [1]}"#,
+        &["params: must be an object, got a list of 1"],
+    );
+}
