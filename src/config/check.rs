@@ -232,10 +232,13 @@ fn scalar<'a>(kind: &Kind, json: &'a Json) -> Result<Value<'a>, Problem> {
 
 /// The field whose name is most like `key`, if any is like it.
 fn nearest(section: &'static Section, key: &str) -> Option<&'static str> {
+    let most = |name: &str| 1 + name.len() / 4;
     section
         .all()
+        // The lengths differ by at most the distance, so few names need be compared.
+        .filter(|field| field.name.len().abs_diff(key.len()) <= most(field.name))
         .map(|field| (distance(field.name, key), field.name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .filter(|(distance, name)| *distance <= most(name))
         .min()
         .map(|(_, name)| name)
 }
