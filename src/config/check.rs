@@ -17,6 +17,7 @@ use crate::text_rule::TextRule;
 use crate::value::{Checked, Entry, Header, Members, Value};
 
 /// Checks an object at `path` (empty for the document itself).
+#[inline(never)]
 pub(crate) fn object<'a>(
     section: &'static Section,
     object: &'a Object,
@@ -65,6 +66,7 @@ pub(crate) fn object<'a>(
 }
 
 /// Checks a value at `path`.
+#[inline(never)]
 pub(crate) fn value<'a>(
     kind: &'static Kind,
     json: &'a Json,

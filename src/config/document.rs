@@ -59,6 +59,7 @@ impl Document {
 ///
 /// # Errors
 /// Why they are no JSON object.
+#[inline(never)]
 pub(crate) fn read(bytes: &[u8]) -> Result<Document, ConfigError> {
     let whole = |problem, value| {
         Err(ConfigError {

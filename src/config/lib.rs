@@ -81,6 +81,7 @@ use report::Errors;
 /// [`ConfigErrors`]: everything that is wrong with it. First what is wrong with single values, in
 /// the order of the document, then what is wrong between values. If the bytes are no JSON object,
 /// that alone.
+#[inline(never)]
 pub fn parse_role(bytes: &[u8]) -> Result<Role, ConfigErrors> {
     match document::read(bytes) {
         Ok(document) => document.read(sections::document::role),

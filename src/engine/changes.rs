@@ -30,6 +30,7 @@ impl SteeredPool {
 
     /// The part of [`SteeredPool::change`] that is the same for every change. It is long, so it is
     /// not compiled anew for each.
+    #[inline(never)]
     pub(crate) fn write(
         &mut self,
         index: EndpointIndex,
@@ -75,6 +76,7 @@ impl SteeredPool {
     }
 
     /// Reads what has been agreed on, and takes it over if there is news: says whether there was.
+    #[inline(never)]
     pub(crate) fn refresh_agreed(&mut self, turn: &mut Turn<'_>) -> bool {
         self.refresh_scopes(turn);
         self.agreement.refresh(turn.store);

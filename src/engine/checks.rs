@@ -19,6 +19,7 @@ use crate::walk::Call;
 
 impl SteeredPool {
     /// Makes the checks that are due and that no other worker has claimed.
+    #[inline(never)]
     pub(crate) fn check_health(
         &mut self,
         calls: &mut Slab<Call>,
@@ -50,6 +51,7 @@ impl SteeredPool {
     }
 
     /// A check has been answered, or has failed.
+    #[inline(never)]
     pub(crate) fn check_answered(
         &mut self,
         endpoint: EndpointIndex,

@@ -21,6 +21,7 @@ use crate::worker::{PoolWorker, Worker};
 impl Worker {
     /// A round. Where nothing has happened since the last, here or elsewhere, there is nothing to
     /// add up: a worker that has no traffic costs next to nothing.
+    #[inline(never)]
     pub(crate) fn sync(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now;
         let mut news = core::mem::take(&mut self.is_stirred);
@@ -72,6 +73,7 @@ impl Worker {
     /// Another configuration of the VM has begun or ended, and with it which of them reports what
     /// is under way: publishes at once, if there is news. Whether a newer one checks for this one
     /// is said next, by [`Worker::checks_for`].
+    #[inline(never)]
     pub fn republish(&mut self, turn: &mut Turn<'_>) {
         for pool in &mut self.pools {
             pool.steered.state.is_followed();
@@ -84,6 +86,7 @@ impl Worker {
 
     /// This configuration has come to its end: brings what it has counted to an end. Returns its
     /// endpoints that no other worker has: their levels must not stay behind.
+    #[inline(never)]
     pub fn retire(&mut self, turn: &mut Turn<'_>) -> Vec<(PoolIndex, EndpointIndex)> {
         let reports = reports(&self.pools, turn.now);
         self.slots.withdraw(turn.store, reports, turn.now);
@@ -110,6 +113,7 @@ impl Worker {
         orphans
     }
 
+    #[inline(never)]
     fn publish_slot(&mut self, is_quiet: bool, turn: &mut Turn<'_>) {
         let pools = &self.pools;
         let reports = || reports(pools, turn.now);
@@ -124,6 +128,7 @@ impl Worker {
 
 impl SteeredPool {
     /// Publishes what the pool looks like, once; again if that was lost.
+    #[inline(never)]
     fn publish_description(&mut self, again: bool, turn: &Turn<'_>) {
         let (pool, name) = (&self.settings.pool, &self.settings.pool.name);
         let is_lost = || Description::read(turn.store, name).is_none();
@@ -134,6 +139,7 @@ impl SteeredPool {
     }
 
     /// Takes in what the other workers have published.
+    #[inline(never)]
     fn merge_others(&mut self, slots: &Slots, turn: &Turn<'_>) {
         let (pool, now) = (&self.settings.pool, turn.now);
         self.state
@@ -146,6 +152,7 @@ impl SteeredPool {
     }
 
     /// Copies out the figures; response times are handed over.
+    #[inline(never)]
     fn take_figures(&mut self, is_reporter: bool, now: Instant) -> PoolFigures {
         let totals = &self.state.totals;
         let endpoints = self.state.endpoints().zip(&mut self.durations);
@@ -166,6 +173,7 @@ impl SteeredPool {
     }
 
     /// Drops what is agreed on endpoints that no worker has configured any more.
+    #[inline(never)]
     fn forget_unconfigured(&mut self, slots: &Slots, turn: &Turn<'_>) {
         let name = &self.settings.pool.name;
         self.agreement.forget_unless(turn.store, |endpoint| {

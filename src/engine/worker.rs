@@ -67,6 +67,7 @@ impl Worker {
     /// The same with these states of its pools, in which a balancer may differ from the pool's
     /// strategy.
     #[must_use]
+    #[inline(never)]
     pub fn with_states(settings: &Settings, mut states: Vec<PoolState>, seed: u64) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let id = WorkerId(rng.random());
@@ -116,6 +117,7 @@ impl Worker {
     /// another that died knows it from its first request, and sets the timer. Nothing is published
     /// yet: a host may also configure a worker that it only tries the configuration on, and that
     /// one never sees a tick.
+    #[inline(never)]
     pub fn start(&mut self, turn: &mut Turn<'_>) {
         for pool in &mut self.pools {
             pool.steered.refresh_agreed(turn);
@@ -269,6 +271,7 @@ impl Worker {
 
     /// The host's timer has fired: handles all streams whose time has come, and a round if one is
     /// due.
+    #[inline(never)]
     pub fn tick(&mut self, turn: &mut Turn<'_>) {
         while let Some(key) = self.timers.pop_due(turn.now) {
             if let Some(mut walk) = self.walk(key) {
@@ -299,6 +302,7 @@ impl Worker {
         self.stream(key).map(Stream::exchange)
     }
 
+    #[inline(never)]
     fn call_ended(
         &mut self,
         id: CallId,
@@ -349,6 +353,7 @@ impl Worker {
     }
 
     /// Judges the answers that have streamed for longer than an attempt may take to begin one.
+    #[inline(never)]
     fn judge_long_answers(&mut self, turn: &mut Turn<'_>) {
         for pool in self.pools.iter_mut().filter(|it| it.steered.streaming > 0) {
             self.is_stirred = true;

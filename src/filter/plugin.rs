@@ -104,6 +104,7 @@ impl Plugin {
     ///
     /// # Errors
     /// The `params` that an extension refuses.
+    #[inline(never)]
     pub(super) fn new(
         root: ContextId,
         config: Config,

@@ -24,6 +24,7 @@ section! {
     );
 }
 
+#[inline(never)]
 pub(super) fn admin(fields: &Fields<'_, AdminSurface>) -> Result<Admin, Reported> {
     let path = fields.get(&PATH)?;
     let path = path.as_deref().unwrap_or(DEFAULT_PATH);

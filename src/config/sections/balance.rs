@@ -96,6 +96,7 @@ const HASH_KIND: Kind = Kind::Either(&[Kind::Object(&HASH_ON), Kind::Choice(Whol
 
 choice!(StrategyName);
 
+#[inline(never)]
 pub(super) fn strategy(
     fields: &Fields<'_, LoadBalancer>,
     errors: &mut Errors,

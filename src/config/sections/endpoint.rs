@@ -99,6 +99,7 @@ pub(super) const ENDPOINTS: Kind = Kind::List {
 
 /// The endpoints of a list at `path`. `checks`: how they are checked, if they are; then each must
 /// have a host that can be asked for.
+#[inline(never)]
 pub(super) fn endpoints(
     list: &Checked<'_>,
     path: &str,

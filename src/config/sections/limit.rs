@@ -51,6 +51,7 @@ section! {
 }
 
 /// The limit. `other_most` is `max_connections` of the pool itself.
+#[inline(never)]
 pub(super) fn limit(
     fields: &Fields<'_, ConnectionPool>,
     other_most: Result<Option<u32>, Reported>,
@@ -91,6 +92,7 @@ fn size(fields: &Fields<'_, ConnectionPool>, errors: &mut Errors) -> Result<Opti
 }
 
 /// How many idle connections are kept, and how long. The others are the fields of the pool itself.
+#[inline(never)]
 pub(super) fn keepalive(
     fields: &Fields<'_, ConnectionPool>,
     other_most: Result<Option<u32>, Reported>,

@@ -38,6 +38,7 @@ section! {
     );
 }
 
+#[inline(never)]
 pub(super) fn matcher(fields: &Fields<'_, Match>) -> Result<Matcher, Reported> {
     Ok(Matcher {
         prefix: fields.get(&PREFIX)?,

@@ -143,6 +143,7 @@ pub(super) struct Common<'a> {
 
 /// The pool of these fields. `missing`: given if an error about missing endpoints is on the list
 /// already.
+#[inline(never)]
 pub(super) fn pool(
     fields: &Fields<'_, Pool>,
     missing: Option<Reported>,

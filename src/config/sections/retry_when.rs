@@ -83,6 +83,7 @@ impl Failure {
 choice!(Failure);
 
 /// The conditions of a list at `path`.
+#[inline(never)]
 pub(super) fn conditions(
     list: &[Checked<'_>],
     path: &str,

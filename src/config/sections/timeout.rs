@@ -39,6 +39,7 @@ section! {
     );
 }
 
+#[inline(never)]
 pub(super) fn timeouts(
     fields: &Fields<'_, Timeout>,
     errors: &mut Errors,

@@ -173,6 +173,7 @@ impl Slots {
     /// Reads what the others have published, and publishes `pools` if they have changed or a
     /// heartbeat is due. `is_quiet`: nothing has happened since they were published, so they are
     /// looked at with the heartbeat only, for what changes as time passes.
+    #[inline(never)]
     pub fn sync(
         &mut self,
         store: &dyn Store,
@@ -226,6 +227,7 @@ impl Slots {
     }
 
     /// Reads all slots that are in use. Returns how many were unreadable.
+    #[inline(never)]
     fn read(&mut self, store: &dyn Store) -> u32 {
         let mut unreadable = 0;
         for (number, value) in used(store) {
@@ -264,6 +266,7 @@ impl Slots {
     }
 
     /// Takes one of the first slots that are free, which includes those of workers that are gone.
+    #[inline(never)]
     fn take_slot(&mut self, now: Instant) {
         let free = |number: &usize| {
             let record = self.seen.get(*number).and_then(|seen| seen.record.as_ref());
@@ -282,6 +285,7 @@ impl Slots {
             .unwrap_or_default();
     }
 
+    #[inline(never)]
     fn publish(
         &mut self,
         store: &dyn Store,
@@ -301,6 +305,7 @@ impl Slots {
     }
 
     /// Publishes what was published last as it is.
+    #[inline(never)]
     fn beat(&mut self, store: &dyn Store, number: usize, now: Instant) -> Result<(), NotWritten> {
         let seen = self.seen.get_mut(number);
         let Some(record) = seen.and_then(|seen| seen.record.take()) else {
@@ -318,6 +323,7 @@ impl Slots {
     }
 
     /// Writes a record into this worker's slot.
+    #[inline(never)]
     fn write(
         &mut self,
         store: &dyn Store,
@@ -343,6 +349,7 @@ impl Slots {
 
     /// The reports with what the slot had counted before, and without what is counted in other
     /// slots.
+    #[inline(never)]
     fn with_inherited(&self, pools: &[PoolReport]) -> Vec<PoolReport> {
         let mut pools = pools.to_vec();
         for PoolReport {

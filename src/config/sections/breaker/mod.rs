@@ -76,6 +76,7 @@ section! {
     );
 }
 
+#[inline(never)]
 pub(super) fn breaker(
     fields: &Fields<'_, CircuitBreaker>,
     load_balancer: &Fields<'_, LoadBalancer>,

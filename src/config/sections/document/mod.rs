@@ -108,6 +108,7 @@ choice!(RetriesBy);
 const POOL_KIND: Kind = Kind::Object(&POOL);
 
 /// The configuration of a document, of whatever role.
+#[inline(never)]
 pub(crate) fn role(root: &Fields<'_, Root>, errors: &mut Errors) -> Result<Role, Reported> {
     match root.get(&ROLE)? {
         None => config(root, errors).map(Role::Filter),

@@ -84,6 +84,7 @@ section! {
 /// `enable_health_checks`. Without it, checks are on if a field of this section is given, or
 /// another whose name begins with `health_check`. `endpoint_has_path`: whether an endpoint has such
 /// a field.
+#[inline(never)]
 pub(super) fn checks(
     fields: &Fields<'_, HealthCheck>,
     load_balancer: &Fields<'_, LoadBalancer>,

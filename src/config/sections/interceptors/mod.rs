@@ -132,6 +132,7 @@ const TEMPLATES: Kind = Kind::Headers(&Kind::Text(TextRule::Template));
 
 /// The interceptors of a pool whose routing header is `cluster_header`. `or_logging`: the other
 /// spelling of `logging`, a field of the pool.
+#[inline(never)]
 pub(super) fn interceptors(
     fields: &Fields<'_, InterceptorsSection>,
     or_logging: Result<Option<bool>, Reported>,

@@ -40,6 +40,7 @@ use crate::value::Value;
 
 /// The policy of these fields, whose retries are made `by` whoever the document says, in a pool
 /// whose answers begin within `total`.
+#[inline(never)]
 pub(super) fn policy(
     fields: &Fields<'_, Retry>,
     by: Result<RetriesBy, Reported>,
