@@ -176,7 +176,9 @@ impl Pool {
     fn fit(&mut self) {
         let connect = self.span("timeout.connect");
         let (read, total) = (self.span("timeout.read"), self.span("timeout.total"));
-        let least = connect.unwrap_or_default() + read.unwrap_or_default();
+        let least = connect
+            .unwrap_or_default()
+            .saturating_add(read.unwrap_or_default());
         let total = total.unwrap_or(Duration::from_secs(60));
         if least >= total {
             let room = if connect.is_some() {
@@ -184,7 +186,7 @@ impl Pool {
             } else {
                 Duration::from_secs(5)
             };
-            self.set_span("timeout.total", least + room);
+            self.set_span("timeout.total", least.saturating_add(room));
         }
         let (base, max) = (
             self.span("retry_policy.base_delay"),
