@@ -104,10 +104,16 @@ fn updates_of_a_busy_pool_exceed_no_limit_and_count_nothing_twice() {
             eventually("nothing is under way", Duration::from_secs(5), idle)
                 .await
                 .unwrap();
+            // Each worker tells its counts in a round of its own.
             for name in ["steerage_selections_total", "steerage_attempts_total"] {
-                let counts = envoy.stats(&format!("wasmcustom.{name}.*")).await.unwrap();
-                let sum: u64 = counts.values().sum();
-                assert_eq!(sum, slow.count() as u64, "{workers}: {counts:?}");
+                let told = async || {
+                    let counts = envoy.stats(&format!("wasmcustom.{name}.*")).await.ok()?;
+                    (counts.values().sum::<u64>() == slow.count() as u64).then_some(())
+                };
+                let what = format!("{name} of {} with {workers}", slow.count());
+                eventually(&what, Duration::from_secs(5), told)
+                    .await
+                    .unwrap();
             }
             assert_unharmed(&envoy).await;
         }
