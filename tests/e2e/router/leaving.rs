@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steerage_harness::{Envoy, Reply, Upstream, eventually, get, run};
 
-use super::stage::{Http1, Http2, MakeReply, envoy};
+use super::stage::{Http1, Http2, envoy};
 use crate::support::{assert_unharmed, request_of};
 
 const LONG: Duration = Duration::from_secs(10);
@@ -24,35 +24,48 @@ async fn nothing_is_left(envoy: &Envoy, upstreams: &[&Upstream]) {
 #[test]
 fn a_retry_whose_client_leaves_is_cancelled() {
     run(async {
-        // The second attempt, when the client leaves: it hangs, streams, or waits to begin.
-        let seconds: [(MakeReply, &str); 3] = [
-            (Reply::hang, "0.001"),
-            (|| Reply::ok().send("one").silence(), "0.001"),
-            (Reply::ok, "5"),
+        // What the second attempt does when the client leaves, its delay, and whether it has begun.
+        let seconds = [
+            ("hangs", 0.001, true),
+            ("streams", 0.001, true),
+            ("waits", 5.0, false),
         ];
+        let pools = seconds.map(|(name, delay, _)| {
+            format!(
+                r#"{{"name": "{name}", "match": {{"path": "/{name}"}},
+                    "endpoints": ["sick", {{"cluster": "well", "priority": 1}}],
+                    "retry_policy": {{"strategy": "fixed", "base_delay": {delay}, "jitter": false}}}}"#
+            )
+        });
+        let config = format!(r#"{{"pools": [{}]}}"#, pools.join(","));
         for protocol in [Http1, Http2] {
-            for (second, delay) in seconds {
-                let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
-                let well = Upstream::start(move |_, _| second()).await.unwrap();
-                let config = format!(
-                    r#"{{"endpoints": ["sick", {{"cluster": "well", "priority": 1}}],
-                        "retry_policy": {{"strategy": "fixed", "base_delay": {delay}, "jitter": false}}}}"#
-                );
-                let clusters = [("sick", sick.addr()), ("well", well.addr())];
-                let envoy = envoy(protocol, &clusters, &config).await;
-                let impatient = protocol.client().patience(Duration::from_millis(300));
-                let request = || request_of("GET", "/", &[], "");
+            let sick = Upstream::start(|_, _| Reply::status(503)).await.unwrap();
+            let well = Upstream::start(|received, _| match &*received.path {
+                "/hangs" => Reply::hang(),
+                _ => Reply::ok().send("one").silence(),
+            });
+            let well = well.await.unwrap();
+            let clusters = [("sick", sick.addr()), ("well", well.addr())];
+            let envoy = envoy(protocol, &clusters, &config).await;
+            let impatient = protocol.client().patience(Duration::from_millis(300));
+            for (name, _, begins) in seconds {
+                sick.clear();
+                well.clear();
                 for _ in 0..3 {
-                    let answer = impatient.request(envoy.addr(), request()).await;
-                    assert!(answer.is_err(), "{answer:?}");
+                    let request = request_of("GET", &format!("/{name}"), &[], "");
+                    let answer = impatient.request(envoy.addr(), request).await;
+                    assert!(answer.is_err(), "{name}: {answer:?}");
                 }
                 nothing_is_left(&envoy, &[&sick, &well]).await;
-                assert_eq!(sick.count(), 3);
-                assert_eq!(well.count(), if delay == "5" { 0 } else { 3 });
-                sick.set(|_, _| Reply::ok().body("better"));
-                assert_eq!(get(envoy.addr(), "/").await.unwrap().text(), "better");
-                assert_unharmed(&envoy).await;
+                let asked = (sick.count(), well.count());
+                assert_eq!(asked, (3, if begins { 3 } else { 0 }), "{name}");
             }
+            sick.set(|_, _| Reply::ok().body("better"));
+            for (name, ..) in seconds {
+                let answer = get(envoy.addr(), &format!("/{name}")).await.unwrap();
+                assert_eq!(answer.text(), "better", "{name}");
+            }
+            assert_unharmed(&envoy).await;
         }
     });
 }
