@@ -21,6 +21,8 @@ FIND_PROMETHEUS := PROMETHEUS="$$(tests/harness/prometheus.sh)" && export PROMET
 # And a browser with its driver: $CHROMIUM and $CHROMEDRIVER, the PATH, or Debian's packages, installed by root.
 FIND_CHROMIUM := CHROMIUM="$$(tests/harness/chromium.sh)" && \
 	CHROMEDRIVER="$$(tests/harness/chromium.sh chromedriver)" && export CHROMIUM CHROMEDRIVER
+# Tests on a real Envoy mostly wait, so half as many more run at a time as there are processors.
+MANY_TESTS  := RUST_TEST_THREADS=$$(( ($$(nproc) * 3 + 1) / 2 ))
 
 # For size, and with what rustc has the target do beyond WebAssembly 1.0 anyway. 6 % less. `-Oz` would save 7 %, but
 # an Envoy would need a sixth more processor time to start.
@@ -95,10 +97,12 @@ demo: build ## steer real traffic on a real Envoy and watch it (about 20 s)
 quickstart: build ## run envoy/operations.yaml with servers behind it and Prometheus beside it, until Ctrl-C
 	envoy/quickstart/run.sh
 
+# Tests are chosen from the whole workspace. A package alone has other features of what it uses, and all that stands on
+# these would be built anew.
 test: test-native test-core prometheus-check test-e2e matrix-oldest ## run every test
 
 test-native: build ## policy, configuration, the filter under a fake host, the command line, documents
-	cargo test --locked --workspace --exclude steerage-harness --lib --test simulation \
+	cargo test --locked --workspace --lib --test simulation \
 		--test filter --test fake_host --test tidy --test wasm --test cost --test exchange --test walk --test command --example demo \
 		--bin steerage-bench
 	cargo test --locked --workspace --doc
@@ -109,26 +113,25 @@ test-core: ## the policy's tests again, as WebAssembly under Node
 		cargo test --locked --package steerage-policy --target $(WASM_TARGET) --lib
 
 test-e2e: build $(SABOTAGE) $(CUSTOM) ## the shipped filter on a real Envoy against real servers
-	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && \
-		cargo test --locked --package steerage-harness && cargo test --locked --test e2e && \
-		cargo test --locked --package steerage-cli --test envoy
+	@$(FIND_ENVOY) && $(FIND_PROMETHEUS) && $(FIND_CHROMIUM) && $(MANY_TESTS) \
+		cargo test --locked --workspace --test e2e --test envoy --test streaming --test upstream
 
 matrix: build $(SABOTAGE) $(CUSTOM) ## the tests of tests/e2e/smoke.txt on every supported version of Envoy
-	tests/matrix.sh $(ENVOYS)
+	$(MANY_TESTS) tests/matrix.sh $(ENVOYS)
 
 # The random faults of tests/e2e/router/stress.rs, for so many seconds on each of the versions that it is for.
 SOAK        ?= 3600
 
 soak: build ## an hour of random faults for retries by the router, on 1.39 and 1.40 (SOAK=seconds)
-	cargo test --locked --test e2e --no-run
+	cargo test --locked --workspace --test e2e --no-run
 	for version in 1.39.3 1.40.0; do \
 		ENVOY="$$(tests/harness/envoy.sh $$version)" STEERAGE_SOAK=$(SOAK) \
-			cargo test --locked --test e2e -- --exact --nocapture \
+			cargo test --locked --workspace --test e2e -- --exact --nocapture \
 			router::stress::nothing_crashes_and_nothing_is_left_whatever_goes_wrong || exit 1; \
 	done
 
 matrix-oldest: build $(SABOTAGE) $(CUSTOM) ## the same on the oldest of them only
-	tests/matrix.sh $(firstword $(ENVOYS))
+	$(MANY_TESTS) tests/matrix.sh $(firstword $(ENVOYS))
 
 render-check: build ## have Envoy look at what is rendered of 200 random configurations (about 4 min)
 	@$(FIND_ENVOY) && \
@@ -140,8 +143,8 @@ bench: build $(FLOORS) ## what Steerage costs and is worth, beside others, in on
 bench-scale: build ## how the cost grows with endpoints, pools, workers and requests under way (about 15 min)
 	@$(RUN_BENCH) scale --rounds $(ROUNDS) --json target/bench-scale.json --svg target/bench-scale.svg $(BENCH)
 
-bench-check: build $(FLOORS) ## cost in little: that all are answered, and that no figure is absurd (about 1 min)
-	@$(FIND_ENVOY) && cargo run --quiet --locked --package steerage-bench -- cost --rounds 2 --seconds 0.5 --check
+bench-check: build $(FLOORS) ## cost in little: that all are answered, and that no figure is absurd (about 40 s)
+	@$(FIND_ENVOY) && cargo run --quiet --locked --package steerage-bench -- cost --rounds 1 --seconds 0.5 --check
 
 screenshot: build ## renew the picture of the dashboard, docs/dashboard.png (about 5 min)
 	@mkdir -p docs && $(FIND_ENVOY) && $(FIND_CHROMIUM) && \
@@ -166,7 +169,7 @@ push: image ## push the image: REGISTRY=host/repository[:tag], TLS_VERIFY=false 
 dist: image ## the files of a release, target/dist: module, image, SBOM, schema, licences, checksums
 	@release/dist.sh $(RELEASE) $(VERSION) $(DIST)
 
-image-check: $(RELEASE) ## builds elsewhere give the same bytes; the image works from a registry (about 90 s)
+image-check: $(RELEASE) ## builds elsewhere give the same bytes; the image works from a registry (about 1 min)
 	@$(FIND_ENVOY) && release/check.sh
 
 filter-template-check: cli ## a filter of one's own, made of the template: its tests, its size, an Envoy that loads it (about 60 s)

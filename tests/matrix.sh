@@ -18,7 +18,7 @@ else
 fi
 [[ $# -gt 0 ]] || { echo "usage: tests/matrix.sh [--all] VERSION..." >&2; exit 2; }
 
-cargo test --quiet --locked --test e2e --no-run
+cargo test --quiet --locked --workspace --test e2e --no-run
 failed=0
 TIMEFORMAT='%U s'
 echo "| Envoy | tests | processor time to start |"
@@ -35,7 +35,7 @@ for version in "$@"; do
         mapfile -t arguments < <(printf '%s\n' "${only[@]}" | grep -v -e "^router::" -e "^router_sample::")
         [[ ${#only[@]} -gt 0 ]] || arguments=(--skip router:: --skip router_sample::)
     fi
-    if ! cargo test --locked --test e2e -- "${arguments[@]}" >"$log" 2>&1; then
+    if ! cargo test --locked --workspace --test e2e -- "${arguments[@]}" >"$log" 2>&1; then
         failed=1
         cat "$log" >&2
     fi

@@ -99,7 +99,7 @@ fn envoy_takes_what_is_rendered_of_every_sample() {
 
 #[test]
 fn envoy_takes_what_is_rendered_of_random_policies() {
-    let wanted = std::env::var("STEERAGE_POLICIES").map_or(40, |count| {
+    let wanted = std::env::var("STEERAGE_POLICIES").map_or(16, |count| {
         count.parse().expect("STEERAGE_POLICIES is a number")
     });
     let mut policies: Vec<_> = mutation::documents(&samples(), 4_000)
