@@ -22,7 +22,7 @@ Options:
   --rounds N            how often everything is measured anew; the tables show medians [default: 7]
   --seconds S           how long each contender is measured in a round, under each load [default: 3]
   --rate R              the fixed load, in requests a second [default: half of what bare Envoy can do]
-  --contender A,B       only these: bare, native, native_one_cluster, noop, calls, lua, steerage,
+  --contender A,B       only these: bare, native, native_one_cluster, noop, calls, notes, lua, steerage,
                         router, full, every, nginx, haproxy
   --wasm FILE           this module in place of target/steerage.wasm; given twice or more, they are compared
   --json FILE           all figures, also of single rounds

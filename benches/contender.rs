@@ -39,6 +39,7 @@ pub(crate) enum Kind {
     NativeOneCluster,
     Noop,
     Calls,
+    Notes,
     Lua,
     Steerage,
     Router,
@@ -49,12 +50,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Bare,
         Self::Native,
         Self::NativeOneCluster,
         Self::Noop,
         Self::Calls,
+        Self::Notes,
         Self::Lua,
         Self::Steerage,
         Self::Router,
@@ -72,6 +74,7 @@ impl Kind {
             Self::NativeOneCluster => "native_one_cluster",
             Self::Noop => "noop",
             Self::Calls => "calls",
+            Self::Notes => "notes",
             Self::Lua => "lua",
             Self::Steerage => "steerage",
             Self::Router => "router",
@@ -89,6 +92,7 @@ impl Kind {
             Self::NativeOneCluster => "Envoy: the same in one cluster",
             Self::Noop => "filter that does nothing (wasm)",
             Self::Calls => "filter that only makes calls (wasm)",
+            Self::Notes => "the same, with notes for access logs",
             Self::Lua => "Lua filter, round robin only",
             Self::Steerage => "Steerage, default",
             Self::Router => "Steerage, retries by the router",
@@ -113,7 +117,11 @@ impl Kind {
             Self::Haproxy => "cfg",
             _ => "yaml",
         };
-        format!("{}.{ending}", self.word())
+        let word = match self {
+            Self::Notes => Self::Calls.word(),
+            other => other.word(),
+        };
+        format!("{word}.{ending}")
     }
 
     /// The program, or `None` where it is not installed.
@@ -160,6 +168,19 @@ impl Contender {
             wasm: None,
             replaced: Vec::new(),
             workers: 1,
+        }
+        .configured()
+    }
+
+    /// A filter of another contender's file that is configured otherwise.
+    fn configured(self) -> Self {
+        const NOTES: &str = "configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, value: notes}";
+        match self.kind {
+            Kind::Notes => self.replacing(
+                "                vm_config:",
+                &format!("                {NOTES}\n                vm_config:"),
+            ),
+            _ => self,
         }
     }
 
