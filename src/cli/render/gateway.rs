@@ -113,16 +113,26 @@ pub(super) fn documents(
     )
 }
 
-/// What comes by the filter: the paths of the pools, which one request takes that has no header
-/// yet.
+/// What comes by the filter: the paths of the pools.
+///
+/// Where it is not everything, the rule of each cluster has the same paths: a HTTPRoute prefers the
+/// more specific path, and only then more headers. So everything it is where an endpoint changes
+/// the path, or where a HTTPRoute has no room.
 fn entries(arguments: &RenderGateway, policy: &Policy) -> Vec<Value> {
-    if arguments.catch_all {
+    let pools = || {
+        policy
+            .config
+            .pools
+            .iter()
+            .map(|configured| &configured.pool)
+    };
+    let mut endpoints = pools().flat_map(|pool| &pool.endpoints);
+    if arguments.catch_all || endpoints.any(|endpoint| endpoint.path_prefix.is_some()) {
         return vec![everything()];
     }
     let mut entries: Vec<Value> = Vec::new();
-    for configured in &policy.config.pools {
-        let matcher = &configured.pool.matcher;
-        let entry = match (&matcher.path, &matcher.prefix) {
+    for pool in pools() {
+        let entry = match (&pool.matcher.path, &pool.matcher.prefix) {
             (Some(path), _) => json!({"path": {"type": "Exact", "value": path}}),
             // To a HTTPRoute `/api` is a whole part of a path; to a pool also the beginning of one.
             (None, Some(prefix)) if !prefix.ends_with('/') => {
@@ -136,8 +146,16 @@ fn entries(arguments: &RenderGateway, policy: &Policy) -> Vec<Value> {
             entries.push(entry);
         }
     }
+    let matches = entries.len() * (policy.clusters.len() + 1);
+    if entries.len() > MOST_MATCHES || matches > MOST_MATCHES_OF_ALL {
+        return vec![everything()];
+    }
     entries
 }
+
+/// Most matches of a rule, and of all rules of a HTTPRoute.
+const MOST_MATCHES: usize = 64;
+const MOST_MATCHES_OF_ALL: usize = 128;
 
 fn everything() -> Value {
     json!({"path": {"type": "PathPrefix", "value": "/"}})

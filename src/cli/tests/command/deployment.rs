@@ -85,6 +85,16 @@ fn routes_are_for_the_hosts_that_the_pools_take() {
     ]);
     let last = spec["rules"].as_array().and_then(|rules| rules.last());
     assert_eq!(last.expect("a rule")["matches"], entries);
+    // The rules of clusters have the same paths: a more specific one would win over the header.
+    for rule in &spec["rules"].as_array().expect("a list")[..2] {
+        let matches = rule["matches"].as_array().expect("a list");
+        let paths: Vec<_> = matches
+            .iter()
+            .map(|it| json!({"path": it["path"]}))
+            .collect();
+        assert_eq!(Value::Array(paths), entries);
+        assert!(matches.iter().all(|it| it["headers"][0]["type"] == "Exact"));
+    }
     let (resources, _) = rendered(&GATEWAY, &["--catch-all"], &policy);
     let rules = &of_kind(&resources, "HTTPRoute")[0]["spec"]["rules"];
     let everything = json!([{"path": {"type": "PathPrefix", "value": "/"}}]);

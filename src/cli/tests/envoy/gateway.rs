@@ -69,12 +69,7 @@ fn gateway(resources: &Resources) -> EnvoyBuilder {
     let mut routes: Vec<_> = rules
         .iter()
         .enumerate()
-        .map(|(index, rule)| {
-            let headers = rule["matches"][0]["headers"].as_array();
-            let headers = headers.into_iter().flatten().map(|header| {
-                json!({"name": header["name"], "string_match": {"exact": header["value"]}})
-            });
-            let headers: Vec<_> = headers.collect();
+        .flat_map(|(index, rule)| {
             let cluster = format!("httproute/{}/rule/{index}", name_of(route, "/"));
             let mut action = json!({"cluster": cluster, "timeout": rule["timeouts"]["request"]});
             let mut removed = json!([]);
@@ -89,22 +84,115 @@ fn gateway(resources: &Resources) -> EnvoyBuilder {
                     other => panic!("a filter {other:?}"),
                 }
             }
-            json!({
-                "match": {"prefix": "/", "headers": headers},
-                "route": action,
-                "request_headers_to_remove": removed,
-                "typed_per_filter_config": on,
-            })
+            let matches = rule["matches"].as_array().expect("matches").iter();
+            let route = |condition: &Value| {
+                let route = json!({
+                    "match": matching(condition),
+                    "route": action,
+                    "request_headers_to_remove": removed,
+                    "typed_per_filter_config": on,
+                });
+                (precedence(condition), route)
+            };
+            matches.map(route).collect::<Vec<_>>()
         })
         .collect();
-    // Rules with more conditions come first, in any order of the file.
-    routes.sort_by_key(|route| route["match"]["headers"] == json!([]));
+    // What is more specific comes first, in any order of the file.
+    routes.sort_by_key(|(precedence, _)| std::cmp::Reverse(*precedence));
+    let routes: Vec<_> = routes.into_iter().map(|(_, route)| route).collect();
     let names = route["spec"].get("hostnames").cloned();
     let names = names.unwrap_or_else(|| json!(["*"]));
     let hosts = json!([{"name": "all", "domains": names, "routes": routes}]);
     Envoy::builder()
         .merge_manager(json!({"http_filters": filters}))
         .merge_manager(json!({"route_config": {"virtual_hosts": hosts}}))
+}
+
+/// A match of a HTTPRoute as Envoy has it.
+fn matching(condition: &Value) -> Value {
+    let headers = condition["headers"].as_array();
+    let headers = headers
+        .into_iter()
+        .flatten()
+        .map(|header| json!({"name": header["name"], "string_match": {"exact": header["value"]}}));
+    let headers: Vec<_> = headers.collect();
+    let path = &condition["path"];
+    let value = path["value"].as_str().unwrap_or("/");
+    match path["type"].as_str() {
+        Some("Exact") => json!({"path": value, "headers": headers}),
+        Some("RegularExpression") => {
+            json!({"safe_regex": {"regex": value}, "headers": headers})
+        }
+        _ if value == "/" => json!({"prefix": "/", "headers": headers}),
+        _ => {
+            let prefix = value.trim_end_matches('/');
+            json!({"path_separated_prefix": prefix, "headers": headers})
+        }
+    }
+}
+
+/// What a HTTPRoute prefers: the kind of path, its length, and the number of headers.
+fn precedence(condition: &Value) -> (u8, usize, usize) {
+    let kind = match condition["path"]["type"].as_str() {
+        Some("Exact") => 2,
+        Some("RegularExpression") => 1,
+        _ => 0,
+    };
+    let length = condition["path"]["value"].as_str().map_or(1, str::len);
+    let headers = condition["headers"].as_array().map_or(0, Vec::len);
+    (kind, length, headers)
+}
+
+/// A path of a pool comes by the filter and is steered, in spite of being more specific than `/`.
+#[test]
+fn an_envoy_gateway_has_only_the_paths_of_the_pools() {
+    run(async {
+        let east = Upstream::start(|_, _| Reply::status(503)).await?;
+        let west = Upstream::named("west").await?;
+        let endpoints = json!(["east", "west"]);
+        let breaker = json!({"failure_threshold": 1_000, "minimum_requests": 1_000});
+        let pool = |name: &str, matching: Value| {
+            json!({
+                "name": name,
+                "match": matching,
+                "endpoints": endpoints,
+                "circuit_breaker": breaker,
+                "response_headers": true,
+            })
+        };
+        let policy = json!({"pools": [
+            pool("a", json!({"prefix": "/api"})),
+            pool("b", json!({"prefix": "/b/"})),
+            pool("c", json!({"path": "/c"})),
+        ]});
+        let rule = |index: usize| format!("httproute/default/steerage/rule/{index}");
+        let envoy = gateway(&Resources::for_gateway(&policy))
+            .cluster(rule(0), east.addr())
+            .cluster(rule(1), west.addr())
+            .cluster(rule(2), east.addr())
+            .start()
+            .await?;
+        for path in ["/api", "/api-2/x", "/b/y", "/c"] {
+            for _ in 0..4 {
+                let answer = ask(&envoy, "a", path).await?;
+                assert_eq!(
+                    seen(&answer),
+                    (200, "west".to_owned()),
+                    "{path}: {answer:?}"
+                );
+                assert_eq!(
+                    answer.header("x-steerage-endpoint").as_deref(),
+                    Some("west")
+                );
+            }
+        }
+        for path in ["/", "/other", "/c/d"] {
+            let answer = ask(&envoy, "a", path).await?;
+            assert_eq!(answer.status.as_u16(), 404, "{path}: {answer:?}");
+        }
+        Ok::<_, HarnessError>(())
+    })
+    .expect("an Envoy");
 }
 
 #[test]
