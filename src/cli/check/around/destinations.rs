@@ -12,7 +12,6 @@ pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Repor
     if matches!(subject.plugin.home, Home::File | Home::Values) {
         return;
     }
-    let has_any = scene.of_kind("DestinationRule").next().is_some();
     let mut seen: Vec<&str> = Vec::new();
     for target in subject.targets() {
         let Some(destination) = Destination::of(target.cluster) else {
@@ -25,7 +24,8 @@ pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Repor
                 host.is_some_and(|host| is_host(host, destination.host))
             })
             .collect();
-        if let Some(subset) = destination.subset.filter(|_| has_any) {
+        // A rule that is not in the files may be elsewhere.
+        if let Some(subset) = destination.subset.filter(|_| !of_host.is_empty()) {
             let mut subsets = of_host.iter().flat_map(|(_, rule)| {
                 let subsets = rule.at_path(&["spec", "subsets"]);
                 subsets.map_or(&[][..], Node::items)

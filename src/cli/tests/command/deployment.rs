@@ -275,3 +275,44 @@ fn limits_secrets_and_checksums_are_written_where_asked_for() {
         run.complaint
     );
 }
+
+#[test]
+fn what_is_rendered_is_good() {
+    let hosts = json!({"hosts": ["api.example.com"], "prefix": "/v1"});
+    let policy = |second: &str| {
+        json!({
+            "match": hosts,
+            "endpoints": ["openai", second],
+            "admin": {"token": "0123456789abcdef"},
+        })
+    };
+    let external = ["--external", "openai=https://api.openai.com"];
+    let service = policy("outbound|80|v2|local.ai.svc.cluster.local");
+    for more in [
+        &[][..],
+        &["--catch-all", "--destination-rules"],
+        &["--routing", "cluster-header"],
+        &["--retries", "router"],
+        &["--kind", "traffic-extension"],
+    ] {
+        let arguments = [&ISTIO[..], &external, more].concat();
+        is_good(&arguments, &service);
+    }
+    is_good(&[&GATEWAY[..], &external].concat(), &policy("local"));
+    is_good(
+        &[&["render", "envoy", "-"][..], &external].concat(),
+        &policy("local"),
+    );
+}
+
+/// `check --strict` finds nothing in what is rendered.
+fn is_good(arguments: &[&str], policy: &Value) {
+    let rendered = steerage(arguments, policy.to_string().as_bytes());
+    assert_eq!(rendered.status, 0, "{}", rendered.complaint);
+    let run = steerage(&["check", "--strict", "-"], rendered.output.as_bytes());
+    assert_eq!(
+        run.status, 0,
+        "{arguments:?}\n{}\n{}",
+        run.output, rendered.output
+    );
+}
