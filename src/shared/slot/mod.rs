@@ -80,6 +80,8 @@ pub struct Slots {
     /// What this worker has counted in slots that others have taken over since.
     left: Vec<PoolReport>,
     seen: Vec<Seen>,
+    /// Whether the last write was lost, so that it is to be made again.
+    is_behind: bool,
     /// Whether another worker has published something new since this was asked last, has begun or
     /// is gone.
     news: bool,
@@ -119,6 +121,7 @@ impl Slots {
             inherited: Vec::new(),
             left: Vec::new(),
             seen: Vec::new(),
+            is_behind: false,
             news: true,
             alive: 0,
         }
@@ -206,7 +209,7 @@ impl Slots {
         };
         let last = self.published.as_ref();
         let is_due = last.is_none_or(|(at, _)| now.since(*at) >= HEARTBEAT);
-        if is_quiet && !is_due {
+        if is_quiet && !is_due && !self.is_behind {
             return trouble;
         }
         let pools = pools();
@@ -218,6 +221,7 @@ impl Slots {
             Ok(())
         };
         // After a conflict the next read shows which worker has taken the same slot.
+        self.is_behind = written.is_err();
         trouble.refused = written == Err(NotWritten::Refused);
         trouble
     }

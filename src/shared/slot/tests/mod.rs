@@ -269,6 +269,53 @@ fn a_refused_write_is_reported_and_tried_again() {
     assert_eq!(worker.totals(), 1);
 }
 
+#[test]
+fn while_nothing_happens_reports_are_made_with_the_heartbeat_only() {
+    let store = Memory::default();
+    let mut worker = Worker::new(1, 1, 1);
+    worker.sync_well(&store, at(0));
+    let quiet = |worker: &mut Worker, time| {
+        let (report, mut is_made) = (worker.report(), false);
+        let make = || {
+            is_made = true;
+            vec![report]
+        };
+        worker.slots.sync(&store, true, make, at(time));
+        is_made
+    };
+    assert!(!quiet(&mut worker, 100));
+    assert!(!quiet(&mut worker, 900));
+    assert!(quiet(&mut worker, 1_000), "a heartbeat");
+    assert!(!quiet(&mut worker, 1_900));
+    // A write that was lost is made again at once.
+    worker.endpoints[0].2 = 2;
+    store.refuse(true);
+    worker.sync(&store, at(1_950));
+    store.refuse(false);
+    assert!(quiet(&mut worker, 1_960));
+    assert!(!quiet(&mut worker, 1_970));
+    assert_eq!(worker.totals(), 2);
+}
+
+#[test]
+fn that_another_worker_is_alive_is_no_news() {
+    let store = Memory::default();
+    let (mut one, mut other) = (Worker::new(1, 1, 1), Worker::new(2, 1, 1));
+    one.sync_well(&store, at(0));
+    other.sync_well(&store, at(0));
+    one.sync_well(&store, at(100));
+    assert!(one.slots.take_news(), "it has begun");
+    other.sync_well(&store, at(1_000));
+    one.sync_well(&store, at(1_100));
+    assert!(!one.slots.take_news(), "a heartbeat");
+    other.endpoints[0].1 = 2;
+    other.sync_well(&store, at(1_200));
+    one.sync_well(&store, at(1_300));
+    assert!(one.slots.take_news(), "an attempt");
+    one.sync_well(&store, at(1_200) + DEAD_AFTER);
+    assert!(one.slots.take_news(), "it is gone");
+}
+
 /// During an update the old configuration's root context finishes its streams beside the new one,
 /// in the same worker.
 #[test]
