@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use steerage_harness::{Envoy, EnvoyBuilder, HarnessError, Reply, Upstream, run};
@@ -19,7 +20,11 @@ use crate::manifests::{ask, for_api_only, seen};
 impl Resources {
     /// Those that are rendered for an Envoy Gateway.
     pub(crate) fn for_gateway(policy: &Value) -> Self {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("for-gateway.json");
+        // Tests run side by side: each writes a file of its own.
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let file = format!("for-gateway-{number}.json");
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
         fs::write(&file, policy.to_string()).expect("the folder is there");
         let rendered = Command::new(env!("CARGO_BIN_EXE_steerage"))
             .args(["render", "gateway", "--url", "oci://example.com/x:1"])
