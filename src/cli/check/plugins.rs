@@ -12,6 +12,8 @@
 
 use super::files::{Content, File, OF_POLICY};
 use super::found::Found;
+use super::report::Spot;
+use crate::document::places::Part;
 use crate::document::{Node, Value, json};
 
 /// A configuration and what is around it.
@@ -23,6 +25,13 @@ pub(crate) struct Plugin<'a> {
     pub(crate) found: Found,
     /// What is wrong with how it is handed to the filter, at this byte.
     pub(crate) handed: Option<(usize, Handed)>,
+}
+
+impl Plugin<'_> {
+    /// The place of the value at a path of the configuration.
+    pub(crate) fn spot(&self, path: &str) -> Spot {
+        Spot::new(self.file, self.found.byte(path, Part::Value))
+    }
 }
 
 /// What a configuration is part of.
@@ -86,17 +95,6 @@ pub(crate) fn all(files: &[File]) -> Vec<Plugin<'_>> {
     plugins
 }
 
-/// The resources in a document: itself, or the entries of a List.
-pub(crate) fn resources(document: &Node) -> Vec<&Node> {
-    let is_list = document
-        .text_of("kind")
-        .is_some_and(|kind| kind.ends_with("List"));
-    match document.get("items") {
-        Some(items) if is_list => items.items().iter().collect(),
-        _ => vec![document],
-    }
-}
-
 struct Finder<'a, 'f> {
     file: usize,
     text: &'a str,
@@ -105,7 +103,7 @@ struct Finder<'a, 'f> {
 
 impl<'a> Finder<'a, '_> {
     fn document(&mut self, document: &'a Node) {
-        for resource in resources(document) {
+        for resource in document.resources() {
             let spec = resource.get("spec");
             match (resource.text_of("kind"), spec) {
                 (Some(kind @ "WasmPlugin"), Some(spec)) => {

@@ -168,6 +168,17 @@ impl Node {
             node.walk(&member(path, key), visit);
         }
     }
+
+    /// The resources of Kubernetes in a document: itself, or the entries of a List.
+    pub(crate) fn resources(&self) -> Vec<&Self> {
+        let is_list = self
+            .text_of("kind")
+            .is_some_and(|kind| kind.ends_with("List"));
+        match self.get("items") {
+            Some(items) if is_list => items.items().iter().collect(),
+            _ => vec![self],
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {

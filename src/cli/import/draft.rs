@@ -60,6 +60,14 @@ impl Draft {
         self.comment(at, format!("{field} has no equal{why}"));
     }
 
+    /// A comment that a field is not needed here.
+    pub(super) fn not_needed(&mut self, at: usize, field: &str) {
+        self.comment(
+            at,
+            format!("{field} is not needed: a retry takes another endpoint"),
+        );
+    }
+
     /// The comments, in the order of the files.
     pub(super) fn comments(&self) -> String {
         let mut comments: Vec<_> = self.comments.iter().collect();
@@ -145,6 +153,20 @@ impl Pool {
         }
     }
 
+    /// Takes requests for these hosts; for all, if there are none or `*` is among them.
+    pub(super) fn hosts(&mut self, hosts: &[&str]) {
+        if !hosts.is_empty() && !hosts.contains(&"*") {
+            self.set("match.hosts", json!(hosts));
+        }
+    }
+
+    /// Allows so many attempts at a time, or fewer if there is a lower limit already.
+    pub(super) fn limit(&mut self, most: f64) {
+        const PATH: &str = "connection_pool.max_connections";
+        let known = self.get(PATH).and_then(Value::as_f64);
+        self.set(PATH, plain(known.map_or(most, |known| known.min(most))));
+    }
+
     pub(super) fn get(&self, path: &str) -> Option<&Value> {
         let mut names = path.split('.');
         let first = self.fields.get(names.next()?)?;
@@ -199,6 +221,9 @@ impl Pool {
         }
     }
 }
+
+/// Why a limit of retries has no equal.
+pub(super) const LIMITED_BY_BUDGET: &str = "retry_policy.budget limits retries by their share";
 
 /// What `max_attempts` may be.
 const MOST_ATTEMPTS: f64 = 10.0;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, Pool, number_of, plain};
+use super::draft::{Draft, LIMITED_BY_BUDGET, Pool, number_of, plain};
 use super::{outliers, retry_on};
 use crate::document::Node;
 
@@ -83,9 +83,7 @@ fn route(host: &Node, route: &Node, above: Option<&Node>, clusters: &[Node], dra
 fn matching(pool: &mut Pool, host: &Node, route: &Node, draft: &mut Draft) {
     let domains = host.get("domains").map_or(&[][..], Node::items).iter();
     let domains: Vec<_> = domains.filter_map(Node::text).collect();
-    if !domains.is_empty() && !domains.contains(&"*") {
-        pool.set("match.hosts", json!(domains));
-    }
+    pool.hosts(&domains);
     let condition = route.get("match").map_or(&[][..], Node::members);
     for member in condition {
         let text = member.node.text();
@@ -169,13 +167,9 @@ fn retries(pool: &mut Pool, policy: &Node, draft: &mut Draft) {
                     pool.set_written_span("retry_policy.max_retry_after", max);
                 }
             }
-            "retry_host_predicate" | "host_selection_retry_max_attempts" => draft.comment(
-                member.at,
-                format!(
-                    "{} is not needed: a retry takes another endpoint",
-                    member.key
-                ),
-            ),
+            "retry_host_predicate" | "host_selection_retry_max_attempts" => {
+                draft.not_needed(member.at, &member.key);
+            }
             "per_try_idle_timeout" => {
                 draft.no_equal(
                     member.at,
@@ -201,13 +195,7 @@ fn cluster(pool: &mut Pool, cluster: &Node, draft: &mut Draft) {
     {
         for member in threshold.members() {
             match (&*member.key, number_of(&member.node)) {
-                ("max_connections" | "max_requests", Some(most)) => {
-                    let known = pool.get("connection_pool.max_connections");
-                    let least = known
-                        .and_then(Value::as_f64)
-                        .map_or(most, |it| it.min(most));
-                    pool.set("connection_pool.max_connections", plain(least));
-                }
+                ("max_connections" | "max_requests", Some(most)) => pool.limit(most),
                 ("retry_budget", _) => {
                     let percent = member.node.at_path(&["budget_percent", "value"]);
                     if let Some(percent) = percent.and_then(number_of) {
@@ -215,11 +203,7 @@ fn cluster(pool: &mut Pool, cluster: &Node, draft: &mut Draft) {
                     }
                 }
                 ("priority", _) => {}
-                ("max_retries", _) => draft.no_equal(
-                    member.at,
-                    "max_retries",
-                    "retry_policy.budget limits retries by their share",
-                ),
+                ("max_retries", _) => draft.no_equal(member.at, "max_retries", LIMITED_BY_BUDGET),
                 (other, _) => draft.no_equal(member.at, other, "it may stay in the cluster"),
             }
         }

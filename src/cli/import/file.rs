@@ -15,13 +15,7 @@ pub(super) fn resources<'a>(
     kind: &'a str,
 ) -> impl Iterator<Item = (usize, &'a Node)> {
     let all = files.iter().enumerate().flat_map(|(index, file)| {
-        let documents = file
-            .documents
-            .iter()
-            .flat_map(|document| match document.get("items") {
-                Some(items) => items.items().iter().collect(),
-                None => vec![document],
-            });
+        let documents = file.documents.iter().flat_map(Node::resources);
         documents.map(move |document| (index, document))
     });
     all.filter(move |(_, resource)| resource.text_of("kind") == Some(kind))

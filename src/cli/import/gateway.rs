@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, Pool, number_of, plain};
+use super::draft::{Draft, LIMITED_BY_BUDGET, Pool, number_of, plain};
 use super::file::{File, resources};
 use super::{outliers, retry_on};
 use crate::document::Node;
@@ -172,18 +172,10 @@ fn timeouts(pool: &mut Pool, timeout: &Node, draft: &mut Draft) {
 fn limits(pool: &mut Pool, breaker: &Node, draft: &mut Draft) {
     for member in breaker.members() {
         match (&*member.key, number_of(&member.node)) {
-            ("maxConnections" | "maxParallelRequests", Some(most)) => {
-                let known = pool.get("connection_pool.max_connections");
-                let least = known
-                    .and_then(Value::as_f64)
-                    .map_or(most, |it| it.min(most));
-                pool.set("connection_pool.max_connections", plain(least));
+            ("maxConnections" | "maxParallelRequests", Some(most)) => pool.limit(most),
+            ("maxParallelRetries", _) => {
+                draft.no_equal(member.at, "maxParallelRetries", LIMITED_BY_BUDGET);
             }
-            ("maxParallelRetries", _) => draft.no_equal(
-                member.at,
-                "maxParallelRetries",
-                "retry_policy.budget limits retries by their share",
-            ),
             (other, _) => draft.no_equal(member.at, other, "it may stay in the policy"),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, Pool, number_of, plain};
+use super::draft::{Draft, LIMITED_BY_BUDGET, Pool, number_of, plain};
 use super::file::{File, resources};
 use super::{outliers, retry_on};
 use crate::document::Node;
@@ -43,9 +43,7 @@ fn route(
         .at_path(&["spec", "hosts"])
         .map_or(&[][..], Node::items);
     let hosts: Vec<_> = hosts.iter().filter_map(Node::text).collect();
-    if !hosts.is_empty() && !hosts.contains(&"*") {
-        pool.set("match.hosts", json!(hosts));
-    }
+    pool.hosts(&hosts);
     if let Some(condition) = condition {
         matching(&mut pool, condition, draft);
     }
@@ -195,13 +193,9 @@ fn retries(pool: &mut Pool, retries: &Node, draft: &mut Draft) {
             "backoff" => {
                 pool.set_written_span("retry_policy.base_delay", node);
             }
-            "retryRemoteLocalities" | "retryIgnorePreviousHosts" => draft.comment(
-                member.at,
-                format!(
-                    "{} is not needed: a retry takes another endpoint",
-                    member.key
-                ),
-            ),
+            "retryRemoteLocalities" | "retryIgnorePreviousHosts" => {
+                draft.not_needed(member.at, &member.key);
+            }
             other => draft.no_equal(member.at, &format!("retries.{other}"), ""),
         }
     }
@@ -228,24 +222,14 @@ fn connections(pool: &mut Pool, connections: &Node, draft: &mut Draft) {
         for member in protocol.node.members() {
             let node = &member.node;
             match (&*member.key, number_of(node)) {
-                ("maxConnections" | "http2MaxRequests", Some(most)) => {
-                    let known = pool.get("connection_pool.max_connections");
-                    let least = known
-                        .and_then(Value::as_f64)
-                        .map_or(most, |it| it.min(most));
-                    pool.set("connection_pool.max_connections", plain(least));
-                }
+                ("maxConnections" | "http2MaxRequests", Some(most)) => pool.limit(most),
                 ("connectTimeout", _) => {
                     pool.set_written_span("timeout.connect", node);
                 }
                 ("idleTimeout", _) => {
                     pool.set_written_span("connection_pool.keepalive_expiry", node);
                 }
-                ("maxRetries", _) => draft.no_equal(
-                    member.at,
-                    "maxRetries",
-                    "retry_policy.budget limits retries by their share",
-                ),
+                ("maxRetries", _) => draft.no_equal(member.at, "maxRetries", LIMITED_BY_BUDGET),
                 (other, _) => {
                     draft.no_equal(member.at, other, "it may stay in the DestinationRule");
                 }

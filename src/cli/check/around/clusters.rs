@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::super::help::words::nearest;
 use super::super::plugins::{Home, type_of};
 use super::super::report::{Remark, Report, Spot};
 use super::scene::{Scene, Subject, Target};
 use crate::document::Node;
-use crate::document::places::Part;
 use crate::text::span;
 
 /// What Envoy has where a cluster says nothing.
@@ -64,20 +64,14 @@ fn missing(
     let names = clusters
         .iter()
         .filter_map(|cluster| cluster.text_of("name"));
-    let likeness = |other: &&str| strsim::jaro_winkler(name, other);
-    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let nearest = nearest.filter(|other| likeness(other) > 0.8);
     let mut remark = Remark::new("unknown-cluster", format!("no cluster is called {name}"));
-    if let Some(other) = nearest {
+    if let Some(other) = nearest(names, name, 0.8) {
         remark = remark.help(format!("write \"{other}\", or add a cluster {name}"));
     } else {
         remark = remark.help(format!("add a cluster with name: {name}"));
     }
-    let at = subject.plugin.found.byte(&target.path, Part::Value);
-    report.error(
-        Spot::new(subject.plugin.file, at),
-        remark.at(target.path.clone()),
-    );
+    let spot = subject.plugin.spot(&target.path);
+    report.error(spot, remark.at(target.path.clone()));
 }
 
 fn limits(subject: &Subject<'_>, name: &str, cluster: &Node, report: &mut Report<'_>) {

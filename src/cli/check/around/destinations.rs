@@ -5,7 +5,6 @@ use super::super::report::{Remark, Report, Spot};
 use super::istio::is_host;
 use super::scene::{Scene, Subject};
 use crate::document::Node;
-use crate::document::places::Part;
 use crate::istio::Destination;
 
 pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Report<'_>) {
@@ -40,11 +39,8 @@ pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Repor
                     "write subsets: [{{name: {subset}, labels: {{version: {subset}}}}}] in the \
                      DestinationRule of {host}"
                 ));
-                let at = subject.plugin.found.byte(&target.path, Part::Value);
-                report.error(
-                    Spot::new(subject.plugin.file, at),
-                    remark.at(target.path.clone()),
-                );
+                let spot = subject.plugin.spot(&target.path);
+                report.error(spot, remark.at(target.path.clone()));
             }
         }
         if !seen.contains(&target.cluster) {

@@ -7,7 +7,6 @@ use super::super::plugins::Home;
 use super::super::report::{Remark, Report, Spot};
 use super::scene::{Scene, Subject, is_zero};
 use crate::document::Node;
-use crate::document::places::Part;
 
 pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Report<'_>) {
     if matches!(subject.plugin.home, Home::File | Home::Values) {
@@ -37,11 +36,8 @@ pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Repor
                 format!("no rule {index} of {name} matches {header} with this cluster"),
             )
             .help("`steerage render gateway` writes rules in the order that their names say");
-            let at = subject.plugin.found.byte(&target.path, Part::Value);
-            report.error(
-                Spot::new(subject.plugin.file, at),
-                remark.at(target.path.clone()),
-            );
+            let spot = subject.plugin.spot(&target.path);
+            report.error(spot, remark.at(target.path.clone()));
         }
         if !seen.contains(&name) {
             seen.push(name);

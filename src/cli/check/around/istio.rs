@@ -7,7 +7,6 @@ use super::super::plugins::Home;
 use super::super::report::{Remark, Report, Spot};
 use super::scene::{Scene, Subject, is_zero};
 use crate::document::Node;
-use crate::document::places::Part;
 use crate::istio::Destination;
 
 /// A route that matches the routing header.
@@ -55,8 +54,8 @@ pub(super) fn check(subject: &Subject<'_>, scene: &Scene<'_>, report: &mut Repor
             .help(format!(
                 "write a route with match: [{{headers: {{{header}: {{exact: \"{cluster}\"}}}}}}]"
             ));
-            let at = subject.plugin.found.byte(&target.path, Part::Value);
-            report.error(Spot::new(subject.plugin.file, at), remark.at(target.path));
+            let spot = subject.plugin.spot(&target.path);
+            report.error(spot, remark.at(target.path));
         }
     }
 }
@@ -228,8 +227,8 @@ fn hosts(subject: &Subject<'_>, steered: &[Steered<'_>], report: &mut Report<'_>
                 "no VirtualService that follows the filter is for one of these hosts",
             )
             .help(format!("add {first} to hosts of the VirtualService"));
-            let at = subject.plugin.found.byte(&path, Part::Value);
-            report.warn(Spot::new(subject.plugin.file, at), remark.at(path));
+            let spot = subject.plugin.spot(&path);
+            report.warn(spot, remark.at(path));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use steerage_config::Config;
 
 use crate::check::files::File;
-use crate::check::plugins::{Plugin, resources};
+use crate::check::plugins::Plugin;
 use crate::document::Node;
 
 /// Everything that was read.
@@ -18,7 +18,7 @@ pub(crate) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(crate) fn of(files: &'a [File], plugins: &'a [Plugin<'a>]) -> Self {
         let documents = files.iter().enumerate().flat_map(|(index, file)| {
-            let all = file.documents().iter().flat_map(resources);
+            let all = file.documents().iter().flat_map(Node::resources);
             all.map(move |resource| (index, resource))
         });
         Self {

@@ -4,7 +4,7 @@
 //! same pool that is wanted. Where they differ, one learns what is true of the other only.
 
 use super::super::plugins::{Home, Plugin};
-use super::super::report::{Remark, Report, Spot};
+use super::super::report::{Remark, Report};
 use super::scene::Scene;
 use crate::document::Node;
 use crate::document::places::Part;
@@ -41,7 +41,6 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
                 pool.name
             ),
         );
-        let at = pool.plugin.found.byte(&pool.path, Part::Value);
         let help = format!(
             "write \"name\": with a name that only this pool has, in place of {}",
             pool.name
@@ -49,7 +48,7 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         let remark = remark
             .at(pool.path.trim_end_matches('.').to_owned())
             .help(help);
-        report.warn(Spot::new(pool.plugin.file, at), remark);
+        report.warn(pool.plugin.spot(&pool.path), remark);
     }
 }
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `names`, `aliases` | fields that are called otherwise elsewhere, or stand in another place |
 //! | `values` | values of another type, or in the words of other programs |
-//! | `words` | strategies in the words of other programs |
+//! | `words` | strategies in the words of other programs, slips of the pen |
 //! | `syntax` | what is no JSON |
 //! | `path` | paths in parts, values in short |
 //!
@@ -18,7 +18,7 @@ mod names;
 mod path;
 mod syntax;
 mod values;
-mod words;
+pub(super) mod words;
 
 use std::str;
 use std::time::Duration;

@@ -5,7 +5,7 @@
 use steerage_config::schema::{Kind, TextRule};
 
 use super::path::{parted, shown};
-use super::words::{normalized, strategy};
+use super::words::{nearest, normalized, strategy};
 use crate::document::{Node, Value};
 use crate::durations;
 
@@ -209,14 +209,7 @@ fn choice(names: &[&'static str], text: &str) -> Option<&'static str> {
     let of_names = |name: &str| names.iter().copied().find(|known| *known == name);
     let same = names.iter().copied().find(|name| normalized(name) == plain);
     let known = same.or_else(|| of_names(strategy(text)?));
-    known.or_else(|| {
-        let likeness = |name: &&str| strsim::jaro_winkler(name, text);
-        let nearest = names
-            .iter()
-            .copied()
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        nearest.filter(|name| likeness(name) > 0.75)
-    })
+    known.or_else(|| nearest(names.iter().copied(), text, 0.75))
 }
 
 /// Conditions for retries in the words of Envoy and nginx.
