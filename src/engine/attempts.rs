@@ -42,14 +42,21 @@ impl Worker {
         })
     }
 
-    /// The head of an attempt's answer has come. Where it could be held, `body` says what is known
-    /// of what follows; `None`: nothing does, or no head can be held.
+    /// Whether the head of this answer to an attempt is held until its first message is there, if
+    /// anything follows it: only then the shell reads what does.
+    pub fn may_hold(&mut self, key: StreamKey, id: AttemptId, answer: &Answer) -> bool {
+        self.walk(key)
+            .is_some_and(|walk| walk.is_heard(id) && walk.may_open(answer))
+    }
+
+    /// The head of an attempt's answer has come. Where it may be held, `body` says what is known of
+    /// what follows; `None`: nothing does, or no head can be held.
     pub fn attempt_answered(
         &mut self,
         key: StreamKey,
         id: AttemptId,
         answer: Answer,
-        body: impl FnOnce() -> Option<OpeningBody>,
+        body: Option<OpeningBody>,
         turn: &mut Turn<'_>,
     ) -> Flow {
         self.walk(key).map_or(Flow::Continue, |mut walk| {

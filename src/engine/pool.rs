@@ -361,4 +361,4 @@ const PERMIT_GRACE: Duration = Duration::from_secs(1);
 const MOST_DURATIONS: usize = 1_024;
 
 /// What an attempt comes to that another was faster than.
-const OVERTAKEN: Outcome = Outcome::Neutral(Neutral::Overtaken);
+pub(crate) const OVERTAKEN: Outcome = Outcome::Neutral(Neutral::Overtaken);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use steerage_policy::endpoint::EndpointIndex;
 use steerage_policy::exchange::Attempt;
-use steerage_policy::outcome::{Neutral, Outcome};
+use steerage_policy::outcome::Outcome;
 use steerage_policy::time::Instant;
 
 /// The attempts of an exchange in the order in which they ended. It stays empty where a healthy
@@ -38,11 +38,5 @@ impl Trail {
             outcome,
             took: now.since(attempt.sent()),
         });
-    }
-
-    /// An attempt is still under way, and the client is answered without it.
-    #[cold]
-    pub(crate) fn add_overtaken(&mut self, attempt: &Attempt, now: Instant) {
-        self.add(attempt, Outcome::Neutral(Neutral::Overtaken), now);
     }
 }

@@ -52,18 +52,18 @@ pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> F
     let Some(pool) = plugin.pool(key.pool()) else {
         return Flow::Continue; // A stream belongs to a pool.
     };
-    let performer = performer(&plugin, id, None);
-    let wants_all = |worker: &mut Worker| worker.wants_headers(key, count, performer.now);
-    let whole = plugin.with_worker(wants_all) == Some(true);
+    let mut performer = performer(&plugin, id, None);
+    let whole = plugin.wants_headers(key, count, performer.now);
     let (answer, status) = classify::attempt(pool, stream.is_grpc, whole);
-    let performer = Performer {
-        status,
-        ..performer
+    performer.status = status;
+    let may_hold = |worker: &mut Worker| worker.may_hold(key, attempt(id), &answer);
+    let body = if !complete && plugin.with_worker(may_hold) == Some(true) {
+        held_heads::follows()
+    } else {
+        None
     };
-    let event = performer.event(|worker, turn| {
-        let body = || (!complete).then(held_heads::follows).flatten();
-        worker.attempt_answered(key, attempt(id), answer, body, turn)
-    });
+    let event = performer
+        .event(|worker, turn| worker.attempt_answered(key, attempt(id), answer, body, turn));
     let flow = event.unwrap_or(Flow::Continue);
     if flow == Flow::Pause {
         contexts::set_head(id, Head::Held(0));

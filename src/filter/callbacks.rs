@@ -2,8 +2,8 @@
 //!
 //! Only what is of use is exported. The host calls what it finds, and each call into the VM costs
 //! half a microsecond and more: a stream takes four of them here (create, request headers, response
-//! headers, delete) and one for each part of the answer's body, which is of use behind the router
-//! only. That, and that nothing here panics, is why the SDK's dispatcher is not used.
+//! headers, delete) and one for each part of the answer's body, of which before the router only the
+//! last is of use. That, and that nothing here panics, is why the SDK's dispatcher is not used.
 //!
 //! Callbacks may nest: the host creates the context of a filter in front of an upstream while
 //! `proxy_http_call` is still under way. Nothing is borrowed then, so a nested callback is handled

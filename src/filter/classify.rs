@@ -57,10 +57,7 @@ fn read(
         }
     };
     let mut answer = Answer::head(Outcome::Answered(status));
-    if is_grpc
-        && let Some(status) = grpc_status(Map::Response)
-        && status != GrpcStatus::OK
-    {
+    if is_grpc && let Some(status) = grpc_failure(Map::Response) {
         answer.outcome = Outcome::Grpc(status);
     }
     let is_covered = pool.retry.covers(answer.outcome);
@@ -101,6 +98,11 @@ pub(super) fn grpc_status(map: Map) -> Option<GrpcStatus> {
     let status = host::few_of_header(map, "grpc-status").ok()?;
     let status = core::str::from_utf8(status.as_ref()).ok()?;
     status.parse().ok().map(GrpcStatus)
+}
+
+/// The same, if it is not OK.
+pub(super) fn grpc_failure(map: Map) -> Option<GrpcStatus> {
+    grpc_status(map).filter(|status| *status != GrpcStatus::OK)
 }
 
 /// Reads the answer to a call that is being delivered, with so many headers and bytes. One that

@@ -1,7 +1,6 @@
 //! Callbacks of an attempt whose answer's head is held until its first message is there.
 
 use steerage_engine::Flow;
-use steerage_policy::outcome::GrpcStatus;
 
 use super::attempts::{attempt, performer};
 use super::classify;
@@ -46,8 +45,7 @@ pub(super) fn trailers(id: ContextId) -> Flow {
         return Flow::Continue;
     }
     if let Some((key, _, plugin)) = contexts::stream_of(id) {
-        let status = classify::grpc_status(Map::ResponseTrailers);
-        let status = status.filter(|status| *status != GrpcStatus::OK);
+        let status = classify::grpc_failure(Map::ResponseTrailers);
         performer(&plugin, id, None)
             .event(|worker, turn| worker.attempt_trailers(key, attempt(id), status, turn));
     }

@@ -13,7 +13,7 @@ use steerage_config::Config;
 use steerage_config::admin::Admin;
 use steerage_engine::action::CallId;
 use steerage_engine::settings::{PoolIndex, PoolSettings, RouterRetry, Settings};
-use steerage_engine::{Actions, KeptBytes, StreamId, Worker};
+use steerage_engine::{Actions, KeptBytes, StreamId, StreamKey, Worker};
 use steerage_policy::endpoint::{Endpoint, EndpointIndex};
 use steerage_policy::pool::Pool;
 use steerage_policy::time::Instant;
@@ -172,6 +172,11 @@ impl Plugin {
         let result = event(&mut worker);
         self.worker.set(Some(worker));
         Some(result)
+    }
+
+    /// Whether an answer to a stream's attempt, with so many headers, is wanted with all of them.
+    pub(super) fn wants_headers(&self, key: StreamKey, headers: usize, now: Instant) -> bool {
+        self.with_worker(|worker| worker.wants_headers(key, headers, now)) == Some(true)
     }
 
     /// An empty queue for the actions of an event.

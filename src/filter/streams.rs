@@ -1,7 +1,7 @@
 //! Callbacks of a stream: its request arrives, its answer does, it ends.
 
 use steerage_engine::request::{Chunk, Request};
-use steerage_engine::{Flow, StreamId, Worker};
+use steerage_engine::{Flow, StreamId};
 use steerage_policy::retry::by::RetriesBy;
 use steerage_policy::time::Instant;
 
@@ -141,8 +141,7 @@ pub(super) fn response_headers(id: ContextId, count: usize, complete: bool) -> F
             return flow;
         }
     }
-    let wants_all = |worker: &mut Worker| worker.wants_headers(key, count, now);
-    let whole = plugin.with_worker(wants_all) == Some(true);
+    let whole = plugin.wants_headers(key, count, now);
     let (mut answer, status) = classify::response(pool, stream.is_grpc, whole);
     if stream.is_by_router {
         if router::answered(&plugin, key) {

@@ -129,21 +129,26 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether the answer to this attempt of the router's is judged as such.
+    pub(crate) fn is_heard(&self, id: AttemptId) -> bool {
+        let by_router = &self.stream.by_router;
+        by_router.current == Some(id) && !by_router.is_holding
+    }
+
     /// The answer to an attempt of the router's has begun. It goes on to the router, marked if that
     /// is to try again; or it is held, if it is the client's only with its first message.
     pub(crate) fn attempt_answered(
         &mut self,
         id: AttemptId,
         answer: Answer,
-        body: impl FnOnce() -> Option<OpeningBody>,
+        body: Option<OpeningBody>,
         turn: &mut Turn<'_>,
     ) -> Flow {
-        let by_router = &self.stream.by_router;
-        if by_router.current != Some(id) || by_router.is_holding {
+        if !self.is_heard(id) {
             return Flow::Continue; // It has been given up, and its answer is judged as a late one.
         }
-        if self.may_open(&answer)
-            && let Some(body) = body()
+        if let Some(body) = body
+            && self.may_open(&answer)
         {
             return self.open(answer, body, turn);
         }

@@ -19,7 +19,7 @@ use crate::action::{Account, Action, Reason, Sending};
 use crate::answer::Answer;
 use crate::kept_bytes::KeptBytes;
 use crate::names::StreamKey;
-use crate::pool::{Ended, SteeredPool};
+use crate::pool::{Ended, OVERTAKEN, SteeredPool};
 use crate::timers::Timers;
 use crate::turn::Turn;
 
@@ -103,7 +103,7 @@ impl Walk<'_> {
             return Next::Others;
         }
         if let Some(first) = self.stream.phase.first_ended() {
-            self.stream.trail.add_overtaken(&first, turn.now);
+            self.stream.trail.add(&first, OVERTAKEN, turn.now);
             self.steered
                 .overtaken(first, &mut self.stream.request, turn);
         }
@@ -202,7 +202,7 @@ impl Walk<'_> {
         let mut trail = core::mem::take(&mut self.stream.trail);
         for call in &self.stream.calls {
             if let Some(Call::Attempt { attempt, .. }) = self.calls.get(call.0) {
-                trail.add_overtaken(attempt, now);
+                trail.add(attempt, OVERTAKEN, now);
             }
         }
         let last = self.stream.last;

@@ -38,7 +38,7 @@ pub struct OpeningBody {
 
 impl Walk<'_> {
     /// Whether the head of this answer waits for its first message.
-    pub(super) fn may_open(&self, answer: &Answer) -> bool {
+    pub(crate) fn may_open(&self, answer: &Answer) -> bool {
         let retry = &self.steered.pool().retry;
         matches!(retry.commit_on, CommitOn::FirstMessage(_))
             && self.stream.by_router.is_usable

@@ -215,7 +215,7 @@ impl Host<'_> {
             is_seen: self.one_in(2),
         });
         let (flow, is_marked) = self.event(now, |worker, turn| {
-            worker.attempt_answered(key, attempt, answer(outcome), || body, turn)
+            worker.attempt_answered(key, attempt, answer(outcome), body, turn)
         });
         if flow == Flow::Pause {
             let after = self.soon();

@@ -135,7 +135,7 @@ impl Driver {
             ..Answer::head(outcome)
         };
         but_timers(self.event(millis, |worker, turn| {
-            worker.attempt_answered(key, AttemptId(attempt), answer, || body, turn)
+            worker.attempt_answered(key, AttemptId(attempt), answer, body, turn)
         }))
     }
 
